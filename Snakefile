@@ -1,0 +1,135 @@
+# The whole flow: videos -> index -> crops -> depth, parsing -> bundle -> model -> results -> report.
+# `snakemake --cores N all` runs config/default.yaml; every rule is one line that can be typed by hand.
+import fcntl
+import sys
+from pathlib import Path
+
+from pipeline import run
+from pipeline.config import Layout, validate, write_once
+from pipeline.errors import UserError
+
+configfile: "config/default.yaml"
+
+
+def stop(error):
+    """Tell a user's mistake in one last line."""
+    print(f"ocim: {error}", file=sys.stderr, flush=True)
+    sys.exit(2)
+
+
+try:
+    settings = validate(dict(config), "configuration")
+except UserError as error:
+    stop(error)
+layout = Layout(settings.out)
+videos = {dataset: run.fingerprints(settings, dataset) for dataset in settings.datasets}
+
+
+def every(stage):
+    """Every partition's file of one stage."""
+    return [
+        layout.partition(stage, name, number)
+        for name, dataset in settings.datasets.items()
+        for number in range(dataset.partitions)
+    ]
+
+
+def of_partition(wildcards):
+    return videos[wildcards.dataset][int(wildcards.partition)]
+
+
+CONFIG = layout.config
+PARTITION = "--dataset {wildcards.dataset} --partition {wildcards.partition}"
+LOGS = layout.out / "logs"
+BENCH = layout.out / "benchmarks"
+
+
+onstart:
+    try:
+        layout.out.mkdir(parents=True, exist_ok=True)
+        lock = open(layout.out / ".lock", "w")
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)  # freed by the system, also after kill -9
+        run.check_inputs(settings)
+        write_once(settings)
+    except BlockingIOError:
+        stop(f"{layout.out}: another run is writing here; wait for it, or set another out")
+    except UserError as error:
+        stop(error)
+
+
+wildcard_constraints:
+    dataset="|".join(settings.datasets),
+    partition=r"\d+",
+
+
+rule all:
+    input: layout.report, layout.results, layout.bundle / "bundle.json"
+
+
+rule index:
+    output: update(layout.index("{dataset}"))
+    params: videos=lambda w: videos[w.dataset]
+    log: LOGS / "index" / "{dataset}.txt"
+    shell: "ocim index --config {CONFIG} --dataset {wildcards.dataset} 2>&1 | tee {log}"
+
+
+rule crop:
+    input: layout.index("{dataset}")
+    output: update(layout.out / "crops/{dataset}/{partition}.h5")
+    params: videos=of_partition, crop=settings.crop.model_dump(), sampling=lambda w: settings.datasets[w.dataset].every
+    log: LOGS / "crop" / "{dataset}-{partition}.txt"
+    benchmark: BENCH / "crop" / "{dataset}-{partition}.tsv"
+    shell: "ocim crop --config {CONFIG} " + PARTITION + " 2>&1 | tee {log}"
+
+
+rule depth:
+    input: layout.out / "crops/{dataset}/{partition}.h5"
+    output: update(layout.out / "depth/{dataset}/{partition}.h5")
+    params: depth=settings.depth.model_dump()
+    log: LOGS / "depth" / "{dataset}-{partition}.txt"
+    benchmark: BENCH / "depth" / "{dataset}-{partition}.tsv"
+    shell: "ocim depth --config {CONFIG} " + PARTITION + " 2>&1 | tee {log}"
+
+
+rule parse:
+    input: layout.out / "crops/{dataset}/{partition}.h5"
+    output: update(layout.out / "parsing/{dataset}/{partition}.h5")
+    params: parse=settings.parse.model_dump()
+    log: LOGS / "parse" / "{dataset}-{partition}.txt"
+    benchmark: BENCH / "parse" / "{dataset}-{partition}.tsv"
+    shell: "ocim parse --config {CONFIG} " + PARTITION + " 2>&1 | tee {log}"
+
+
+rule pack:
+    input: every("crops"), every("depth"), every("parsing"), [layout.index(name) for name in settings.datasets]
+    output: update(layout.bundle / "bundle.json")
+    params: pack=settings.pack.model_dump()
+    log: LOGS / "pack.txt"
+    benchmark: BENCH / "pack.tsv"
+    shell: "ocim pack --config {CONFIG} 2>&1 | tee {log}"
+
+
+rule train:
+    input: layout.bundle / "bundle.json"
+    output: update(layout.model)
+    params: train=run.train_settings(settings)
+    threads: workflow.cores
+    log: LOGS / "train.txt"
+    benchmark: BENCH / "train.tsv"
+    shell: "ocim train --config {CONFIG} 2>&1 | tee {log}"
+
+
+rule evaluate:
+    input: layout.bundle / "bundle.json", layout.model
+    output: update(layout.results), update(layout.scores)
+    threads: workflow.cores
+    log: LOGS / "evaluate.txt"
+    benchmark: BENCH / "evaluate.tsv"
+    shell: "ocim evaluate --config {CONFIG} 2>&1 | tee {log}"
+
+
+rule report:
+    input: layout.bundle / "bundle.json", layout.results
+    output: update(layout.report)
+    log: LOGS / "report.txt"
+    shell: "ocim report --config {CONFIG} 2>&1 | tee {log}"

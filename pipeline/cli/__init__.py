@@ -1,0 +1,63 @@
+"""The command line: `ocim VERB`. Heavy imports stand inside the verbs, so that help is instant."""
+
+import errno
+import os
+import sys
+
+import click
+
+from pipeline.cli.data import check, index, replica, truth
+from pipeline.cli.learn import evaluate, metrics, train
+from pipeline.cli.look import label, report
+from pipeline.cli.stages import crop, depth, pack, parse, rebuild
+from pipeline.errors import UserError
+
+_VERBS = (
+    replica, check, index, crop, depth, parse, pack, rebuild,
+    train, evaluate, metrics, report, truth, label,
+)  # fmt: skip
+# What a disk or a folder may refuse: told in one line. Any other OSError is a bug, and shown whole.
+_REFUSALS = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT)
+
+
+class _InOrder(click.Group):
+    """A group that lists its verbs in the order of the data's path."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(self.commands)
+
+
+@click.group(
+    cls=_InOrder, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
+)
+@click.version_option(package_name="ocim", prog_name="ocim", message="%(prog)s %(version)s")
+def cli() -> None:
+    """Pseudo-depth and face-parsing labels for face anti-spoofing, from raw videos to a trained
+    model.
+
+    The stages, in order: index, crop, depth, parse, pack, train, evaluate, report. `snakemake
+    --cores N all` runs them all; each runs alone as well. Exit code 2 is a mistake in the input,
+    told in one line.
+    """
+
+
+for verb in _VERBS:
+    cli.add_command(verb)
+
+
+def main() -> None:
+    """Entry point of `ocim`: a user's mistake is one line on stderr and exit code 2."""
+    try:
+        sys.exit(cli.main(standalone_mode=False, prog_name="ocim"))
+    except click.exceptions.Abort:
+        message, code = "stopped; finished work is kept, the same command goes on", 130
+    except click.ClickException as error:
+        message, code = error.format_message(), 2
+    except UserError as error:
+        message, code = str(error), 2
+    except OSError as error:
+        if error.errno not in _REFUSALS:
+            raise
+        message, code = f"{error.filename or 'output'}: {os.strerror(error.errno)}", 2
+    click.echo(f"ocim: {message}", err=True)
+    sys.exit(code)

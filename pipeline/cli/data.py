@@ -1,0 +1,121 @@
+"""The verbs about data: the replica, the check of a configuration, the index, label truth."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from pipeline.cli.options import (
+    DATASETS,
+    PATH,
+    config_option,
+    cores_option,
+    dataset_settings,
+    load,
+)
+
+if TYPE_CHECKING:
+    from pipeline.config import Config
+
+
+@click.command()
+@click.option("-o", "--out", type=PATH, help="Folder to write oulu, casia, replay and msu into.")
+@click.option("--subjects", type=click.IntRange(1, 15), default=3, show_default=True,
+              help="Subjects in each split of each dataset.")  # fmt: skip
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
+@cores_option
+@click.option("--check", "checked", type=PATH,
+              help="Instead: how well file size, brightness and sharpness tell live from spoof in"
+                   " this replica, each dataset left out in turn.")  # fmt: skip
+def replica(
+    out: Path | None, subjects: int, seed: int, cores: int | None, checked: Path | None
+) -> None:
+    """Make a replica of the four datasets, as real video files."""
+    if (out is None) == (checked is None):
+        raise click.UsageError("give either -o DIR, to make a replica, or --check DIR")
+    if checked is not None:
+        _check_replica(checked)
+        return
+    assert out is not None
+    from pipeline.replica import make_replica
+
+    made = make_replica(out, subjects, seed, cores or 0, click.echo)
+    for name in sorted(made):
+        click.echo(f"{name}: {made[name]}")
+
+
+def _check_replica(folder: Path) -> None:
+    from pipeline.replica import check_replica
+
+    limit, bad = 0.7, []
+    for dataset, auc in check_replica(folder).items():
+        strength = max(auc, 1 - auc)
+        click.echo(f"{dataset} left out: AUC {auc:.3f}, max(AUC, 1 - AUC) {strength:.3f}")
+        if strength > limit:
+            bad.append(dataset)
+    if bad:
+        click.echo(f"above {limit} for {', '.join(bad)}: told apart without looking at the face")
+        raise SystemExit(1)
+    click.echo(f"all at most {limit}: the files alone do not give the attacks away")
+
+
+@click.command()
+@config_option
+def check(config_path: Path) -> None:
+    """Check a configuration, and that the folders are there."""
+    from pipeline.run import check_inputs
+
+    config = load(config_path)
+    check_inputs(config)
+    click.echo(f"{config_path}: right; {', '.join(config.datasets)} found")
+
+
+def write_dataset_index(config: "Config", dataset: Any) -> Path:
+    """Write OUT/index/DATASET.csv from the names under its root; return the path."""
+    from pipeline.config import Layout
+    from pipeline.datasets.base import write_index
+    from pipeline.index import index
+
+    path = Layout(config.out).index(dataset)
+    write_index(path, index(dataset, Path(config.datasets[dataset].root)))
+    return path
+
+
+@click.command()
+@click.option("--dataset", type=DATASETS, required=True, help="Which dataset.")
+@click.option("--root", type=PATH, help="Its folder; default: as the configuration says.")
+@click.option("-o", "--out", type=PATH, help="The CSV; default: OUT/index/DATASET.csv.")
+@config_option
+def index(dataset: str, root: Path | None, out: Path | None, config_path: Path) -> None:
+    """List a dataset's videos, from their names alone."""
+    from pipeline.datasets.base import write_index
+    from pipeline.index import index
+
+    if root is None or out is None:
+        from pipeline.config import Layout
+
+        config = load(config_path)
+        root = root or Path(dataset_settings(config, dataset).root)
+        out = out or Layout(config.out).index(dataset)
+    rows = index(dataset, root)
+    write_index(out, rows)
+    click.echo(f"{out}: {len(rows)} videos, {sum(row.live for row in rows)} live")
+    for split in ("train", "dev", "test"):
+        of_split = [row for row in rows if row.split == split]
+        if of_split:
+            live = sum(row.live for row in of_split)
+            subjects = len({row.subject for row in of_split})
+            click.echo(f"  {split}: {live} live, {len(of_split) - live} spoof, {subjects} subjects")
+
+
+@click.command()
+@config_option
+def truth(config_path: Path) -> None:
+    """Hold the replica's labels against their known truth."""
+    from pipeline.config import Layout
+    from pipeline.truth import label_truth, to_lines
+
+    config = load(config_path)
+    measured = label_truth(config, Layout(config.out))
+    for line in to_lines(measured):
+        click.echo(line)

@@ -1,0 +1,92 @@
+"""The verbs that train and measure: train, evaluate, metrics."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import click
+
+from pipeline.cli.options import PATH, config_option, load
+
+
+@click.command()
+@click.option("--bundle", type=PATH, help="Folder of the bundle; default: OUT/bundle.")
+@click.option("--protocol", help='Sources and target, as "O&C&I to M"; default: train.protocol.')
+@click.option("-o", "--out", type=PATH, help="Folder of the run; default: OUT/train.")
+@config_option
+def train(bundle: Path | None, protocol: str | None, out: Path | None, config_path: Path) -> None:
+    """Train the paper's method on a bundle, leaving one dataset out."""
+    from train.engine import train
+
+    from pipeline.config import Layout
+    from pipeline.errors import UserError
+
+    config = load(config_path)
+    layout, settings = Layout(config.out), config.train
+    if protocol is not None:
+        try:
+            settings = replace(settings, protocol=protocol)
+        except ValueError as error:
+            raise UserError(f"--protocol: {error}") from None
+    model = train(settings, bundle or layout.bundle, out or layout.model.parent, click.echo)
+    click.echo(f"{model}: trained on {settings.protocol}, {settings.variant}")
+
+
+@click.command()
+@click.argument("model", type=PATH, required=False)
+@click.option("--bundle", type=PATH, help="Folder of the bundle; default: OUT/bundle.")
+@click.option("-o", "--out", type=PATH, help="The results; default: OUT/results.json.")
+@click.option("--scores", type=PATH, help="The scores; default: scores.csv beside the results.")
+@config_option
+def evaluate(
+    model: Path | None,
+    bundle: Path | None,
+    out: Path | None,
+    scores: Path | None,
+    config_path: Path,
+) -> None:
+    """Score the left-out dataset: HTER, AUC and EER.
+
+    MODEL is a trained model; default: OUT/train/model.pt.
+    """
+    from train.evaluate import evaluate
+
+    from pipeline.config import Layout
+
+    layout = Layout(load(config_path).out)
+    out = out or layout.results
+    scores = scores or out.with_name(layout.scores.name)
+    results = evaluate(model or layout.model, bundle or layout.bundle, out, scores)
+    _print_levels(results)
+    click.echo(f"{scores}: every frame's score")
+    click.echo(f"{out}: results")
+
+
+def _print_levels(levels: dict[str, Any]) -> None:
+    for level in ("frame", "video"):
+        numbers = levels[level]
+        click.echo(
+            f"by {level}: HTER {numbers['hter_at_eer_threshold']:.2%}, AUC {numbers['auc']:.2%},"
+            f" EER {numbers['eer']:.2%}"
+        )
+
+
+@click.command()
+@click.argument("scores", type=PATH)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON, fractions from 0 to 1.")
+def metrics(scores: Path, as_json: bool) -> None:
+    """Compute EER, HTER and AUC of a scores file.
+
+    By frame and by video.
+    SCORES is a CSV with the columns video, frame, live, score. Higher is live; an empty score is a
+    failure to acquire; a video's score is the mean of its frames'.
+    """
+    import json
+
+    from train.metrics import read_scores, summary
+
+    result = summary(read_scores(scores))
+    if as_json:
+        click.echo(json.dumps(result))
+    else:
+        _print_levels(result)

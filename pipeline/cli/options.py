@@ -1,0 +1,55 @@
+"""Options that several verbs share."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from pipeline.config import Config
+
+DATASETS = click.Choice(["oulu", "casia", "replay", "msu"])
+PATH = click.Path(path_type=Path)
+
+config_option = click.option(
+    "--config",
+    "config_path",
+    type=PATH,
+    default=Path("config/default.yaml"),
+    show_default=True,
+    help="Configuration file: one of config/, or OUT/config.yaml of a run.",
+)
+dataset_option = click.option("--dataset", type=DATASETS, required=True, help="Which dataset.")
+partition_option = click.option(
+    "--partition", type=click.IntRange(0), required=True, help="Number of the partition, from 0."
+)
+cores_option = click.option(
+    "--cores", type=click.IntRange(1), default=None, help="Processes at once; default: all cores."
+)
+
+
+def load(path: Path) -> "Config":
+    """Read a configuration; imported late, for it is not needed by --help."""
+    from pipeline.config import load
+
+    return load(path)
+
+
+def dataset_settings(config: "Config", dataset: Any) -> Any:
+    """The settings of one dataset; UserError when the configuration leaves it out."""
+    from pipeline.errors import UserError
+
+    if dataset not in config.datasets:
+        raise UserError(f"datasets.{dataset}: not in this configuration; add it or choose another")
+    return config.datasets[dataset]
+
+
+def check_partition(partition: int, partitions: int, dataset: str) -> None:
+    """UserError unless the partition's number is below datasets.NAME.partitions."""
+    from pipeline.errors import UserError
+
+    if partition >= partitions:
+        raise UserError(
+            f"--partition {partition}: datasets.{dataset}.partitions is {partitions},"
+            f" so the last one is {partitions - 1}"
+        )

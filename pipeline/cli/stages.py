@@ -1,0 +1,118 @@
+"""The verbs that make labels: crop, depth, parse, pack, and rebuild for one dataset."""
+
+import os
+from pathlib import Path
+
+import click
+
+from pipeline.cli.options import (
+    DATASETS,
+    check_partition,
+    config_option,
+    cores_option,
+    dataset_option,
+    dataset_settings,
+    load,
+    partition_option,
+)
+
+
+def _tell(stage: str, path: Path, made: bool) -> None:
+    from pipeline.run import summary
+
+    samples, failures = summary(path)
+    state = "made" if made else "finished already"
+    failed = f", {failures} failures listed" if failures else ""
+    click.echo(f"{stage} {path}: {samples} samples{failed} ({state})")
+
+
+def _stage(stage: str, config_path: Path, dataset: str, partition: int) -> None:
+    from pipeline import run
+    from pipeline.config import Layout
+
+    config = load(config_path)
+    check_partition(partition, dataset_settings(config, dataset).partitions, dataset)
+    function = {
+        "crop": run.crop_partition,
+        "depth": run.depth_partition,
+        "parse": run.parse_partition,
+    }[stage]
+    made = function(config, dataset, partition)
+    folder = {"crop": "crops", "depth": "depth", "parse": "parsing"}[stage]
+    _tell(stage, Layout(config.out).partition(folder, dataset, partition), made)
+
+
+@click.command()
+@config_option
+@dataset_option
+@partition_option
+def crop(config_path: Path, dataset: str, partition: int) -> None:
+    """Decode one partition's videos, cut out the faces."""
+    _stage("crop", config_path, dataset, partition)
+
+
+@click.command()
+@config_option
+@dataset_option
+@partition_option
+def depth(config_path: Path, dataset: str, partition: int) -> None:
+    """Make pseudo-depth of one partition's crops."""
+    _stage("depth", config_path, dataset, partition)
+
+
+@click.command()
+@config_option
+@dataset_option
+@partition_option
+def parse(config_path: Path, dataset: str, partition: int) -> None:
+    """Make face-parsing masks of one partition's crops."""
+    _stage("parse", config_path, dataset, partition)
+
+
+@click.command()
+@config_option
+def pack(config_path: Path) -> None:
+    """Join crops, depth and parsing into the HDF5 bundle."""
+    from pipeline.config import Layout
+    from pipeline.pack import pack
+
+    config = load(config_path)
+    layout = Layout(config.out)
+    _tell_bundle(pack(config, layout), layout.bundle)
+
+
+def _tell_bundle(manifest: dict, folder: Path) -> None:
+    for name, row in manifest["counts"].items():
+        click.echo(f"{name}: {row['samples']} samples, {row['live']} live, {row['spoof']} spoof")
+    click.echo(f"{len(manifest['failures'])} failures listed")
+    click.echo(f"{folder / 'bundle.json'}: {len(manifest['shards'])} shards")
+
+
+@click.command()
+@click.argument("dataset", type=DATASETS)
+@click.option("--only", type=click.Choice(["depth", "parsing"]), help="Only this label.")
+@config_option
+@cores_option
+def rebuild(dataset: str, only: str | None, config_path: Path, cores: int | None) -> None:
+    """Make one dataset's labels and the bundle again.
+
+    Crops are made again only where a video, the index or the crop settings changed. The other
+    datasets are left untouched.
+    """
+    from pipeline import run
+    from pipeline.cli.data import write_dataset_index
+    from pipeline.config import Layout
+    from pipeline.pack import pack
+
+    config = load(config_path)
+    layout, partitions = Layout(config.out), dataset_settings(config, dataset).partitions
+    cores = cores or os.cpu_count() or 1
+    write_dataset_index(config, dataset)
+    calls = [(config, dataset, number) for number in range(partitions)]
+    made = run.at_once(run.crop_partition, calls, cores)
+    click.echo(f"crops: {sum(made)} of {partitions} partitions made, the others kept")
+    for name, function in (("depth", run.depth_partition), ("parsing", run.parse_partition)):
+        forced = [(*call, only in (None, name)) for call in calls]
+        made = run.at_once(function, forced, cores)
+        click.echo(f"{name}: {sum(made)} of {partitions} partitions made, the others kept")
+    _tell_bundle(pack(config, layout), layout.bundle)

@@ -1,0 +1,85 @@
+"""The key of an output: a hash of everything that decides its bytes.
+
+A file that carries the right key is finished work; any other is made again. That is the whole of
+resuming, of rebuilding, and of "change only the depth".
+"""
+
+import hashlib
+import json
+import os
+import sqlite3
+from collections.abc import Iterable
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import h5py
+
+
+def key(**parts: Any) -> str:
+    """Sha256 in hex of the parts' canonical JSON."""
+    text = json.dumps(parts, sort_keys=True, ensure_ascii=False, allow_nan=False)
+    return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()
+
+
+def versions(packages: Iterable[str]) -> dict[str, str]:
+    """Installed versions of the named packages."""
+    return {name: version(name) for name in sorted(packages)}
+
+
+def stored_key(path: Path) -> str | None:
+    """The key that an HDF5 output carries; None when there is no readable file with one."""
+    try:
+        with h5py.File(path, "r") as file:
+            return str(file.attrs["key"])
+    except (OSError, KeyError, RuntimeError):
+        return None
+
+
+def sha256_file(path: Path) -> str:
+    """Sha256 in hex of a file's bytes."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+class VideoHashes:
+    """Sha256 of videos, remembered by path, size and time of change, outside the outputs.
+
+    The memory is a cache and nothing more: it lies in $XDG_CACHE_HOME/ocim (~/.cache/ocim) and
+    may be deleted at any time. Where it cannot be written, every video is hashed each time.
+    """
+
+    def __init__(self, folder: Path | None = None) -> None:
+        cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+        self._table: sqlite3.Connection | None
+        try:
+            place = folder or cache / "ocim"
+            place.mkdir(parents=True, exist_ok=True)
+            self._table = sqlite3.connect(place / "videos.sqlite", timeout=60)
+            with self._table:
+                self._table.execute(
+                    "CREATE TABLE IF NOT EXISTS videos"
+                    " (path TEXT PRIMARY KEY, size INTEGER, changed INTEGER, sha256 TEXT)"
+                )
+        except (OSError, sqlite3.Error):
+            self._table = None
+
+    def __call__(self, path: Path) -> str:
+        """Sha256 of the file at `path`, in hex."""
+        status = path.stat()
+        name = str(path.resolve())
+        if self._table is not None:
+            found = self._table.execute(
+                "SELECT sha256 FROM videos WHERE path = ? AND size = ? AND changed = ?",
+                (name, status.st_size, status.st_mtime_ns),
+            ).fetchone()
+            if found:
+                return str(found[0])
+        digest = sha256_file(path)
+        if self._table is not None:
+            with self._table:
+                self._table.execute(
+                    "INSERT OR REPLACE INTO videos VALUES (?, ?, ?, ?)",
+                    (name, status.st_size, status.st_mtime_ns, digest),
+                )
+        return digest

@@ -1,0 +1,340 @@
+"""The pack stage: crops, depth and parsing joined into shards, and the manifest over them.
+
+The rules of the labels are checked here, once: zero depth for spoofs and only for them, classes
+0 to 12, one split a subject, no sample twice.
+"""
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import h5py
+import numpy as np
+
+from pipeline import bundle, keys, layers
+from pipeline.config import Config, Layout
+from pipeline.datasets.base import Video, read_index
+from pipeline.errors import UserError
+from pipeline.store import canonical_json, replace_whole, write_json
+
+VERSION = 1
+SPLITS = ("train", "dev", "test")
+STAGES = (("crops", "crop"), ("depth", "depth"), ("parsing", "parse"))
+_FROM_CROPS = (
+    "affine",
+    "brightness",
+    "detection_score",
+    "face_size",
+    "frame",
+    "landmarks",
+    "live",
+    "padding",
+    "sharpness",
+)
+_FROM_INDEX = ("attack", "device", "instrument", "session", "subject")
+
+
+class Partition(NamedTuple):
+    """The three files of one partition, open for reading."""
+
+    crops: h5py.File
+    depth: h5py.File
+    parsing: h5py.File
+
+    @property
+    def keys(self) -> list[str]:
+        """The keys of the three files."""
+        return [str(file.attrs["key"]) for file in self]
+
+
+class Sample(NamedTuple):
+    """One sample's identity, and where it lies: number of the partition and row in it."""
+
+    video: str
+    frame: int
+    partition: int
+    row: int
+
+
+def order(dataset: str, video: str, frame: int) -> bytes:
+    """The place of a sample in its split: a keyed hash of its identity, so that reading in order
+    is already a fair mixture and no worker count changes it.
+    """
+    identity = f"{dataset}\0{video}\0{frame}".encode()
+    return hashlib.blake2b(identity, key=b"ocim bundle order", digest_size=16).digest()
+
+
+def pack(config: Config, layout: Layout) -> dict[str, Any]:
+    """Write the shards and bundle.json of a configuration; return the manifest.
+
+    A shard that carries the right key is left as it is. Raises UserError when a stage's output is
+    missing, when labels break their rules, or when a dataset has no sample at all.
+    """
+    layout.bundle.mkdir(parents=True, exist_ok=True)
+    entries: list[dict[str, Any]] = []
+    failures: list[dict[str, Any]] = []
+    provenance = bytes_settings(config)
+    for dataset in sorted(config.datasets):
+        made, failed = pack_dataset(dataset, config, layout, provenance)
+        entries += made
+        failures += failed
+    manifest = {
+        "schema": bundle.SCHEMA,
+        "shards": entries,
+        "counts": counts(entries),
+        "failures": failures,
+        **provenance,
+    }
+    manifest["hash"] = hashlib.sha256(canonical_json(manifest).encode()).hexdigest()
+    write_json(layout.bundle / bundle.MANIFEST, manifest)
+    remove_strangers(layout.bundle, {entry["file"] for entry in entries})
+    return manifest
+
+
+def bytes_settings(config: Config) -> dict[str, Any]:
+    """What decides the bytes of a bundle besides the videos: settings, versions, back ends.
+
+    No path, core count, time or machine name is among them.
+    """
+    from pipeline import crop, depth, parse
+
+    packages = {*crop.PACKAGES, *depth.PACKAGES, *parse.PACKAGES, "ocim"}
+    return {
+        "settings": {
+            "crop": config.crop.model_dump(mode="json"),
+            "depth": config.depth.model_dump(mode="json"),
+            "parse": config.parse.model_dump(mode="json", exclude={"weights"}),
+            "pack": config.pack.model_dump(mode="json"),
+            "sampling": {
+                name: settings.model_dump(mode="json", include={"sampling", "every"})
+                for name, settings in sorted(config.datasets.items())
+            },
+        },
+        "versions": keys.versions(packages),
+        "backends": {
+            "landmarks": "mediapipe",
+            "depth": config.depth.backend,
+            "parsing": config.parse.backend,
+            "parsing_classes_never_given": (
+                ["eyeglasses", "left ear", "right ear"]
+                if config.parse.backend == "facemesh"
+                else []
+            ),
+        },
+    }
+
+
+def pack_dataset(
+    dataset: str, config: Config, layout: Layout, provenance: dict[str, Any]
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Write the shards of one dataset; return their manifest entries and the failures."""
+    videos = {row.path: row for row in read_index(layout.index(dataset))}
+    check_one_split_a_subject(dataset, videos.values())
+    with ExitStack() as stack:
+        partitions = [
+            Partition(
+                *(
+                    stack.enter_context(
+                        layers.open_input(layout.partition(folder, dataset, number), verb)
+                    )
+                    for folder, verb in (
+                        ("crops", "crop"),
+                        ("depth", "depth"),
+                        ("parsing", "parse"),
+                    )
+                )
+            )
+            for number in range(config.datasets[dataset].partitions)
+        ]
+        failures = gather_failures(dataset, partitions, videos)
+        dropped = {(f["video"], f["frame"]) for f in failures}
+        samples = [s for s in gather(partitions) if (s.video, s.frame) not in dropped]
+        if not samples:
+            reasons = sorted({f["reason"] for f in failures})[:3]
+            raise UserError(
+                f"{dataset}: no sample at all from {len(videos)} videos"
+                f" ({'; '.join(reasons) or 'no video in the index'}); check its root"
+            )
+        of_dataset = own_provenance(provenance, dataset)
+        rows = [videos[sample.video] for sample in samples if sample.video in videos]
+        if len(rows) != len(samples):
+            raise UserError(f"{dataset}: crops of videos that are not in the index; run ocim crop")
+        entries = []
+        for split in SPLITS:
+            of_split = sorted(
+                (s for s in samples if videos[s.video].split == split),
+                key=lambda s: order(dataset, s.video, s.frame),
+            )
+            entries += pack_split(
+                dataset, split, of_split, partitions, videos, config, layout, of_dataset
+            )
+    return entries, failures
+
+
+def own_provenance(provenance: dict[str, Any], dataset: str) -> dict[str, Any]:
+    """The provenance of one dataset's shards: the sampling of the others is no part of it."""
+    settings = provenance["settings"]
+    sampling = {dataset: settings["sampling"][dataset]}
+    return {**provenance, "settings": {**settings, "sampling": sampling}}
+
+
+def gather(partitions: Sequence[Partition]) -> Iterator[Sample]:
+    """Every sample of the partitions; UserError when the layers belong to other crops."""
+    seen: set[tuple[str, int]] = set()
+    for number, partition in enumerate(partitions):
+        videos = partition.crops["video"][:]
+        frames = partition.crops["frame"][:]
+        for layer in (partition.depth, partition.parsing):
+            if not (
+                np.array_equal(layer["frame"][:], frames)
+                and np.array_equal(layer["video"][:], videos)
+            ):
+                raise UserError(f"{layer.filename}: made for other crops; run its stage again")
+        for row, (video, frame) in enumerate(zip(videos, frames, strict=True)):
+            identity = (video.decode("utf-8"), int(frame))
+            if identity in seen:
+                raise UserError(f"{partition.crops.filename}: the sample {identity} stands twice")
+            seen.add(identity)
+            yield Sample(*identity, number, row)
+
+
+def gather_failures(
+    dataset: str, partitions: Sequence[Partition], videos: dict[str, Video]
+) -> list[dict[str, Any]]:
+    """The failures of all stages with what the index says of their videos, sorted."""
+    failures = []
+    for partition in partitions:
+        for file in partition:
+            for failure in layers.read_failures(file):
+                row = videos.get(failure.video)
+                if row is None:
+                    raise UserError(
+                        f"{file.filename}: {failure.video} is not in the index; run ocim crop"
+                    )
+                about = {name: getattr(row, name) for name in ("split", "live", *_FROM_INDEX)}
+                failures.append({"dataset": dataset, **failure._asdict(), **about})
+    return sorted(failures, key=lambda f: (f["video"], f["frame"], f["reason"]))
+
+
+def pack_split(
+    dataset: str,
+    split: str,
+    samples: Sequence[Sample],
+    partitions: Sequence[Partition],
+    videos: dict[str, Video],
+    config: Config,
+    layout: Layout,
+    provenance: dict[str, Any],
+) -> list[dict[str, Any]]:
+    """Cut one split into shards of nearly equal size and write those that are not finished."""
+    pieces = -(-len(samples) // config.pack.shard_samples)
+    entries = []
+    for number in range(pieces):
+        part = samples[len(samples) * number // pieces : len(samples) * (number + 1) // pieces]
+        path = layout.bundle / f"{dataset}-{split}-{number:05d}-of-{pieces:05d}.h5"
+        key = keys.key(
+            stage="pack",
+            version=VERSION,
+            provenance=provenance,
+            shard=path.name,
+            rows=sorted({tuple(map(str, videos[s.video].__dict__.values())) for s in part}),
+            inputs=[partitions[number].keys for number in sorted({s.partition for s in part})],
+        )
+        if keys.stored_key(path) != key:
+            write(path, dataset, split, key, part, partitions, videos, provenance)
+        live = sum(videos[sample.video].live for sample in part)
+        entries.append(
+            {
+                "file": path.name,
+                "dataset": dataset,
+                "split": split,
+                "samples": len(part),
+                "live": live,
+                "spoof": len(part) - live,
+                "bytes": path.stat().st_size,
+                "sha256": keys.sha256_file(path),
+            }
+        )
+    return entries
+
+
+def write(
+    path: Path,
+    dataset: str,
+    split: str,
+    key: str,
+    samples: Sequence[Sample],
+    partitions: Sequence[Partition],
+    videos: dict[str, Video],
+    provenance: dict[str, Any],
+) -> None:
+    """Write one shard whole, checking the rules of the labels sample by sample."""
+    columns = {
+        name: np.array([partitions[s.partition].crops[name][s.row] for s in samples])
+        for name in _FROM_CROPS
+    }
+    for name in _FROM_INDEX:
+        columns[name] = bundle.fixed_strings([getattr(videos[s.video], name) for s in samples])
+    columns["video"] = bundle.fixed_strings([sample.video for sample in samples])
+
+    def pixels() -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+        for sample in samples:
+            partition = partitions[sample.partition]
+            depth = partition.depth["depth"][sample.row]
+            parsing = partition.parsing["parsing"][sample.row]
+            check_labels(depth, parsing, videos[sample.video].live, f"{dataset}: {sample[:2]}")
+            yield partition.crops["image"][sample.row], depth, parsing
+
+    attributes = {
+        "dataset": dataset,
+        "split": split,
+        "key": key,
+        "provenance": canonical_json(provenance),
+    }
+    with replace_whole(path) as temporary:
+        bundle.write_shard(temporary, attributes, columns, pixels())
+
+
+def check_labels(depth: np.ndarray, parsing: np.ndarray, live: int, where: str) -> None:
+    """Raise UserError unless depth and parsing keep the rules of the labels."""
+    if not np.isfinite(depth).all() or depth.min() < 0 or depth.max() > 1:
+        raise UserError(f"{where}: depth outside 0 to 1; run ocim depth again")
+    if bool(depth.any()) != bool(live):
+        raise UserError(
+            f"{where}: {'no depth on a live face' if live else 'depth on a spoof'};"
+            " run ocim depth again"
+        )
+    if parsing.max() >= bundle.CLASSES:
+        raise UserError(f"{where}: class {parsing.max()} above 12; run ocim parse again")
+
+
+def check_one_split_a_subject(dataset: str, videos: Any) -> None:
+    """Raise UserError when a subject stands in two splits."""
+    splits: dict[str, str] = {}
+    for row in videos:
+        if splits.setdefault(row.subject, row.split) != row.split:
+            raise UserError(
+                f"{dataset}: subject {row.subject} is in {splits[row.subject]} and {row.split};"
+                f" see {row.path}"
+            )
+
+
+def counts(entries: Sequence[dict[str, Any]]) -> dict[str, dict[str, int]]:
+    """Samples, live and spoof by `dataset/split`."""
+    table: dict[str, dict[str, int]] = {}
+    for entry in entries:
+        row = table.setdefault(
+            f"{entry['dataset']}/{entry['split']}", {"samples": 0, "live": 0, "spoof": 0}
+        )
+        for name in row:
+            row[name] += entry[name]
+    return table
+
+
+def remove_strangers(folder: Path, keep: set[str]) -> None:
+    """Remove shards that the manifest no longer names: cut otherwise, or of a dataset now gone."""
+    for path in folder.glob("*-of-*.h5"):
+        if path.name not in keep:
+            path.unlink()

@@ -1,0 +1,46 @@
+"""The parsing stage: thirteen classes of every crop of a partition, live and spoof."""
+
+from pathlib import Path
+
+import numpy as np
+
+from pipeline import keys, layers
+from pipeline.bundle import IMAGE_SIDE
+from pipeline.config import ParseSettings
+
+VERSION = 1
+PACKAGES = ("h5py", "numba", "numpy", "opencv-python")
+
+
+def reads_loose(settings: ParseSettings) -> bool:
+    """Whether the chosen back end reads the looser picture; `facemesh` reads the crop itself."""
+    return settings.backend != "facemesh"
+
+
+def parse(crops: Path, settings: ParseSettings, out: Path, force: bool = False) -> bool:
+    """Write the parsing layer that belongs to `crops`; False when `out` is finished already.
+
+    The layer holds `parsing` N x 256 x 256 uint8 in 0..12, `video` and `frame` as in the crops.
+    force: make it again even when the key says that it is finished.
+    """
+    with layers.open_input(crops, "crop") as file:
+        key = keys.key(
+            stage="parsing",
+            version=VERSION,
+            settings=settings.model_dump(exclude={"weights"}),
+            crops=str(file.attrs["key"]),
+            versions=keys.versions(PACKAGES),
+        )
+        if not force and keys.stored_key(out) == key:
+            return False
+        from labels.parsing import facemesh
+
+        frames, videos = file["frame"][:], file["video"][:]
+        affines, landmarks = file["affine"][:], file["landmarks_refined"][:]
+        images = file["image"]
+        maps = np.zeros((len(frames), IMAGE_SIDE, IMAGE_SIDE), "|u1")
+        for i in range(len(frames)):
+            maps[i] = facemesh.parse(images[i], landmarks[i], affines[i])
+    arrays = {"parsing": maps, "frame": frames, "video": videos}
+    layers.write(out, {"key": key, "stage": "parsing"}, arrays, [])
+    return True

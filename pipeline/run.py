@@ -1,0 +1,114 @@
+"""The stages as the command line, Snakemake and a local pool of processes call them.
+
+Each function takes the configuration and a partition, finds its files, and calls the stage. Dask
+runs many of them at once where no Snakemake does.
+"""
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+import h5py
+
+from pipeline import layers
+from pipeline.config import Config, Layout
+
+
+def crop_partition(config: Config, dataset: Any, partition: int) -> bool:
+    """Crop one partition; False when it was finished already."""
+    from pipeline.crop import crop
+    from pipeline.datasets.base import read_index
+    from pipeline.index import dataset_root, partition_rows
+    from pipeline.keys import VideoHashes
+    from pipeline.parse import reads_loose
+
+    layout, settings = Layout(config.out), config.datasets[dataset]
+    rows = read_index(layout.index(dataset))
+    loose = config.crop.loose
+    return crop(
+        partition_rows(rows, partition, settings.partitions),
+        dataset_root(dataset, Path(settings.root)),
+        config.crop,
+        settings,
+        loose == "always" or (loose == "auto" and reads_loose(config.parse)),
+        layout.partition("crops", dataset, partition),
+        VideoHashes(),
+    )
+
+
+def depth_partition(config: Config, dataset: str, partition: int, force: bool = False) -> bool:
+    """Make the depth layer of one partition; False when it was finished already."""
+    from pipeline.depth import depth
+
+    place = Layout(config.out).partition
+    crops, out = place("crops", dataset, partition), place("depth", dataset, partition)
+    return depth(crops, config.depth, out, force)
+
+
+def parse_partition(config: Config, dataset: str, partition: int, force: bool = False) -> bool:
+    """Make the parsing layer of one partition; False when it was finished already."""
+    from pipeline.parse import parse
+
+    place = Layout(config.out).partition
+    crops, out = place("crops", dataset, partition), place("parsing", dataset, partition)
+    return parse(crops, config.parse, out, force)
+
+
+def summary(path: Path) -> tuple[int, int]:
+    """Samples and failures of one partition's file."""
+    with h5py.File(path, "r") as file:
+        return len(file["frame"]), len(layers.read_failures(file))
+
+
+def at_once(
+    function: Callable[..., Any], calls: Iterable[tuple[Any, ...]], cores: int
+) -> list[Any]:
+    """Run function(*call) for every call, `cores` processes at once; results in order."""
+    import dask
+
+    tasks = [dask.delayed(function, pure=False)(*call) for call in calls]
+    scheduler = "processes" if cores > 1 else "synchronous"
+    return list(dask.compute(*tasks, scheduler=scheduler, num_workers=cores))
+
+
+def check_inputs(config: Config) -> None:
+    """Raise UserError, naming the key to set, unless every dataset's folder is there."""
+    from pipeline.errors import UserError
+    from pipeline.index import dataset_root
+
+    for dataset, settings in config.datasets.items():
+        try:
+            dataset_root(dataset, Path(settings.root))
+        except UserError as error:
+            raise UserError(f"{error}. Without data of your own: make demo") from None
+
+
+def fingerprints(config: Config, dataset: Any) -> list[str]:
+    """A hash of the names, sizes and times of each partition's videos, for Snakemake.
+
+    It lets Snakemake see that a video was added, taken away or changed. Where the folder is
+    missing every hash is that of nothing, so that a dry run works without data.
+    """
+    from pipeline.errors import UserError
+    from pipeline.index import dataset_root, index, partition_of
+    from pipeline.keys import key
+
+    settings = config.datasets[dataset]
+    parts: list[list[tuple[str, int, int]]] = [[] for _ in range(settings.partitions)]
+    try:
+        root = dataset_root(dataset, Path(settings.root))
+        rows = index(dataset, root)
+    except UserError:
+        rows = []
+    for row in rows:
+        status = (root / row.path).stat()
+        entry = (row.path, status.st_size, status.st_mtime_ns)
+        parts[partition_of(dataset, row.path, settings.partitions)].append(entry)
+    return [key(videos=part) for part in parts]
+
+
+def train_settings(config: Config) -> dict[str, Any]:
+    """The training section as plain values, for Snakemake to compare with those of last time."""
+    from train.config import settings_to_dict
+
+    return settings_to_dict(config.train)

@@ -1,0 +1,130 @@
+"""Labels of the replica held against what its renderer knows to be true."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from labels import classes
+from pipeline import crops
+from pipeline.bundle import DEPTH_SIDE, IMAGE_SIDE, Bundle, Shard
+from pipeline.config import Config, Layout
+from pipeline.errors import UserError
+from pipeline.index import dataset_root
+from pipeline.store import write_json
+
+SENTENCE = (
+    "The mesh that draws the replica's faces is the mesh that finds them: this truth shows that"
+    " landmarks, alignment and geometry are right, and cannot show how real the depth is."
+)
+
+
+def read_truth(path: Path) -> dict[str, np.ndarray]:
+    """The truth that the renderer wrote beside a live video.
+
+    `box` F x 4 int32 (x0, y0, x1, y1 in upright frame pixels), `depth` F x h x w float16,
+    `parsing` F x h x w uint8, both inside the box, padded at the right and below.
+    """
+    with np.load(path, allow_pickle=False) as stored:
+        return {name: stored[name] for name in ("box", "depth", "parsing")}
+
+
+def truth_in_crop(
+    truth: dict[str, np.ndarray], frame: int, affine: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """True depth (32 x 32 float32, reduced by area) and parsing (256 x 256) of one sample."""
+    x0, y0, x1, y1 = (int(value) for value in truth["box"][frame])
+    height, width = y1 - y0, x1 - x0
+    inside = affine.copy()
+    inside[:, 2] += affine[:, :2] @ [x0, y0]
+    size = (IMAGE_SIDE, IMAGE_SIDE)
+    depth = crops.warp(truth["depth"][frame, :height, :width].astype(np.float32), inside, size)
+    parsing = crops.warp(truth["parsing"][frame, :height, :width], inside, size, nearest=True)
+    step = IMAGE_SIDE // DEPTH_SIDE
+    return depth.reshape(DEPTH_SIDE, step, DEPTH_SIDE, step).mean(axis=(1, 3)), parsing
+
+
+class Tally:
+    """Running sums over samples: depth error and correlation, and the confusion of classes."""
+
+    def __init__(self) -> None:
+        self.errors: list[float] = []
+        self.correlations: list[float] = []
+        self.confusion = np.zeros((len(classes.NAMES),) * 2, np.int64)
+
+    def add(
+        self, depth: np.ndarray, parsing: np.ndarray, true_depth: np.ndarray, truth: np.ndarray
+    ) -> None:
+        """Add one sample: labels, then truth."""
+        either = (depth > 0) | (true_depth > 0)
+        both = (depth > 0) & (true_depth > 0)
+        self.errors.append(float(np.abs(depth - true_depth)[either].mean()))
+        self.correlations.append(float(np.corrcoef(depth[both], true_depth[both])[0, 1]))
+        flat = truth.astype(np.int64).ravel() * len(classes.NAMES) + parsing.ravel()
+        self.confusion += np.bincount(flat, minlength=self.confusion.size).reshape(
+            self.confusion.shape
+        )
+
+    def result(self) -> dict[str, Any]:
+        """MAE over pixels of either face, mean correlation over pixels of both, IoU by class.
+
+        Classes that are not in the truth are left out, and so is background.
+        """
+        both = np.diag(self.confusion)
+        either = self.confusion.sum(axis=0) + self.confusion.sum(axis=1) - both
+        iou = {
+            name: float(both[c] / either[c])
+            for c, name in enumerate(classes.NAMES)
+            if c and self.confusion[c].sum()
+        }
+        return {
+            "samples": len(self.errors),
+            "depth_mae": float(np.mean(self.errors)),
+            "depth_correlation": float(np.mean(self.correlations)),
+            "parsing_mean_iou": float(np.mean(list(iou.values()))),
+            "parsing_iou": iou,
+        }
+
+
+def label_truth(config: Config, layout: Layout) -> dict[str, Any]:
+    """Hold every live sample of the bundle against the truth; write and return OUT/truth.json.
+
+    Raises UserError when no live video has its truth beside it, as real data has none.
+    """
+    bundle, total = Bundle(layout.bundle), Tally()
+    by_dataset: dict[str, Any] = {}
+    for name, settings in config.datasets.items():
+        root, tally = dataset_root(name, Path(settings.root)), Tally()
+        for shard in bundle.shards(name):
+            for index in np.flatnonzero(shard.live):
+                add_sample(shard, int(index), root, (tally, total))
+        if tally.errors:
+            by_dataset[name] = tally.result()
+    if not by_dataset:
+        raise UserError(f"{layout.bundle}: no live video has its truth beside it; only the replica")
+    measured = {"all": total.result(), "datasets": by_dataset, "note": SENTENCE}
+    write_json(layout.truth, measured)
+    return measured
+
+
+def add_sample(shard: Shard, index: int, root: Path, tallies: tuple[Tally, ...]) -> None:
+    """Add one live sample of a shard to the tallies, where its video has a truth."""
+    path = (root / str(shard.video[index])).with_suffix(".npz")
+    if not path.is_file():
+        return
+    truth = read_truth(path)
+    true_depth, true_parsing = truth_in_crop(truth, int(shard.frame[index]), shard.affine[index])
+    for tally in tallies:
+        tally.add(shard.depth[index], shard.parsing[index], true_depth, true_parsing)
+
+
+def to_lines(measured: dict[str, Any]) -> list[str]:
+    """The figures for people, one line a dataset, then the sentence that says what they show."""
+    rows = [*measured["datasets"].items(), ("all four" if len(measured["datasets"]) == 4 else "all",
+                                            measured["all"])]  # fmt: skip
+    lines = [
+        f"{name}: depth MAE {row['depth_mae']:.4f}, correlation {row['depth_correlation']:.4f};"
+        f" parsing mean IoU {row['parsing_mean_iou']:.3f} ({row['samples']} live samples)"
+        for name, row in rows
+    ]
+    return [*lines, measured["note"]]

@@ -1,0 +1,73 @@
+"""What several tests need: real pictures and real video files, made on the spot."""
+
+import os
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+
+@pytest.fixture(autouse=True)
+def _own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep the memory of video hashes out of the user's home."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.getbasetemp() / "cache"))
+
+
+@pytest.fixture(scope="session")
+def portrait() -> np.ndarray:
+    """A real photograph with one face: H x W x 3 uint8 RGB, 400 x 320."""
+    from skimage.data import astronaut
+
+    return np.ascontiguousarray(astronaut()[:400, 80:400])
+
+
+def write_video(
+    path: Path,
+    frames: Iterable[np.ndarray],
+    codec: str = "libx264",
+    rotation: int | None = None,
+    pixel_format: str = "yuv420p",
+) -> Path:
+    """Encode frames (H x W x 3 uint8 RGB) at 25 a second; rotation sets a display matrix."""
+    import av
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with av.open(str(path), "w") as container:
+        stream = None
+        for image in frames:
+            if stream is None:
+                stream = container.add_stream(codec, rate=25)
+                stream.height, stream.width = image.shape[:2]
+                stream.pix_fmt = pixel_format
+                stream.thread_count = 1
+                stream.bit_rate = 1_500_000
+                if rotation is not None:
+                    stream.set_display_rotation(rotation)
+            frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(image), format="rgb24")
+            container.mux(stream.encode(frame))
+        assert stream is not None
+        container.mux(stream.encode())
+    return path
+
+
+@pytest.fixture(scope="session")
+def video_writer() -> Callable[..., Path]:
+    """The function above, for tests that make video files."""
+    return write_video
+
+
+def shared_folder() -> Path | None:
+    """The folder of reference material that lies beside a developer's checkout, or None."""
+    given = os.environ.get("OCIM_SHARED")
+    place = Path(given) if given else Path(__file__).resolve().parents[2] / "shared"
+    return place if place.is_dir() else None
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The reference material; a test that asks for it skips where it is missing."""
+    place = shared_folder()
+    if place is None:
+        pytest.skip("the reference material is not beside this checkout (OCIM_SHARED)")
+    return place
