@@ -5,10 +5,14 @@ import sys
 from pathlib import Path
 
 from pipeline import run
-from pipeline.config import Layout, validate, write_once
+from snakemake.utils import update_config
+
+from pipeline.config import Layout, read_scalars, validate, write_once
 from pipeline.errors import UserError
 
-configfile: "config/default.yaml"
+if not workflow.overwrite_configfiles:  # a file given by --configfile stands alone
+
+    configfile: "config/default.yaml"
 
 
 def stop(error):
@@ -17,6 +21,8 @@ def stop(error):
     sys.exit(2)
 
 
+# Snakemake leaves the numbers inside of --config 'crop={margin: 2}' as text.
+update_config(config, read_scalars(dict(workflow.config_settings.config)))
 try:
     settings = validate(dict(config), "configuration")
 except UserError as error:

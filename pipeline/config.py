@@ -15,7 +15,7 @@ from pipeline.store import write_text
 from train.config import Settings as TrainSettings
 from train.config import settings_from_dict
 
-DATASETS = ("oulu", "casia", "replay", "msu")
+Dataset = Literal["oulu", "casia", "replay", "msu"]
 
 
 class Section(BaseModel):
@@ -65,10 +65,15 @@ class PackSettings(Section):
     shard_samples: Annotated[int, Field(ge=1, le=1_000_000)] = 4096
 
 
-def _dataset_defaults() -> dict[str, DatasetSettings]:
+def _dataset_defaults() -> dict[Dataset, DatasetSettings]:
     # Every n-th frame as RFMetaFAS's author gives it (2 to 5); OULU's 9 is our choice, for the same
     # 40,000 to 60,000 frames.
-    table = {"oulu": (9, 96), "casia": (2, 16), "replay": (5, 32), "msu": (2, 8)}
+    table: dict[Dataset, tuple[int, int]] = {
+        "oulu": (9, 96),
+        "casia": (2, 16),
+        "replay": (5, 32),
+        "msu": (2, 8),
+    }
     return {
         name: DatasetSettings(root=f"data/{name}", every=every, partitions=partitions)
         for name, (every, partitions) in table.items()
@@ -80,7 +85,7 @@ class Config(Section):
 
     out: str = "runs/paper"
     seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
-    datasets: dict[Literal["oulu", "casia", "replay", "msu"], DatasetSettings] = Field(
+    datasets: dict[Dataset, DatasetSettings] = Field(
         default_factory=_dataset_defaults, min_length=1
     )
     crop: CropSettings = CropSettings()
@@ -157,6 +162,15 @@ class _SafeLoader(yaml.SafeLoader):
                 raise yaml.YAMLError(f"line {line}: the key '{key.value}' stands twice")
             seen.add(key.value)
         return super().construct_mapping(node, deep)
+
+
+def read_scalars(values: Any) -> Any:
+    """The same nested values, each text read as a YAML scalar: "2" becomes 2."""
+    if isinstance(values, dict):
+        return {key: read_scalars(value) for key, value in values.items()}
+    if isinstance(values, list):
+        return [read_scalars(value) for value in values]
+    return yaml.safe_load(values) if isinstance(values, str) else values
 
 
 def load(path: Path) -> Config:

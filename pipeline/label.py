@@ -35,7 +35,7 @@ def label_image(path: Path, out: Path, settings: CropSettings, frame: bool) -> l
     frame: depth, parsing and overlay have the size and the geometry of the picture itself, else
     those of the crop. Raises UserError when the picture has no face; nothing is written then.
     """
-    from labels.depth.facemesh import depth_map
+    from labels.depth.facemesh import depth_picture
     from labels.landmarks import FaceMesh
     from labels.parsing.facemesh import parse
     from labels.pose import PoseError
@@ -49,11 +49,11 @@ def label_image(path: Path, out: Path, settings: CropSettings, frame: bool) -> l
     face = faces[0]
     affine = crops.box_affine(face.landmarks, settings.margin, settings.shift, IMAGE_SIDE)
     crop = crops.warp(image, affine, (IMAGE_SIDE, IMAGE_SIDE))
-    picture, place, size = crop, affine, (IMAGE_SIDE, IMAGE_SIDE)
+    picture, place = crop, affine
     if frame:
-        picture, place, size = image, np.eye(2, 3), (height, width)
+        picture, place = image, np.eye(2, 3)
     try:
-        depth = depth_map(face.landmarks, (width, height), place, size)
+        depth = depth_picture(face.landmarks, (width, height), place, *picture.shape[:2])
     except PoseError as error:
         raise UserError(f"{path}: the face gives no depth: {error}") from None
     parsing = parse(picture, face.landmarks_refined, place)
@@ -84,7 +84,7 @@ def grey(depth: np.ndarray) -> np.ndarray:
 
 def palette_image(parsing: np.ndarray) -> Image.Image:
     """A class map as a palette picture: pixel values are the classes 0 to 12."""
-    picture = Image.frombytes("P", parsing.shape[::-1], parsing.tobytes())
+    picture = Image.frombytes("P", (parsing.shape[1], parsing.shape[0]), parsing.tobytes())
     picture.putpalette(classes.COLOURS.tobytes())
     return picture
 

@@ -14,7 +14,7 @@ import h5py
 import numpy as np
 
 from pipeline import bundle, keys, layers
-from pipeline.config import Config, Layout
+from pipeline.config import Config, Dataset, Layout
 from pipeline.datasets.base import Video, read_index
 from pipeline.errors import UserError
 from pipeline.store import canonical_json, replace_whole, write_json
@@ -127,7 +127,7 @@ def bytes_settings(config: Config) -> dict[str, Any]:
 
 
 def pack_dataset(
-    dataset: str, config: Config, layout: Layout, provenance: dict[str, Any]
+    dataset: Dataset, config: Config, layout: Layout, provenance: dict[str, Any]
 ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """Write the shards of one dataset; return their manifest entries and the failures."""
     videos = {row.path: row for row in read_index(layout.index(dataset))}

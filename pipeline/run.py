@@ -11,10 +11,10 @@ from typing import Any
 import h5py
 
 from pipeline import layers
-from pipeline.config import Config, Layout
+from pipeline.config import Config, Dataset, Layout
 
 
-def crop_partition(config: Config, dataset: Any, partition: int) -> bool:
+def crop_partition(config: Config, dataset: Dataset, partition: int) -> bool:
     """Crop one partition; False when it was finished already."""
     from pipeline.crop import crop
     from pipeline.datasets.base import read_index
@@ -36,7 +36,7 @@ def crop_partition(config: Config, dataset: Any, partition: int) -> bool:
     )
 
 
-def depth_partition(config: Config, dataset: str, partition: int, force: bool = False) -> bool:
+def depth_partition(config: Config, dataset: Dataset, partition: int, force: bool = False) -> bool:
     """Make the depth layer of one partition; False when it was finished already."""
     from pipeline.depth import depth
 
@@ -45,7 +45,7 @@ def depth_partition(config: Config, dataset: str, partition: int, force: bool = 
     return depth(crops, config.depth, out, force)
 
 
-def parse_partition(config: Config, dataset: str, partition: int, force: bool = False) -> bool:
+def parse_partition(config: Config, dataset: Dataset, partition: int, force: bool = False) -> bool:
     """Make the parsing layer of one partition; False when it was finished already."""
     from pipeline.parse import parse
 
@@ -83,7 +83,7 @@ def check_inputs(config: Config) -> None:
             raise UserError(f"{error}. Without data of your own: make demo") from None
 
 
-def fingerprints(config: Config, dataset: Any) -> list[str]:
+def fingerprints(config: Config, dataset: Dataset) -> list[str]:
     """A hash of the names, sizes and times of each partition's videos, for Snakemake.
 
     It lets Snakemake see that a video was added, taken away or changed. Where the folder is

@@ -19,6 +19,11 @@ SENTENCE = (
 )
 
 
+def truth_path(root: Path, video: str) -> Path:
+    """Where the renderer puts a video's truth: beside it, with the suffix .npz."""
+    return (root / video).with_suffix(".npz")
+
+
 def read_truth(path: Path) -> dict[str, np.ndarray]:
     """The truth that the renderer wrote beside a live video.
 
@@ -109,7 +114,7 @@ def label_truth(config: Config, layout: Layout) -> dict[str, Any]:
 
 def add_sample(shard: Shard, index: int, root: Path, tallies: tuple[Tally, ...]) -> None:
     """Add one live sample of a shard to the tallies, where its video has a truth."""
-    path = (root / str(shard.video[index])).with_suffix(".npz")
+    path = truth_path(root, str(shard.video[index]))
     if not path.is_file():
         return
     truth = read_truth(path)

@@ -39,7 +39,11 @@ def replica(
     assert out is not None
     from pipeline.replica import make_replica
 
-    made = make_replica(out, subjects, seed, cores or 0, click.echo)
+    def tell(done: int, total: int) -> None:
+        if done % 20 == 0 or done == total:
+            click.echo(f"{done} of {total} videos made")
+
+    made = make_replica(out, subjects, seed, cores or 0, tell)
     for name in sorted(made):
         click.echo(f"{name}: {made[name]}")
 

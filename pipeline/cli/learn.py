@@ -16,10 +16,9 @@ from pipeline.cli.options import PATH, config_option, load
 @config_option
 def train(bundle: Path | None, protocol: str | None, out: Path | None, config_path: Path) -> None:
     """Train the paper's method on a bundle, leaving one dataset out."""
-    from train.engine import train
-
     from pipeline.config import Layout
     from pipeline.errors import UserError
+    from train.engine import progress_line, train
 
     config = load(config_path)
     layout, settings = Layout(config.out), config.train
@@ -28,7 +27,12 @@ def train(bundle: Path | None, protocol: str | None, out: Path | None, config_pa
             settings = replace(settings, protocol=protocol)
         except ValueError as error:
             raise UserError(f"--protocol: {error}") from None
-    model = train(settings, bundle or layout.bundle, out or layout.model.parent, click.echo)
+    model = train(
+        settings,
+        bundle or layout.bundle,
+        out or layout.model.parent,
+        lambda state: click.echo(progress_line(state)),
+    )
     click.echo(f"{model}: trained on {settings.protocol}, {settings.variant}")
 
 
@@ -49,9 +53,8 @@ def evaluate(
 
     MODEL is a trained model; default: OUT/train/model.pt.
     """
-    from train.evaluate import evaluate
-
     from pipeline.config import Layout
+    from train.evaluate import evaluate
 
     layout = Layout(load(config_path).out)
     out = out or layout.results

@@ -11,16 +11,18 @@ from pipeline.cli.options import PATH, config_option, load
 @click.argument("image", type=PATH)
 @click.option("-o", "--out", type=PATH, required=True, help="Folder for the pictures.")
 @click.option("--frame", is_flag=True, help="Depth and parsing with the input's size and place.")
-@config_option
-def label(image: Path, out: Path, frame: bool, config_path: Path) -> None:
+@click.option("--config", "config_path", type=PATH, help="Configuration with the crop's geometry.")
+def label(image: Path, out: Path, frame: bool, config_path: Path | None) -> None:
     """Make the labels of one picture, to look at.
 
     Writes STEM_crop.png, STEM_depth.png (8-bit grey), STEM_parsing.png (palette, classes 0 to 12)
     and STEM_overlay.png.
     """
+    from pipeline.config import CropSettings
     from pipeline.label import label_image
 
-    for path in label_image(image, out, load(config_path).crop, frame):
+    settings = load(config_path).crop if config_path else CropSettings()
+    for path in label_image(image, out, settings, frame):
         click.echo(path)
 
 

@@ -1,0 +1,49 @@
+# Each target sets up .venv by itself, from requirements.lock; `make` alone lists them.
+# PYTHON=/path/to/python3.11 chooses the Python, CORES=n how many cores are used (all by default).
+
+PYTHON ?=
+CORES ?= $(shell nproc 2>/dev/null || getconf _NPROCESSORS_ONLN)
+DEMO = runs/demo
+
+export PYTHON
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
+unexport PYTHONPATH PYTHONHOME
+
+.DEFAULT_GOAL := help
+.PHONY: help env demo test test-fast lint bench clean lock
+
+help: ## this list
+	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/make \1|\2/p' Makefile | awk -F'|' '{ printf "%-16s %s\n", $$1, $$2 }'
+
+env: ## .venv with everything in it, the project included (2 minutes)
+	@sh tools/env.sh
+
+demo: env ## the whole job on made videos, within 10 minutes on 2 cores; CORES=n
+	ocim replica -o $(DEMO)/replica --subjects 3 --seed 1 --cores $(CORES)
+	snakemake --cores $(CORES) --configfile config/demo.yaml -- all
+	ocim truth --config $(DEMO)/config.yaml
+	@echo "made: $(DEMO)/bundle/bundle.json  $(DEMO)/results.json  $(DEMO)/report.html (open this one)"
+
+test: env ## every test, within 20 minutes on 2 cores
+	OMP_NUM_THREADS=1 pytest -n $(CORES) --dist loadfile
+
+test-fast: env ## the quick tests, for daily work
+	OMP_NUM_THREADS=1 pytest -n $(CORES) --dist loadfile -m "not slow"
+
+lint: env ## ruff and mypy
+	ruff check .
+	ruff format --check .
+	mypy
+
+bench: env ## every script of benchmarks/; each prints its figures as JSON
+	@for script in benchmarks/*.py; do echo "$$script" >&2; python "$$script" || exit 1; done
+
+clean: ## removes the demo's run and the caches; .venv and other runs stay
+	rm -rf $(DEMO) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -not -path './.venv/*' -prune -exec rm -rf {} +
+
+lock: ## resolves pyproject.toml into requirements.lock and environment.yml; UPGRADE=1 for newest
+	@rm -rf .venv-lock && "$$(sh tools/env.sh python)" -m venv .venv-lock
+	@.venv-lock/bin/python -m pip install --quiet uv==0.13.9 packaging==25.0
+	@.venv-lock/bin/python tools/lock.py $(if $(UPGRADE),--upgrade)
+	@rm -rf .venv-lock

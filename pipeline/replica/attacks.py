@@ -1,0 +1,233 @@
+"""Attacks of the second generation: a live frame printed or shown, and held up in another room.
+
+What a sheet must have to be taken for one (measured with a released anti-spoofing model): a white
+or black border of at least 3% of its width on a sheet of about two face widths, then a texture:
+narrow gamut and mild halftone for print; washed gamma, blue cast and grey moire for a screen.
+"""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from pipeline.replica.mesh import draw_mesh, grid_triangles
+
+_CELLS = 13
+MARGIN = 4  # transparent pixels around a sheet's texture, so that its edges are drawn softly
+
+
+@dataclass(frozen=True)
+class Medium:
+    """How an instrument shows a picture. Lengths are shares of the sheet's width.
+
+    `border` and its colour; `widths`: the sheet's width in face widths, least and most; `aspect`
+    height over width; the rest are strengths that show_print or show_screen read.
+    """
+
+    screen: bool
+    border: float
+    colour: tuple[float, float, float]
+    widths: tuple[float, float]
+    aspect: float
+    saturation: float
+    black: float
+    cast: tuple[float, float, float]
+    texture: float
+    period: float
+
+
+_BLACK = (0.02, 0.02, 0.025)
+MEDIA = {
+    "printer1": Medium(
+        False, 0.055, (0.94, 0.93, 0.90), (1.9, 2.3), 1.32, 0.62, 0.17, (1.0, 0.97, 0.90), 0.30, 3.3
+    ),
+    "printer2": Medium(
+        False, 0.050, (0.93, 0.93, 0.95), (1.8, 2.2), 1.30, 0.70, 0.14, (0.96, 0.95, 1.0), 0.24, 2.8
+    ),
+    "print": Medium(
+        False, 0.055, (0.92, 0.92, 0.90), (1.8, 2.1), 1.30, 0.60, 0.18, (0.98, 0.97, 0.92), 0.28, 3.0
+    ),
+    "printed_photo": Medium(
+        False, 0.050, (0.94, 0.93, 0.93), (1.9, 2.3), 1.28, 0.66, 0.15, (1.0, 0.96, 0.94), 0.26, 3.1
+    ),
+    "photo": Medium(
+        False, 0.055, (0.93, 0.92, 0.90), (1.8, 2.2), 1.30, 0.64, 0.16, (1.0, 0.97, 0.93), 0.27, 3.0
+    ),
+    "display1": Medium(
+        True, 0.045, _BLACK, (2.0, 2.2), 1.30, 0.90, 0.07, (0.88, 0.97, 1.10), 0.075, 5.5
+    ),
+    "display2": Medium(
+        True, 0.055, _BLACK, (2.0, 2.2), 1.25, 0.80, 0.09, (0.92, 0.98, 1.08), 0.065, 7.5
+    ),
+    "ipad": Medium(
+        True, 0.060, _BLACK, (2.05, 2.2), 1.33, 0.92, 0.06, (0.90, 0.97, 1.09), 0.060, 6.5
+    ),
+    "iphone": Medium(
+        True, 0.045, _BLACK, (2.0, 2.1), 1.45, 0.85, 0.06, (0.88, 0.96, 1.10), 0.075, 4.8
+    ),
+    "mobile": Medium(
+        True, 0.050, _BLACK, (2.0, 2.1), 1.40, 0.82, 0.08, (0.89, 0.96, 1.10), 0.080, 5.0
+    ),
+    "highdef": Medium(
+        True, 0.050, _BLACK, (2.05, 2.2), 1.33, 0.92, 0.06, (0.90, 0.98, 1.08), 0.060, 7.0
+    ),
+    "screen": Medium(
+        True, 0.055, _BLACK, (2.0, 2.2), 1.33, 0.86, 0.08, (0.89, 0.97, 1.10), 0.070, 6.0
+    ),
+}
+
+
+def _grade(picture: np.ndarray, medium: Medium, gamma: float) -> np.ndarray:
+    grey = picture @ np.float32([0.299, 0.587, 0.114])
+    out = grey[..., None] + (picture - grey[..., None]) * medium.saturation
+    out = np.clip(out, 0, 1) ** gamma
+    return (medium.black + (0.97 - medium.black) * out) * np.float32(medium.cast)
+
+
+def show_print(picture: np.ndarray, medium: Medium, zoom: float) -> np.ndarray:
+    """The picture (H, W, 3) float32 in [0, 1] in ink: narrow gamut, mild halftone, soft.
+
+    `zoom` is texture pixels a frame pixel, so that the dots keep their size in the frame.
+    """
+    out = _grade(picture, medium, 1.0)
+    height, width = out.shape[:2]
+    y, x = np.mgrid[0:height, 0:width].astype(np.float32)
+    period = medium.period * zoom
+    turn = 2 * np.pi / period * np.sqrt(0.5)
+    screen = np.cos(turn * (x + y)) * np.cos(turn * (x - y))
+    # Dots weigh most in the middle tones, none in paper white and full ink.
+    room = 4 * out * (1 - out)
+    out = out + medium.texture * 0.5 * screen[..., None] * room
+    streak = np.sin(2 * np.pi * y / (11 * zoom)) * 0.012
+    return np.clip(cv2.GaussianBlur(out + streak[..., None], (0, 0), 0.55 * zoom), 0, 1)
+
+
+def show_screen(picture: np.ndarray, medium: Medium) -> np.ndarray:
+    """The picture (H, W, 3) float32 in [0, 1] as a screen shows it: washed out and blue."""
+    return np.clip(_grade(picture, medium, 0.7), 0, 1)
+
+
+def sheet_texture(picture: np.ndarray, medium: Medium) -> np.ndarray:
+    """The picture with its border and a transparent MARGIN: (H', W', 4) float32, premultiplied."""
+    height, width = picture.shape[:2]
+    border = max(2, round(medium.border * width / (1 - 2 * medium.border)))
+    out = np.empty((height + 2 * border, width + 2 * border, 4), np.float32)
+    out[..., :3] = medium.colour
+    out[..., 3] = 1
+    out[border : border + height, border : border + width, :3] = picture
+    return cv2.copyMakeBorder(out, *[MARGIN] * 4, cv2.BORDER_CONSTANT, value=(0, 0, 0, 0))
+
+
+@dataclass(frozen=True)
+class SheetPose:
+    """Where a sheet is in the frame: centre and width in px, angles in radians, `bend` the angle
+    that its width is bent through (0 is flat, its axis turned by `lean`), focal length in px.
+    """
+
+    x: float
+    y: float
+    width: float
+    yaw: float
+    pitch: float
+    roll: float
+    bend: float
+    lean: float
+    focal: float
+
+
+def sheet_mesh(pose: SheetPose, aspect: float) -> tuple[np.ndarray, np.ndarray]:
+    """The sheet's grid in the frame: points (169, 3), x and y in px, z growing away from the
+    viewer, and the shade (169,) of a light from above left, about 1.
+    """
+    v, u = np.meshgrid(np.linspace(-0.5, 0.5, _CELLS), np.linspace(-0.5, 0.5, _CELLS), indexing="ij")
+    x, y = u.ravel(), v.ravel() * aspect
+    c, s = np.cos(pose.lean), np.sin(pose.lean)
+    along, across = c * x + s * y, -s * x + c * y
+    slope = np.zeros_like(along)
+    depth = np.zeros_like(along)
+    if abs(pose.bend) > 1e-6:
+        slope = along * pose.bend
+        depth = (1 - np.cos(slope)) / pose.bend
+        along = np.sin(slope) / pose.bend
+    points = np.column_stack([c * along - s * across, s * along + c * across, depth])
+    normal = np.column_stack([-c * np.sin(slope), -s * np.sin(slope), -np.cos(slope)])
+    cy, sy = np.cos(pose.yaw), np.sin(pose.yaw)
+    cp, sp = np.cos(pose.pitch), np.sin(pose.pitch)
+    cr, sr = np.cos(pose.roll), np.sin(pose.roll)
+    turn = np.array([[cr, -sr, 0], [sr, cr, 0], [0, 0, 1]])
+    turn = turn @ np.array([[1, 0, 0], [0, cp, -sp], [0, sp, cp]])
+    turn = turn @ np.array([[cy, 0, sy], [0, 1, 0], [-sy, 0, cy]])
+    points, normal = points @ turn.T, normal @ turn.T
+    distance = pose.focal / pose.width
+    z = distance + points[:, 2]
+    placed = np.column_stack(
+        [pose.x + pose.focal * points[:, 0] / z, pose.y + pose.focal * points[:, 1] / z, z]
+    )
+    light = np.array([-0.45, -0.5, -0.74])
+    return placed, 1 + 0.55 * (normal @ light - 0.74)
+
+
+@dataclass(frozen=True)
+class Placed:
+    """A sheet in a frame: colour (H, W, 4) float32 premultiplied, u and v (H, W) in [0, 1] over
+    the sheet's texture, and `grid` (13, 13, 2) the frame positions of its regular grid.
+    """
+
+    colour: np.ndarray
+    u: np.ndarray
+    v: np.ndarray
+    grid: np.ndarray
+
+    def locate(self, points: np.ndarray, texture: np.ndarray) -> np.ndarray:
+        """Frame positions (P, 2) of texture pixels (P, 2), pixel centres at +0.5 in both."""
+        height, width = texture.shape[:2]
+        nodes = np.column_stack([points[:, 0] / width, points[:, 1] / height]) * (_CELLS - 1)
+        maps = nodes.astype(np.float32)[:, None]
+        return cv2.remap(self.grid, maps, None, cv2.INTER_LINEAR)[:, 0].astype(np.float64)
+
+
+_GRID_TRIANGLES = grid_triangles(_CELLS, _CELLS)
+
+
+def place_sheet(texture: np.ndarray, pose: SheetPose, height: int, width: int) -> Placed:
+    """Draw the sheet into a frame of height x width."""
+    points, shade = sheet_mesh(pose, texture.shape[0] / texture.shape[1])
+    v, u = np.meshgrid(np.linspace(0, 1, _CELLS), np.linspace(0, 1, _CELLS), indexing="ij")
+    values = np.column_stack([u.ravel(), v.ravel(), shade])
+    depth, drawn = draw_mesh(points, _GRID_TRIANGLES, values, height, width)
+    outside = ~np.isfinite(depth)
+    maps = drawn[..., :2] * (texture.shape[1], texture.shape[0]) - 0.5
+    maps[outside] = -100
+    maps = maps.astype(np.float32)
+    colour = cv2.remap(texture, maps, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
+    colour[..., :3] *= drawn[..., 2:3]
+    grid = points[:, :2].reshape(_CELLS, _CELLS, 2).astype(np.float32)
+    return Placed(colour, drawn[..., 0], drawn[..., 1], grid)
+
+
+@dataclass(frozen=True)
+class Moire:
+    """Grey interference of a screen's pixels with the camera's: waves over the screen and glare."""
+
+    amount: float
+    waves_x: float
+    waves_y: float
+    curve: float
+    glare: float
+    glare_x: float
+    glare_y: float
+
+
+def add_screen_light(placed: Placed, moire: Moire, phase: float) -> np.ndarray:
+    """The placed screen's colour (H, W, 4) with moire and glare; `phase` moves from frame to frame."""
+    u, v = placed.u, placed.v
+    wave = np.cos(
+        2 * np.pi * (moire.waves_x * u + moire.waves_y * v + moire.curve * (u * u + v * v)) + phase
+    )
+    second = np.cos(2 * np.pi * (moire.waves_x * 0.31 * u - moire.waves_y * 1.7 * v) + 0.6 * phase)
+    field = 1 + moire.amount * (wave + 0.5 * second)
+    r2 = ((u - moire.glare_x) ** 2 + (v - moire.glare_y) ** 2) / 0.05
+    glare = moire.glare * np.exp(-r2)
+    out = placed.colour.copy()
+    out[..., :3] = out[..., :3] * field[..., None] + (glare * out[..., 3])[..., None]
+    return out

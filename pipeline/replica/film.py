@@ -1,0 +1,300 @@
+"""One video of the replica, from its name to raw frames: live people, prints and screens."""
+
+from dataclasses import dataclass, replace
+
+import cv2
+import numpy as np
+
+from pipeline.replica.attacks import (
+    MARGIN,
+    MEDIA,
+    Medium,
+    Moire,
+    Placed,
+    SheetPose,
+    add_screen_light,
+    place_sheet,
+    sheet_texture,
+    show_print,
+    show_screen,
+)
+from pipeline.replica.cameras import CAMERAS, Camera
+from pipeline.replica.layout import Video
+from pipeline.replica.person import Motion, Person, head_motion, make_person
+from pipeline.replica.rooms import BORDER, room_picture
+from pipeline.replica.scene import Actor, Drawn, Light, View, compose, view_for
+from pipeline.replica.source import Source
+
+_RIGHT_EYE = [33, 7, 163, 144, 145, 153, 154, 155, 133, 173, 157, 158, 159, 160, 161, 246]
+_LEFT_EYE = [263, 249, 390, 373, 374, 380, 381, 382, 362, 398, 384, 385, 386, 387, 388, 466]
+
+
+@dataclass(frozen=True)
+class Film:
+    """Raw frames (H, W, 3) float32 RGB in [0, 1]; eyes (F, 2, 2) px, the subject's right eye first;
+    for live videos what was drawn, frame by frame.
+    """
+
+    frames: list[np.ndarray]
+    eyes: np.ndarray
+    drawn: list[Drawn]
+
+
+def person_of(source: Source, dataset: str, name: str, seed: int) -> Person:
+    """The subject called `name` in a dataset: always the same for one seed."""
+    return make_person(source, generator_for(seed, "person", dataset, name))
+
+
+def generator_for(seed: int, *words: str) -> np.random.Generator:
+    """A generator that depends on the seed and the words alone."""
+    entropy = [seed, *("\0".join(words)).encode()]
+    return np.random.default_rng(np.random.SeedSequence(entropy))
+
+
+def _light(generator: np.random.Generator, strength: float) -> Light:
+    direction = np.array([generator.uniform(-0.9, 0.9), generator.uniform(0.0, 0.8), 1.0])
+    return Light(direction / np.linalg.norm(direction), strength)
+
+
+def _sway(frames: int, amount: float, generator: np.random.Generator) -> np.ndarray:
+    """A hand's slow motion and tremor: (frames, 2) about 0, `amount` px."""
+    t = np.arange(frames) / 15.0
+    out = np.zeros((frames, 2))
+    for rate, share in ((0.4, 1.0), (1.3, 0.35), (3.1, 0.12)):
+        phase = generator.uniform(0, 2 * np.pi, 2)
+        out += share * np.sin(2 * np.pi * rate * t[:, None] + phase)
+    return out * amount
+
+
+def _rooms(
+    dataset: str, number: int, camera: Camera, frames: int, generator: np.random.Generator
+) -> list[np.ndarray]:
+    """The room behind, frame by frame, as a camera in a hand sees it."""
+    room = room_picture(dataset, number, camera.height, camera.width)
+    sway = _sway(frames, 0.004 * camera.width, generator)
+    place = generator.uniform(-0.03, 0.03, 2) * camera.width
+    size = (camera.width, camera.height)
+    out = []
+    for shift in sway + place:
+        x, y = shift + (camera.width * BORDER, camera.height * BORDER)
+        matrix = np.float32([[1, 0, x], [0, 1, y]])
+        flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+        out.append(
+            cv2.warpAffine(room, matrix, size, flags=flags, borderMode=cv2.BORDER_REFLECT)
+        )
+    return out
+
+
+def _eyes(landmarks: np.ndarray) -> np.ndarray:
+    return np.stack([landmarks[_RIGHT_EYE, :2].mean(0), landmarks[_LEFT_EYE, :2].mean(0)])
+
+
+def _live_view(camera: Camera, generator: np.random.Generator) -> View:
+    return view_for(
+        camera.height,
+        camera.width,
+        camera.face * generator.uniform(0.9, 1.1),
+        camera.width * (0.5 + generator.uniform(-0.05, 0.05)),
+        camera.height * (0.47 + generator.uniform(-0.03, 0.03)),
+        generator.uniform(1.0, 1.3),
+    )
+
+
+def live_film(source: Source, video: Video, frames: int, seed: int) -> Film:
+    """A living person before the dataset's camera."""
+    camera = CAMERAS[video.camera]
+    generator = generator_for(seed, video.dataset, video.path)
+    person = person_of(source, video.dataset, video.person, seed)
+    actor = Actor(source, person, _live_view(camera, generator), _light(generator, 0.55))
+    rooms = _rooms(video.dataset, video.room, camera, frames, generator)
+    drawn = [actor.draw(motion) for motion in head_motion(frames, generator)]
+    pictures = [compose(d.colour, room) for d, room in zip(drawn, rooms, strict=True)]
+    return Film(pictures, np.stack([_eyes(d.landmarks) for d in drawn]), drawn)
+
+
+def _inner(
+    source: Source,
+    video: Video,
+    medium: Medium,
+    sheet: float,
+    face: float,
+    frames: int,
+    seed: int,
+    generator: np.random.Generator,
+) -> tuple[list[np.ndarray], list[np.ndarray]]:
+    """The live frames that are printed or shown, and their landmarks in texture px (with border).
+
+    `sheet` and `face` are widths in px of the attack's frame; the texture has 1.25 px for each.
+    """
+    zoom = 1.25
+    inner = sheet * (1 - 2 * medium.border)
+    width = round(inner * zoom)
+    height = round(sheet * (medium.aspect - 2 * medium.border) * zoom)
+    camera = replace(CAMERAS[video.camera], height=height, width=width, face=face * zoom)
+    view = view_for(
+        height,
+        width,
+        face * zoom,
+        width * (0.5 + generator.uniform(-0.03, 0.03)),
+        height * 0.47,
+        1.2,
+    )
+    person = person_of(source, video.dataset, video.person, seed)
+    actor = Actor(source, person, view, _light(generator, 0.45))
+    rooms = _rooms(video.dataset, video.room + 1, camera, frames, generator)
+    pictures, landmarks = [], []
+    border = max(2, round(medium.border * width / (1 - 2 * medium.border))) + MARGIN
+    for motion, room in zip(head_motion(frames, generator), rooms, strict=True):
+        # On paper and screens people look at the camera with open eyes.
+        drawn = actor.draw(replace(motion, blink=motion.blink if frames > 1 else 0.0))
+        picture = compose(drawn.colour, room)
+        if medium.screen:
+            picture = show_screen(picture, medium)
+        else:
+            picture = show_print(picture, medium, zoom)
+        pictures.append(sheet_texture(picture, medium))
+        landmarks.append(drawn.landmarks[:, :2].astype(np.float64) + border)
+    return pictures, landmarks
+
+
+def _poses(
+    video: Video, camera: Camera, sheet: float, frames: int, generator: np.random.Generator
+) -> list[SheetPose]:
+    held = 1.0 if video.held else 0.08
+    sway = _sway(frames, 0.006 * camera.width * held, generator)
+    turn = _sway(frames, 0.02 * held, generator)
+    bends = {"warped": (0.85, 1.25), "bent": (0.3, 0.6), "cut": (0.0, 0.25), "print": (0.0, 0.15)}
+    low, high = bends.get(video.attack, (0.0, 0.0))
+    bend = generator.uniform(low, high) * generator.choice([-1, 1])
+    pulse = 1 + 0.12 * np.sin(np.arange(frames) / 15 * 2 * np.pi * generator.uniform(0.3, 0.8))
+    yaw, pitch, roll = generator.uniform(-1, 1, 3) * (0.14, 0.10, 0.06)
+    lean = generator.uniform(-0.35, 0.35) if video.attack == "warped" else 0.0
+    x = camera.width * (0.5 + generator.uniform(-0.03, 0.03))
+    y = camera.height * (0.5 + generator.uniform(-0.02, 0.02))
+    return [
+        SheetPose(
+            x + sway[i, 0],
+            y + sway[i, 1],
+            sheet,
+            yaw + turn[i, 0],
+            pitch + turn[i, 1],
+            roll + 0.5 * turn[i, 0],
+            bend * (pulse[i] if video.attack == "warped" else 1.0),
+            lean,
+            1.2 * camera.width,
+        )
+        for i in range(frames)
+    ]
+
+
+def _cut_eyes(texture: np.ndarray, landmarks: np.ndarray) -> np.ndarray:
+    """The print with its eyes cut out, the paper's edge white around the holes."""
+    out = texture.copy()
+    fine = 4
+    height, width = out.shape[:2]
+    mask = np.zeros((height * fine, width * fine), np.uint8)
+    for ring in (_RIGHT_EYE, _LEFT_EYE):
+        p = landmarks[ring]
+        middle = p.mean(0)
+        reach = np.abs(p - middle).max(0) * (1.12, 1.5)
+        angle = np.linspace(0, 2 * np.pi, 24, endpoint=False)
+        edge = middle + np.column_stack([np.cos(angle), np.sin(angle)]) * reach
+        cv2.fillPoly(mask, [np.rint(edge * fine).astype(np.int32)[:, None]], (255,))
+    hole = cv2.resize(mask, (width, height), interpolation=cv2.INTER_AREA)
+    wide = cv2.dilate(hole, np.ones((3, 3), np.uint8)).astype(np.float32)[..., None] / 255
+    out[..., :3] += (0.88 - out[..., :3]) * wide * 0.8
+    return out * (1 - hole.astype(np.float32)[..., None] / 255)
+
+
+def _behind(
+    actor: Actor, motion: Motion, holes: np.ndarray, camera: Camera
+) -> tuple[np.ndarray, np.ndarray]:
+    """The attacker's face moved so that its eyes lie behind the holes, and where there is one.
+
+    `holes` (2, 2) are frame px. Returns colour (H, W, 3) and a mask (H, W, 1), float32.
+    """
+    drawn = actor.draw(motion)
+    eyes = _eyes(drawn.landmarks)
+    a, b = eyes[1] - eyes[0], holes[1] - holes[0]
+    ratio = complex(*b) / complex(*a)
+    c, s = ratio.real, ratio.imag
+    linear = np.array([[c, -s], [s, c]])
+    matrix = np.column_stack([linear, holes.mean(0) - linear @ eyes.mean(0)])
+    size = (camera.width, camera.height)
+    colour = cv2.warpAffine(drawn.colour[..., :3], matrix, size, flags=cv2.INTER_LINEAR)
+    x, y = np.meshgrid(np.arange(camera.width) + 0.5, np.arange(camera.height) + 0.5)
+    reach = float(np.hypot(*b)) * 0.45
+    near = [np.hypot(x - hole[0], y - hole[1]) < reach for hole in holes]
+    return colour * 0.85, (near[0] | near[1]).astype(np.float32)[..., None]
+
+
+def _moire(medium: Medium, sheet: float, generator: np.random.Generator) -> Moire:
+    count = sheet / medium.period
+    angle = generator.uniform(0.2, 1.3)
+    return Moire(
+        medium.texture * generator.uniform(0.85, 1.2),
+        count * np.cos(angle),
+        count * np.sin(angle),
+        generator.uniform(-4, 4),
+        generator.uniform(0.06, 0.2),
+        generator.choice([generator.uniform(0.05, 0.25), generator.uniform(0.75, 0.95)]),
+        generator.uniform(0.05, 0.35),
+    )
+
+
+def attack_film(source: Source, video: Video, frames: int, seed: int) -> Film:
+    """A print or a screen with a person on it, before the dataset's camera in another room."""
+    camera = CAMERAS[video.camera]
+    generator = generator_for(seed, video.dataset, video.path)
+    medium = MEDIA[video.medium]
+    face = camera.face * generator.uniform(0.92, 1.1)
+    # No sheet is higher than what is seen of it with some room around.
+    tallest = 0.92 * camera.height / (medium.aspect * face)
+    sheet = face * min(generator.uniform(*medium.widths), tallest)
+    clip = frames if medium.screen and video.moving else 1
+    textures, landmarks = _inner(
+        source, video, medium, sheet, face, clip, seed, generator
+    )
+    if video.attack == "cut":
+        textures[0] = _cut_eyes(textures[0], landmarks[0])
+        attacker = person_of(source, video.dataset, f"attacker of {video.person}", seed)
+        size = round(face * 2)
+        view = view_for(size, size, face, size / 2, size / 2, 1.2)
+        actor = Actor(source, attacker, view, _light(generator, 0.4))
+        motions = head_motion(frames, generator, 0.5)
+    moire = _moire(medium, sheet, generator)
+    rooms = _rooms(video.dataset, video.room, camera, frames, generator)
+    pictures, eyes = [], []
+    texture_width = sheet * 1.25 + 2 * MARGIN
+    poses = _poses(video, camera, sheet * texture_width / (sheet * 1.25), frames, generator)
+    for i, (pose, room) in enumerate(zip(poses, rooms, strict=True)):
+        texture = textures[i % clip]
+        placed: Placed = place_sheet(texture, pose, camera.height, camera.width)
+        places = placed.locate(landmarks[i % clip], texture)
+        room = _shadow(room, placed.colour[..., 3], camera)
+        if video.attack == "cut":
+            colour, mask = _behind(actor, motions[i], _eyes(places), camera)
+            room = room + (colour - room) * mask
+        colour = placed.colour
+        if medium.screen:
+            colour = add_screen_light(placed, moire, 0.5 * i * (1.0 if video.held else 0.2))
+        pictures.append(compose(colour, room))
+        eyes.append(_eyes(places))
+    return Film(pictures, np.stack(eyes), [])
+
+
+def _shadow(room: np.ndarray, alpha: np.ndarray, camera: Camera) -> np.ndarray:
+    """The room darkened softly below and beside the sheet."""
+    small = cv2.resize(alpha, None, fx=0.25, fy=0.25, interpolation=cv2.INTER_AREA)
+    small = cv2.GaussianBlur(small, (0, 0), camera.width / 160)
+    soft = cv2.resize(small, (camera.width, camera.height), interpolation=cv2.INTER_LINEAR)
+    shift = np.float32([[1, 0, camera.width / 100], [0, 1, camera.width / 80]])
+    soft = cv2.warpAffine(soft, shift, (camera.width, camera.height))
+    return room * (1 - 0.3 * soft[..., None])
+
+
+def make_film(source: Source, video: Video, frames: int, seed: int) -> Film:
+    """The raw frames of a video."""
+    if video.live:
+        return live_film(source, video, frames, seed)
+    return attack_film(source, video, frames, seed)

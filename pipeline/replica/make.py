@@ -1,0 +1,153 @@
+"""All of a replica: which videos, what each is brought to, and the files, over many processes."""
+
+import os
+import shutil
+from collections import defaultdict
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from pipeline.errors import UserError
+from pipeline.replica.cameras import CAMERAS, Sensor, Targets, aim, settle, spread
+from pipeline.replica.encode import encode_to_size, write_bytes
+from pipeline.replica.film import Film, generator_for, make_film
+from pipeline.replica.layout import (
+    MAX_SUBJECTS,
+    MSU_SUBJECTS,
+    Video,
+    all_videos,
+    oulu_protocols,
+)
+from pipeline.replica.readme import README
+from pipeline.replica.truth import truth_of, write_truth
+from pipeline.store import write_text
+
+Progress = Callable[[int, int], None]
+
+
+def all_targets(videos: list[Video], seed: int) -> list[Targets]:
+    """Brightness, sharpness, length and size of every video: within one camera, live and spoof
+    are spread over the same ranges with the same quantiles.
+    """
+    groups: dict[tuple[str, str], list[int]] = defaultdict(list)
+    for i, video in enumerate(videos):
+        kind = "live" if video.live else "spoof"
+        if video.path.startswith("enrollment/"):
+            kind = "enrolment"
+        groups[video.camera, kind].append(i)
+    out: dict[int, Targets] = {}
+    for (camera, kind), members in groups.items():
+        generator = generator_for(seed, "targets", camera, kind)
+        # The order within a class is shuffled, so that no attack always has the same quantiles.
+        for i, point in zip(
+            generator.permutation(members), spread(len(members), generator), strict=True
+        ):
+            out[int(i)] = aim(CAMERAS[camera], point)
+    return [out[i] for i in range(len(videos))]
+
+
+def _write_eyes(path: Path, eyes: np.ndarray) -> None:
+    lines = [
+        f"{i},{','.join(str(int(v)) for v in np.rint(pair.ravel()))}\n"
+        for i, pair in enumerate(eyes)
+    ]
+    write_text(path, "".join(lines))
+
+
+def make_video(folder: Path, video: Video, targets: Targets, seed: int) -> int:
+    """Make one video (and its truth, and OULU's eye positions) below `folder`; return its bytes."""
+    import cv2
+
+    from pipeline.replica.source import load_source
+
+    cv2.setNumThreads(1)
+    source = load_source()
+    camera = CAMERAS[video.camera]
+    film: Film = make_film(source, video, targets.frames, seed)
+    sensor = Sensor(camera, generator_for(seed, "sensor", video.dataset, video.path))
+    seen = [sensor.see(frame) for frame in film.frames]
+    gain, amount = settle(sensor, [seen[0], seen[len(seen) // 2]], targets)
+    frames = [sensor.read(frame, i, gain, amount) for i, frame in enumerate(seen)]
+    if video.upside_down:
+        frames = [np.ascontiguousarray(frame[::-1, ::-1]) for frame in frames]
+    size = camera.bits * camera.height * camera.width * targets.frames / 8 * targets.size
+    path = folder / video.dataset / video.path
+    data = encode_to_size(frames, path.suffix, camera.rate, camera.codec, size, video.matrix)
+    write_bytes(path, data)
+    if film.drawn:
+        write_truth(path.with_suffix(".npz"), truth_of(source, film.drawn))
+    if video.dataset == "oulu":
+        _write_eyes(path.with_suffix(".txt"), film.eyes)
+    return len(data)
+
+
+def _write_lists(folder: Path, videos: list[Video], subjects: int) -> None:
+    stems: dict[str, list[str]] = {"train": [], "dev": [], "test": []}
+    for video in videos:
+        if video.dataset == "oulu":
+            part, name = video.path.split("/")
+            stems[part.split("_")[0].lower()].append(Path(name).stem)
+    for name, text in oulu_protocols(stems).items():
+        write_text(folder / "oulu" / name, text)
+    for split, numbers in MSU_SUBJECTS.items():
+        lines = "".join(f"{number:02d}\n" for number in sorted(numbers[:subjects]))
+        write_text(folder / "msu" / f"{split}_sub_list.txt", lines)
+
+
+def make_replica(
+    folder: Path, subjects: int, seed: int, cores: int = 0, progress: Progress | None = None
+) -> dict[str, dict[str, int]]:
+    """Write the four made datasets below `folder`, parallel by video.
+
+    `subjects` (1 to 15) in each split of each dataset; `cores` processes, 0 for as many as the
+    machine has: their number does not change a byte. `progress(done, all)` is called after each
+    video. Returns, for each dataset, `live`, `spoof` and `bytes`.
+    """
+    import dask
+    from dask.callbacks import Callback
+
+    folder = Path(folder)
+    if not 1 <= subjects <= MAX_SUBJECTS:
+        raise UserError(f"--subjects is {subjects}: give a number from 1 to {MAX_SUBJECTS}")
+    if seed < 0:
+        raise UserError(f"--seed is {seed}: give 0 or a positive number")
+    if folder.exists() and any(folder.iterdir()) and not (folder / "README.md").is_file():
+        raise UserError(f"{folder} holds other files: name a new folder for the replica")
+    videos = all_videos(subjects, seed)
+    targets = all_targets(videos, seed)
+    for dataset in ("oulu", "casia", "replay", "msu"):
+        shutil.rmtree(folder / dataset, ignore_errors=True)
+    # The heaviest first, so that the last to end is a short one.
+    order = sorted(
+        range(len(videos)),
+        key=lambda i: (
+            -CAMERAS[videos[i].camera].height * CAMERAS[videos[i].camera].width,
+            videos[i].path,
+        ),
+    )
+    make = dask.delayed(make_video, pure=False)
+    jobs = [make(folder, videos[i], targets[i], seed) for i in order]
+    done = [0]
+
+    def finished(key: object, result: object, graph: object, state: object, worker: object) -> None:
+        if str(key).startswith("make_video"):
+            done[0] += 1
+            if progress:
+                progress(done[0], len(jobs))
+
+    with Callback(posttask=finished):
+        sizes = dask.compute(
+            *jobs,
+            scheduler="processes",
+            num_workers=cores or os.cpu_count() or 1,
+            chunksize=1,
+            optimize_graph=False,
+        )
+    counts = {name: {"live": 0, "spoof": 0, "bytes": 0} for name in ("oulu", "casia", "replay", "msu")}
+    for i, size in zip(order, sizes, strict=True):
+        counts[videos[i].dataset]["live" if videos[i].live else "spoof"] += 1
+        counts[videos[i].dataset]["bytes"] += size
+    _write_lists(folder, videos, subjects)
+    write_text(folder / "README.md", README.format(subjects=subjects, seed=seed))
+    return counts

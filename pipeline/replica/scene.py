@@ -1,0 +1,171 @@
+"""A living person in a room, through a pinhole: the frames before any camera has spoilt them."""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from labels.canonical import TRIANGLES
+from pipeline.replica.mesh import draw_mesh
+from pipeline.replica.person import Motion, Person, express, rotation, scaled_texture
+from pipeline.replica.source import CARRIERS, Source
+
+_GRID = 12
+_OVAL = [
+    10, 338, 297, 332, 284, 251, 389, 356, 454, 323, 361, 288, 397, 365, 379, 378, 400, 377, 152,
+    148, 176, 149, 150, 136, 172, 58, 132, 93, 234, 127, 162, 21, 54, 103, 67, 109,
+]  # fmt: skip
+FACE_WIDTH = 14.6  # cm, the canonical model's
+
+
+@dataclass(frozen=True)
+class View:
+    """The pinhole: a frame of height x width px, focal length in px, the face's distance in cm.
+
+    `x`, `y` place the origin of the head (between the eyes and the mouth) in the frame, in px.
+    """
+
+    height: int
+    width: int
+    focal: float
+    distance: float
+    x: float
+    y: float
+
+    @property
+    def pixels_per_cm(self) -> float:
+        """Pixels that a centimetre takes at the face's distance."""
+        return self.focal / self.distance
+
+
+def view_for(height: int, width: int, face: float, x: float, y: float, focal: float) -> View:
+    """The view in which a face is `face` px wide; `x`, `y` in px; `focal` in longer sides."""
+    length = focal * max(height, width)
+    return View(height, width, length, length * FACE_WIDTH / face, x, y)
+
+
+@dataclass(frozen=True)
+class Light:
+    """Direction the light comes from (3,), canonical frame, and how much it shapes the face."""
+
+    direction: np.ndarray
+    strength: float
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """One frame of the person: colour (H, W, 4) float32 premultiplied; the projected landmarks
+    (468, 3): x, y in px (centres +0.5), z in cm from the camera; depth (H, W) cm, inf off the face;
+    `where` (H, W, 2) float32, the source pixel that each pixel shows; px a cm at the face.
+    """
+
+    colour: np.ndarray
+    landmarks: np.ndarray
+    depth: np.ndarray
+    where: np.ndarray
+    pixels_per_cm: float
+
+
+def project(points: np.ndarray, view: View) -> np.ndarray:
+    """Points (P, 3) cm about the head's origin to (P, 3): x, y in px and the distance in cm."""
+    z = view.distance - points[:, 2]
+    scale = view.focal / z
+    return np.column_stack([view.x + points[:, 0] * scale, view.y - points[:, 1] * scale, z])
+
+
+def _spline(targets: np.ndarray, sources: np.ndarray, height: int, width: int) -> np.ndarray:
+    """Thin-plate spline that sends targets to sources, at all pixel centres: (H, W, 2) float32.
+
+    Solved exactly and evaluated on a coarse grid; between its nodes it is interpolated linearly.
+    """
+    size = float(max(height, width))
+
+    def kernel(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+        r2 = ((a[:, None] - b[None]) ** 2).sum(-1) / size**2
+        return r2 * np.log(r2 + 1e-12)
+
+    count = len(targets)
+    ones = np.column_stack([np.ones(count), targets / size])
+    system = np.zeros((count + 3, count + 3))
+    system[:count, :count] = kernel(targets, targets)
+    system[:count, count:], system[count:, :count] = ones, ones.T
+    weights = np.linalg.solve(system, np.concatenate([sources, np.zeros((3, 2))]))
+    rows, columns = height // _GRID + 2, width // _GRID + 2
+    y, x = np.mgrid[0:rows, 0:columns] * float(_GRID)
+    nodes = np.column_stack([x.ravel(), y.ravel()])
+    values = kernel(nodes, targets) @ weights[:count]
+    values += np.column_stack([np.ones(len(nodes)), nodes / size]) @ weights[count:]
+    coarse = values.reshape(rows, columns, 2).astype(np.float32)
+    # Node (i, j) lies at pixel coordinates (12 i, 12 j): shift the enlargement by half a cell.
+    enlarge = np.float32([[_GRID, 0, -0.5], [0, _GRID, -0.5]])
+    return cv2.warpAffine(coarse, enlarge, (width, height), flags=cv2.INTER_LINEAR)
+
+
+def _normals(points: np.ndarray) -> np.ndarray:
+    a, b, c = (points[TRIANGLES[:, i]] for i in range(3))
+    face = np.cross(b - a, c - a)
+    out = np.zeros_like(points)
+    for i in range(3):
+        np.add.at(out, TRIANGLES[:, i], face)
+    out /= np.linalg.norm(out, axis=1, keepdims=True) + 1e-9
+    return out * np.sign(out[1, 2])  # The nose's tip looks at the viewer.
+
+
+class Actor:
+    """A person before a view; keeps what is the same in all its frames."""
+
+    def __init__(self, source: Source, person: Person, view: View, light: Light) -> None:
+        self.source, self.person, self.view, self.light = source, person, view, light
+        self.texture, self.ratio = scaled_texture(person, view.pixels_per_cm)
+
+    def draw(self, motion: Motion) -> Drawn:
+        """Draw one frame of it."""
+        view, source = self.view, self.source
+        turn = rotation(motion)
+        move = np.array([motion.x, motion.y, 0.0])
+        head = express(self.person.shape, motion) @ turn.T + move
+        share = CARRIERS[:, 3:4]
+        carried = self.person.carriers @ turn.T + move
+        # The body sways a little with the head and leans under it.
+        body = self.person.carriers + move * (0.5, 0.2, 0)
+        carriers = share * carried + (1 - share) * body
+        points = project(head, view)
+        around = project(carriers, view)
+        targets = np.concatenate([points[_OVAL, :2], around[:, :2]])
+        origins = np.concatenate([source.landmarks[_OVAL, :2], CARRIERS[:, :2]])
+        where = _spline(targets, origins, view.height, view.width)
+        shading = 1 + self.light.strength * (
+            np.clip(_normals(head) @ self.light.direction, 0, 1) - 0.6
+        )
+        values = np.column_stack([source.landmarks[:, :2], shading])
+        depth, inside = draw_mesh(points, TRIANGLES, values, view.height, view.width)
+        face = np.isfinite(depth)
+        where[face] = inside[face, :2]
+        colour = self._colour(where, inside[..., 2], face)
+        return Drawn(colour, points.astype(np.float32), depth, where, view.pixels_per_cm)
+
+    def _colour(self, where: np.ndarray, shading: np.ndarray, face: np.ndarray) -> np.ndarray:
+        maps = where * self.ratio - 0.5
+        colour = cv2.remap(
+            self.texture,
+            maps,
+            None,
+            cv2.INTER_LINEAR,
+            borderMode=cv2.BORDER_REPLICATE,
+        )
+        # Light goes over softly from the face to hair and neck; far away it is 1.
+        size = (max(face.shape[1] // 4, 8), max(face.shape[0] // 4, 8))
+        weight = cv2.resize(face.astype(np.float32), size, interpolation=cv2.INTER_AREA)
+        amount = cv2.resize(shading - face, size, interpolation=cv2.INTER_AREA)
+        sigma = self.view.pixels_per_cm * FACE_WIDTH / 4 * 0.09
+        blurred = cv2.GaussianBlur(amount, (0, 0), sigma) / (
+            cv2.GaussianBlur(weight, (0, 0), sigma) + 0.05
+        )
+        soft = 1 + cv2.resize(blurred, face.shape[::-1], interpolation=cv2.INTER_LINEAR)
+        colour[..., :3] *= soft[..., None]
+        return colour
+
+
+def compose(colour: np.ndarray, background: np.ndarray) -> np.ndarray:
+    """Premultiplied colour (H, W, 4) over a background (H, W, 3), float32 in [0, 1]."""
+    return np.clip(colour[..., :3] + background * (1 - colour[..., 3:4]), 0, 1)

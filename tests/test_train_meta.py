@@ -1,0 +1,259 @@
+import json
+import os
+import zlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
+
+from train import meta
+from train.config import VARIANTS, Settings, Variant
+from train.data import Batch
+from train.meta import CURVES, Mining, step_losses
+from train.model import MetaLearner, Networks, Upstream, from_rfmetafas, make_networks
+
+SHARED = Path(os.environ.get("OCIM_SHARED", Path(__file__).parents[1] / ".." / "shared"))
+STEP = SHARED / "reference" / "rfmetafas_step.json"
+STATES = SHARED / "reference" / "rfmetafas_state_dict.json"
+
+FIRST = Mining("batch_all", 0.1)
+
+
+def make_batch(seed: int, size: int = 64, half: int = 2) -> Batch:
+    random = torch.Generator().manual_seed(seed)
+    depth = torch.rand(2 * half, 1, size // 8, size // 8, generator=random)
+    depth[half:] = 0
+    return Batch(
+        torch.rand(2 * half, 6, size, size, generator=random),
+        torch.tensor([1.0] * half + [0.0] * half),
+        depth,
+        torch.randint(0, 13, (2 * half, size, size), generator=random),
+    )
+
+
+def make(settings: Settings) -> Networks:
+    return make_networks(settings, torch.Generator().manual_seed(1)).train()
+
+
+@pytest.fixture(scope="module")
+def domains() -> list[Batch]:
+    return [make_batch(seed) for seed in range(3)]
+
+
+REPORTED = {
+    "ours": set(CURVES),
+    "without_parsing": {c for c in CURVES if "seg" not in c},
+    "without_asc": set(CURVES),
+    "without_triplet": {c for c in CURVES if "trip" not in c},
+    "without_meta": {c for c in CURVES if "train" in c},
+    "normal_triplet": set(CURVES),
+    "rfmetafas": {c for c in CURVES if "cls" in c or "dep" in c},
+}
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_each_variant_reports_what_it_is_trained_by(variant: Variant, domains: list[Batch]):
+    settings = Settings(variant=variant, width=0.1, input_size=64)
+    networks = make(settings)
+    found = step_losses(networks, domains, settings, FIRST)
+    assert set(found) == REPORTED[variant] | {"total"}
+    weights = {"cls": 1, "trip": 0.5, "dep": 10, "seg": 1}
+    total = sum(weights[k.split("_")[1]] * float(found[k].detach()) for k in REPORTED[variant])
+    assert float(found["total"].detach()) == pytest.approx(total, rel=1e-5)
+    found["total"].backward()
+    for name, parameter in networks.named_parameters():
+        assert parameter.grad is not None, name
+        assert bool(torch.isfinite(parameter.grad).all()), name
+
+
+def test_two_sources_have_one_meta_train_domain(domains: list[Batch]):
+    settings = Settings(protocol="O&C to M", width=0.1, input_size=64)
+    found = step_losses(make(settings), domains[:2], settings, FIRST)
+    assert 0.5 < float(found["train_cls"].detach()) < 5
+    assert "test_cls" in found
+
+
+def test_adapted_passes_leave_the_learners_own_statistics(domains: list[Batch]):
+    settings = Settings(variant="without_parsing", width=0.1, input_size=64)
+    networks = make(settings)
+    step_losses(networks, domains, settings, FIRST)
+    # by hand: M sees the two meta-train domains once each, and nothing else
+    alone = make(settings)
+    for batch in domains[:2]:
+        alone.meta(alone.features(batch.images).stage3)
+    for (name, found), (_, expected) in zip(
+        networks.meta.named_buffers(), alone.meta.named_buffers(), strict=True
+    ):
+        assert torch.equal(found, expected), name
+    # F and D see all three
+    assert int(networks.features.stem[1].num_batches_tracked) == 3
+    assert int(networks.meta.layers[1].num_batches_tracked) == 2
+
+
+def test_each_domain_has_batch_statistics_of_its_own(domains: list[Batch]):
+    settings = Settings(variant="without_meta", width=0.1, input_size=64)
+    apart = [step_losses(make(settings), [batch], settings, FIRST) for batch in domains]
+    together = step_losses(make(settings), domains, settings, FIRST)
+    for name in together:
+        expected = sum(float(one[name].detach()) for one in apart)
+        assert float(together[name].detach()) == pytest.approx(expected, rel=1e-5), name
+
+
+def test_the_second_stage_begins_at_the_switch():
+    settings = Settings()
+    assert meta.stage(settings, 49, 100) == Mining("batch_all", 0.1)
+    assert meta.stage(settings, 50, 100) == Mining("batch_hard", 0.3)
+    assert meta.stage(Settings(switch=1.0), 99, 100) == Mining("batch_all", 0.1)
+    assert meta.stage(Settings(variant="normal_triplet"), 99, 100) == Mining("batch_all", 0.1)
+
+
+def learner_and_data() -> tuple[MetaLearner, list[Tensor], Tensor]:
+    """A small M in float64, smooth where it is measured, and one input a domain."""
+    random = torch.Generator().manual_seed(5)
+    learner = MetaLearner(0.03, 3, 0.1).double().train()
+    for parameter in learner.parameters():
+        nn.init.normal_(parameter, 0.0, 0.4, generator=random)
+    for module in learner.layers:
+        if isinstance(module, nn.BatchNorm2d):
+            nn.init.constant_(module.bias, 1.0)
+    inputs = [torch.rand(6, 3, 8, 8, generator=random).double() for _ in range(2)]
+    return learner, inputs, torch.tensor([1.0, 1, 1, 0, 0, 0]).double()
+
+
+@pytest.mark.parametrize("weight", [0.0, 1.0])
+def test_the_gradient_through_the_inner_step_is_that_of_finite_differences(weight: float):
+    settings = Settings(inner_learning_rate=0.5, inner_triplet_weight=weight, margin=3.0)
+    mining = Mining("batch_all", 3.0)
+    learner, inputs, live = learner_and_data()
+
+    def outer(first: Tensor, second: Tensor) -> Tensor:
+        nothing = torch.zeros(1)
+        own, other = (
+            (Upstream(x, nothing, None), Batch(x, live, nothing, nothing)) for x in (first, second)
+        )
+        found = meta.meta_losses(learner, None, *own, settings, mining)
+        adapted = meta.inner_step(learner, found, settings)
+        tested = meta.meta_losses(learner, adapted, *other, settings, mining)
+        return tested["cls"] + 0.5 * tested["trip"]
+
+    parameters = dict(learner.named_parameters())
+    inputs[0].requires_grad_()
+    gradients = torch.autograd.grad(outer(*inputs), [*parameters.values(), inputs[0]])
+    first_order = torch.autograd.grad(
+        outer(inputs[0].detach(), inputs[1]), list(parameters.values())
+    )
+    assert all(torch.equal(a, b) for a, b in zip(gradients, first_order, strict=False))
+
+    step = 1e-6
+    for (name, tensor), gradient in zip(
+        [*parameters.items(), ("meta-train input", inputs[0])], gradients, strict=True
+    ):
+        flat, place = tensor.data.view(-1), int(gradient.abs().argmax())
+        kept = float(flat[place])
+        values = []
+        for moved in (kept + step, kept - step):
+            flat[place] = moved
+            values.append(float(outer(*inputs).detach()))
+        flat[place] = kept
+        measured = (values[0] - values[1]) / (2 * step)
+        assert float(gradient.view(-1)[place]) == pytest.approx(measured, rel=1e-5, abs=1e-8), name
+    # The meta-train input acts on the outer loss through the inner step alone.
+    assert float(gradients[-1].abs().max()) > 1e-6
+
+
+def test_the_inner_step_moves_m_alone_by_alpha_times_both_gradients():
+    learner, inputs, live = learner_and_data()
+    settings = Settings(inner_learning_rate=0.25, inner_triplet_weight=2.0)
+    nothing = torch.zeros(1)
+    found = meta.meta_losses(
+        learner,
+        None,
+        Upstream(inputs[0], nothing, None),
+        Batch(inputs[0], live, nothing, nothing),
+        settings,
+        Mining("batch_all", 1.0),
+    )
+    adapted = meta.inner_step(learner, found, settings)
+    parameters = dict(learner.named_parameters())
+    cls = torch.autograd.grad(found["cls"], list(parameters.values()), retain_graph=True)
+    trip = torch.autograd.grad(
+        found["trip"], list(parameters.values()), allow_unused=True, retain_graph=True
+    )
+    for (name, value), a, b in zip(parameters.items(), cls, trip, strict=True):
+        moved = value - 0.25 * (a + 2 * (0 if b is None else b))
+        torch.testing.assert_close(adapted[name], moved)
+    assert set(adapted) == set(learner.state_dict())
+
+
+def rule_tensor(name: str, shape: tuple[int, ...]) -> Tensor:
+    """The rule by which the reference case's weights are made: from name and shape alone."""
+    normal = np.random.default_rng(zlib.crc32(name.encode())).standard_normal(shape)
+    if name.endswith("num_batches_tracked"):
+        return torch.zeros(shape, dtype=torch.int64)
+    if name.endswith("running_var"):
+        return torch.as_tensor(1 + 0.1 * np.abs(normal))
+    if name.endswith("running_mean"):
+        return torch.as_tensor(0.1 * normal)
+    if name.endswith("bias"):
+        return torch.as_tensor(0.05 * normal)
+    if len(shape) == 1:
+        return torch.as_tensor(1 + 0.1 * normal)
+    return torch.as_tensor(normal * np.sqrt(2.0 / np.prod(shape[1:])))
+
+
+class Recomputed(nn.Module):
+    """A network whose activations are made again on the way back: a third of the memory."""
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, x: Tensor) -> object:
+        return checkpoint(self.network, x, use_reentrant=False)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not STEP.exists(), reason=f"no reference step at {STEP}")
+def test_one_step_of_rfmetafas_gives_the_reference_losses_and_gradients():
+    case, shapes = json.loads(STEP.read_text()), json.loads(STATES.read_text())
+    settings = Settings(variant="rfmetafas", meta_learner_momentum=1.0)
+    assert settings.inner_learning_rate == case["meta_step_size"]
+    states = {
+        network: {name: rule_tensor(f"{network}.{name}", tuple(shape)) for name, shape in s.items()}
+        for network, s in shapes.items()
+    }
+    networks = Networks(settings).double().train()
+    networks.load_state_dict(from_rfmetafas(*states.values()))
+    features = networks.features
+    networks.features = Recomputed(features)  # type: ignore[assignment]
+
+    half, rng = case["B"], np.random.default_rng(case["seed"])
+    images = [torch.from_numpy(rng.random((2 * half, 6, 256, 256))) for _ in range(3)]
+    batches = []
+    for x in images:
+        depth = torch.from_numpy(rng.random((2 * half, 1, 32, 32)))
+        depth[half:] = 0
+        live = torch.tensor([1.0] * half + [0.0] * half, dtype=torch.float64)
+        batches.append(Batch(x, live, depth, torch.zeros(1)))
+    found = step_losses(networks, batches, settings, FIRST)
+    found["total"].backward()
+
+    names = {"total": "loss_all", "train_cls": "loss_cls_train", "train_dep": "loss_dep_train"}
+    names |= {"test_cls": "loss_cls_test", "test_dep": "loss_dep_test"}
+    for ours, theirs in names.items():
+        assert float(found[ours].detach()) == pytest.approx(case[theirs], rel=1e-6), theirs
+    networks.features = features
+    parameters = dict(networks.named_parameters())
+    compared = 0
+    for name, expected in case["grad_norm"].items():
+        if expected < 1e-9:  # rounding: a bias in front of batch norm
+            continue
+        (ours,) = from_rfmetafas({name.partition(".")[2]: torch.zeros(1)})
+        gradient = parameters[ours].grad
+        assert gradient is not None
+        assert float(gradient.norm()) == pytest.approx(expected, rel=1e-6), name
+        compared += 1
+    assert compared >= 40

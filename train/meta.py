@@ -1,0 +1,149 @@
+"""One step of training (section III-B), in the order of the text. Every variant runs through it."""
+
+from collections.abc import Mapping, Sequence
+from typing import Literal, NamedTuple
+
+import torch
+import torch.nn.functional as functional
+from torch import Tensor, nn
+from torch.func import functional_call
+
+from train import losses
+from train.config import Settings
+from train.data import Batch
+from train.model import Networks, Upstream
+
+LOSSES = ("cls", "trip", "dep", "seg")
+CURVES = tuple(f"{stage}_{loss}" for stage in ("train", "test") for loss in LOSSES)
+"""What a step reports: each loss, added over the domains (train) or adapted learners (test)."""
+
+
+class Mining(NamedTuple):
+    """The stage of the triplet loss (section III-D)."""
+
+    mining: Literal["batch_all", "batch_hard"]
+    margin: float
+
+
+def stage(settings: Settings, step: int, steps: int) -> Mining:
+    """Batch-all with the small margin, then from the switch on batch-hard with the larger one.
+
+    The normal triplet loss of the ablation keeps its beginning setting (section IV-E2).
+    """
+    if settings.parts.triplet == "both" or step < settings.switch * steps:
+        return Mining("batch_all", settings.margin)
+    return Mining("batch_hard", settings.second_margin)
+
+
+def meta_losses(
+    learner: nn.Module,
+    weights: Mapping[str, Tensor] | None,
+    upstream: Upstream,
+    batch: Batch,
+    settings: Settings,
+    mining: Mining,
+) -> dict[str, Tensor]:
+    """Equations 1 to 4: what M is trained by, with its own parameters or with adapted ones.
+
+    weights: parameters and buffers of an adapted M; None: the learner's own.
+    """
+    if weights is None:
+        logit, embedding = learner(upstream.shared)
+    else:
+        logit, embedding = functional_call(learner, dict(weights), (upstream.shared,))
+    found = {"cls": losses.classification_loss(logit, batch.live, settings.reduction)}
+    if settings.parts.triplet is not None:
+        if settings.embedding == "normalised":
+            embedding = functional.normalize(embedding, dim=1)
+        found["trip"] = losses.triplet_loss(
+            embedding,
+            batch.live,
+            margin=mining.margin,
+            mining=mining.mining,
+            anchors=settings.parts.triplet,
+            reduction=settings.reduction,
+        )
+    return found
+
+
+def pixel_losses(upstream: Upstream, batch: Batch, settings: Settings) -> dict[str, Tensor]:
+    """Equations 5 and 6: depth, and parsing where there is a parser."""
+    found = {"dep": losses.depth_loss(upstream.depth, batch.depth, settings.reduction)}
+    if upstream.parsing is not None:
+        found["seg"] = losses.segmentation_loss(
+            upstream.parsing, batch.parsing, settings.reduction
+        )  # fmt: skip
+    return found
+
+
+def inner_step(
+    learner: nn.Module, found: Mapping[str, Tensor], settings: Settings
+) -> dict[str, Tensor]:
+    """theta_i = theta - alpha (grad cls_i + grad trip_i), on M alone, the graph kept.
+
+    Returns parameters and cloned buffers: adapted passes leave the learner's own untouched.
+    """
+    objective = found["cls"]
+    if "trip" in found:
+        objective = objective + settings.inner_triplet_weight * found["trip"]
+    parameters = dict(learner.named_parameters())
+    gradients = torch.autograd.grad(objective, list(parameters.values()), create_graph=True)
+    adapted = {
+        name: value - settings.inner_learning_rate * gradient
+        for (name, value), gradient in zip(parameters.items(), gradients, strict=True)
+    }
+    return adapted | {name: value.clone() for name, value in learner.named_buffers()}
+
+
+def step_losses(
+    networks: Networks, domains: Sequence[Batch], settings: Settings, mining: Mining
+) -> dict[str, Tensor]:
+    """The losses of one step, named as in CURVES, and `total` (equation 7) to go back from.
+
+    domains: one batch each, in shuffled order: the last is meta-test, the others meta-train.
+    networks are in training mode; each domain's batch has batch statistics of its own.
+    Without meta all domains are trained on alike, in one pass each, and nothing is adapted.
+    """
+    last = len(domains) - 1 if settings.parts.meta else len(domains)
+    found: dict[str, Tensor] = {}
+
+    def add(stage: str, terms: Mapping[str, Tensor]) -> None:
+        for name, value in terms.items():
+            key = f"{stage}_{name}"
+            found[key] = found[key] + value if key in found else value
+
+    # 1) Meta-train
+    adapted = []
+    for batch in domains[:last]:
+        upstream = networks.upstream(batch.images)
+        own = meta_losses(networks.meta, None, upstream, batch, settings, mining)
+        add("train", own)
+        add("train", pixel_losses(upstream, batch, settings))
+        if settings.parts.meta:
+            adapted.append(inner_step(networks.meta, own, settings))
+
+    # 2) Meta-test: features, depth and parsing once, M with each of the adapted parameters
+    for batch in domains[last:]:
+        upstream = networks.upstream(batch.images)
+        for weights in adapted:
+            add("test", meta_losses(networks.meta, weights, upstream, batch, settings, mining))
+        add("test", pixel_losses(upstream, batch, settings))
+
+    # 3) Meta-optimization
+    return {**found, "total": total_loss(found, settings)}
+
+
+def total_loss(found: Mapping[str, Tensor], settings: Settings) -> Tensor:
+    """Equation 7: the weighted sum of the losses of meta-train and meta-test."""
+    within = {
+        "cls": settings.classification_weight,
+        "trip": settings.triplet_weight,
+        "dep": settings.depth_weight,
+        "seg": settings.segmentation_weight,
+    }
+    between = {"train": settings.meta_train_weight, "test": settings.meta_test_weight}
+    terms = []
+    for key, value in found.items():
+        part, loss = key.split("_")
+        terms.append(between[part] * within[loss] * value)
+    return torch.stack(terms).sum()
