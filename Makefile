@@ -43,7 +43,7 @@ clean: ## removes the demo's run and the caches; .venv and other runs stay
 	find . -name __pycache__ -not -path './.venv/*' -prune -exec rm -rf {} +
 
 lock: ## resolves pyproject.toml into requirements.lock and environment.yml; UPGRADE=1 for newest
-	@rm -rf .venv-lock && "$$(sh tools/env.sh python)" -m venv .venv-lock
+	@rm -rf .venv-lock && python=$$(sh tools/env.sh python) && "$$python" -m venv .venv-lock
 	@.venv-lock/bin/python -m pip install --quiet uv==0.13.9 packaging==25.0
 	@.venv-lock/bin/python tools/lock.py $(if $(UPGRADE),--upgrade)
 	@rm -rf .venv-lock

@@ -13,6 +13,10 @@ from labels.canonical import VERTICES
 WEIGHT = 0.75
 """Share of the difference that is added."""
 
+MAX_MISFIT = 0.2
+"""Mean distance between the posed canonical face and the landmarks, over the face's extent, from
+which they are no face. Real ones have 0.02 to 0.05."""
+
 # The canonical face in the axes of a picture: x right, y down, z away from the viewer.
 _MODEL = VERTICES.astype(np.float64) * (1, -1, -1)
 
@@ -59,6 +63,10 @@ def _perspective(points: np.ndarray, frame_size: tuple[int, int]) -> np.ndarray:
     depth = posed[:, 2]
     if not np.isfinite(posed).all() or depth.min() <= 0:
         raise PoseError("the landmarks fit no face in front of the camera")
+    projected = focal * posed[:, :2] / depth[:, None] + (width / 2, height / 2)
+    misfit = np.hypot(*(projected - points).T).mean()
+    if not misfit < MAX_MISFIT * np.ptp(points, axis=0).max():
+        raise PoseError("the landmarks have not the shape of a face")
     # A centimetre at the face's mean distance is this many pixels.
     return (depth - depth.mean()) * focal / depth.mean()
 

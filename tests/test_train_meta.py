@@ -15,6 +15,8 @@ from train.data import Batch
 from train.meta import CURVES, Mining, step_losses
 from train.model import MetaLearner, Networks, Upstream, from_rfmetafas, make_networks
 
+torch.set_num_threads(1)  # networks this small only wait for a second thread on busy cores
+
 SHARED = Path(os.environ.get("OCIM_SHARED", Path(__file__).parents[1] / ".." / "shared"))
 STEP = SHARED / "reference" / "rfmetafas_step.json"
 STATES = SHARED / "reference" / "rfmetafas_state_dict.json"

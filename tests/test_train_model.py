@@ -17,6 +17,8 @@ from train.model import (
     make_networks,
 )
 
+torch.set_num_threads(1)  # networks this small only wait for a second thread on busy cores
+
 SHARED = Path(os.environ.get("OCIM_SHARED", Path(__file__).parents[1] / ".." / "shared"))
 ECA = SHARED / "reference" / "eca_case.json"
 STATES = SHARED / "reference" / "rfmetafas_state_dict.json"

@@ -52,7 +52,10 @@ find_python() {
     exit 1
 }
 
-working() { [ -f .venv/ready ] && .venv/bin/python -c '' 2>/dev/null; }
+working() { # .venv was finished once, its Python is still there, and is the one asked for
+    [ -f .venv/ready ] && here=$(behind .venv/bin/python) && [ -n "$here" ] || return 1
+    [ -z "${PYTHON:-}" ] || [ "$(behind "$PYTHON")" = "$here" ]
+}
 
 if [ "${1:-}" = python ]; then
     find_python

@@ -1,6 +1,7 @@
 """Evaluation on the left-out dataset: scores.csv and results.json."""
 
 import csv
+import dataclasses
 import io
 from pathlib import Path
 from typing import Any
@@ -87,7 +88,8 @@ def evaluate(
         domain = Domain(bundle, protocol.target)
     except BundleError as error:
         raise UserError(str(error)) from None
-    with reproducible(model.settings) as device:
+    anywhere = dataclasses.replace(model.settings, device="auto")  # not only where it was trained
+    with reproducible(anywhere) as device:
         scores = score_domain(model.build().to(device), domain, model)
     text = io.StringIO()
     writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")

@@ -27,7 +27,8 @@ def depth_picture(
     """Pseudo-depth (height, width) float32 in [0, 1] of one face: nearest 1, background 0.
 
     landmarks: (468, 3) frame pixels. frame_size: (width, height). affine: (2, 3) frame to picture,
-    without shear (the identity for the frame itself).
+    without shear (the identity for the frame itself). Raises labels.pose.PoseError where the
+    landmarks are no face.
     """
     posed = correct_pose(landmarks, frame_size)
     affine = np.asarray(affine, np.float64)
@@ -39,7 +40,11 @@ def depth_picture(
 
 
 def normalise(nearness: np.ndarray) -> np.ndarray:
-    """Nearness (H, W), NaN for background, to depth float32: [FLOOR, 1], background 0."""
+    """Nearness (H, W), NaN for background, to depth float32: farthest FLOOR, nearest 1, else 0.
+
+    The range is that of the pixels seen. That of all vertices would not depend on the size of the
+    picture, but from 30 degrees of yaw on a third of it is behind the face.
+    """
     face = np.isfinite(nearness)
     depth = np.zeros(nearness.shape, np.float32)
     if face.any():

@@ -26,12 +26,16 @@ BEHIND_NOSE = 0.03
 BEHIND_FACE = 0.3
 """The same for the whole face, on brows and eyes: brows are bent, so it lets more through."""
 BROWS_AND_EYES = (classes.LEFT_BROW, classes.RIGHT_BROW, classes.LEFT_EYE, classes.RIGHT_EYE)
-COLOUR_ABOVE = 0.15
-"""The colour rule acts from this far over the line of the eyes."""
+COLOUR_ABOVE = -0.15
+"""The colour rule acts on all that lies this far under the line of the eyes, or higher,"""
+COLOUR_BESIDE = 0.5
+"""and near the oval's edge from this far under it."""
 SKIN_BELOW = 0.1
 """The skin's colour is taken from this far under it: there is no hair, and no shadow of a cap."""
 SKIN_INNER = 0.85
 """and from the oval shrunk by this, clear of neck and background."""
+STRAND = 0.075
+"""Half the width of the strands that are cut off: skin has none, hair lit like skin has."""
 SMOOTH = 0.015
 """Deviation of the blur before colours are compared: pores and camera noise tell nothing."""
 COLOUR_FAR = 16.0
@@ -85,9 +89,9 @@ def fit_plane(points: np.ndarray, nearness: np.ndarray) -> np.ndarray:
 
 
 def _clear_hair(parsing: np.ndarray, image: np.ndarray, points: np.ndarray, axes: Axes) -> None:
-    """Skin above the eyes without the colour of the face's skin becomes background, in place.
+    """Skin above and beside the eyes without the colour of cheeks becomes background, in place.
 
-    The same goes for skin that this cuts off from the nose.
+    The same goes for strands that this leaves, and for skin that it cuts off from the nose.
     """
     rows, columns = parsing.any(1).nonzero()[0], parsing.any(0).nonzero()[0]
     if not rows.size:
@@ -109,12 +113,24 @@ def _clear_hair(parsing: np.ndarray, image: np.ndarray, points: np.ndarray, axes
         return
     mean = total / count
     spread = (squares - np.outer(total, total) / count) / (count - 1) + COLOUR_SPREAD
-    _remove_far(part, lab, slope, start, mean, np.linalg.inv(spread))
+    asked = np.zeros(part.shape, bool)
+    _remove_far(part, asked, inner, lab, slope, start, mean, np.linalg.inv(spread))
+    opened = _open((part != 0).astype(np.uint8), STRAND * axes.length)
+    part[asked & ~opened] = classes.BACKGROUND
 
     _, pieces = cv2.connectedComponents((part != 0).astype(np.uint8), connectivity=4)
     nose = pieces[part == classes.NOSE]
     if nose.size:
         part[pieces != np.bincount(nose).argmax()] = classes.BACKGROUND
+
+
+def _open(mask: np.ndarray, radius: float) -> np.ndarray:
+    """The union (H, W) bool of the discs that a mask (H, W) of 0 and 1 holds."""
+    core = cv2.distanceTransform(mask, cv2.DIST_L2, cv2.DIST_MASK_PRECISE) > radius
+    if not core.any():
+        return core
+    away = cv2.distanceTransform((~core).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
+    return away <= radius
 
 
 @numba.njit(cache=True)
@@ -145,16 +161,25 @@ def _sums(
 @numba.njit(cache=True)
 def _remove_far(
     part: np.ndarray,
+    asked: np.ndarray,
+    inner: np.ndarray,
     lab: np.ndarray,
     slope: np.ndarray,
     start: float,
     mean: np.ndarray,
     inverse: np.ndarray,
 ) -> None:
-    """Skin over the eyes whose colour is far from the mean becomes background, in place."""
+    """Skin whose colour is far from the mean becomes background, in place.
+
+    asked (H, W) bool is set where the rule was asked at all.
+    """
     for y in range(part.shape[0]):
         for x in range(part.shape[1]):
-            if part[y, x] != classes.SKIN or slope[0] * x + slope[1] * y + start >= -COLOUR_ABOVE:
+            under = slope[0] * x + slope[1] * y + start
+            asked[y, x] = part[y, x] == classes.SKIN and (
+                under < COLOUR_ABOVE or (under < COLOUR_BESIDE and not inner[y, x])
+            )
+            if not asked[y, x]:
                 continue
             distance = 0.0
             for i in range(3):

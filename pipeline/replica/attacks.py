@@ -11,7 +11,9 @@ import cv2
 import numpy as np
 
 from pipeline.replica.mesh import draw_mesh, grid_triangles
+from pipeline.replica.pixels import light_screen
 
+_GREY = np.array([[0.299, 0.587, 0.114]])
 _CELLS = 13
 MARGIN = 4  # transparent pixels around a sheet's texture, so that its edges are drawn softly
 
@@ -54,42 +56,44 @@ MEDIA = {
         False, 0.055, (0.93, 0.92, 0.90), (1.8, 2.2), 1.30, 0.64, 0.16, (1.0, 0.97, 0.93), 0.27, 3.0
     ),
     "display1": Medium(
-        True, 0.045, _BLACK, (2.0, 2.2), 1.30, 0.90, 0.07, (0.88, 0.97, 1.10), 0.075, 5.5
+        True, 0.045, _BLACK, (2.0, 2.2), 1.30, 0.90, 0.07, (0.88, 0.97, 1.10), 0.055, 5.5
     ),
     "display2": Medium(
-        True, 0.055, _BLACK, (2.0, 2.2), 1.25, 0.80, 0.09, (0.92, 0.98, 1.08), 0.065, 7.5
+        True, 0.055, _BLACK, (2.0, 2.2), 1.25, 0.80, 0.09, (0.92, 0.98, 1.08), 0.050, 7.5
     ),
     "ipad": Medium(
-        True, 0.060, _BLACK, (2.05, 2.2), 1.33, 0.92, 0.06, (0.90, 0.97, 1.09), 0.060, 6.5
+        True, 0.060, _BLACK, (2.05, 2.2), 1.33, 0.92, 0.06, (0.90, 0.97, 1.09), 0.048, 6.5
     ),
     "iphone": Medium(
-        True, 0.045, _BLACK, (2.0, 2.1), 1.45, 0.85, 0.06, (0.88, 0.96, 1.10), 0.075, 4.8
+        True, 0.045, _BLACK, (2.0, 2.1), 1.45, 0.85, 0.06, (0.88, 0.96, 1.10), 0.052, 5.2
     ),
     "mobile": Medium(
-        True, 0.050, _BLACK, (2.0, 2.1), 1.40, 0.82, 0.08, (0.89, 0.96, 1.10), 0.080, 5.0
+        True, 0.050, _BLACK, (2.0, 2.1), 1.40, 0.82, 0.08, (0.89, 0.96, 1.10), 0.055, 5.4
     ),
     "highdef": Medium(
-        True, 0.050, _BLACK, (2.05, 2.2), 1.33, 0.92, 0.06, (0.90, 0.98, 1.08), 0.060, 7.0
+        True, 0.050, _BLACK, (2.05, 2.2), 1.33, 0.92, 0.06, (0.90, 0.98, 1.08), 0.048, 7.0
     ),
     "screen": Medium(
-        True, 0.055, _BLACK, (2.0, 2.2), 1.33, 0.86, 0.08, (0.89, 0.97, 1.10), 0.070, 6.0
+        True, 0.055, _BLACK, (2.0, 2.2), 1.33, 0.86, 0.08, (0.89, 0.97, 1.10), 0.052, 6.4
     ),
 }
 
 
 def _grade(picture: np.ndarray, medium: Medium, gamma: float) -> np.ndarray:
-    grey = picture @ np.float32([0.299, 0.587, 0.114])
-    out = grey[..., None] + (picture - grey[..., None]) * medium.saturation
-    out = np.clip(out, 0, 1) ** gamma
-    return (medium.black + (0.97 - medium.black) * out) * np.float32(medium.cast)
+    """Narrow the gamut of a picture (H, W, 3) uint8: less colour, no deep black, a cast."""
+    keep = medium.saturation
+    mixed = cv2.transform(picture, keep * np.eye(3) + (1 - keep) * _GREY)
+    levels = medium.black + (0.97 - medium.black) * np.linspace(0, 1, 256) ** gamma
+    table = np.clip(levels[:, None] * medium.cast * 255, 0, 255)
+    return cv2.LUT(mixed, np.rint(table).astype(np.uint8)[None])
 
 
 def show_print(picture: np.ndarray, medium: Medium, zoom: float) -> np.ndarray:
-    """The picture (H, W, 3) float32 in [0, 1] in ink: narrow gamut, mild halftone, soft.
+    """The picture (H, W, 3) uint8 in ink: narrow gamut, mild halftone, soft; uint8.
 
     `zoom` is texture pixels a frame pixel, so that the dots keep their size in the frame.
     """
-    out = _grade(picture, medium, 1.0)
+    out = _grade(picture, medium, 1.0).astype(np.float32) / 255
     height, width = out.shape[:2]
     y, x = np.mgrid[0:height, 0:width].astype(np.float32)
     period = medium.period * zoom
@@ -99,21 +103,21 @@ def show_print(picture: np.ndarray, medium: Medium, zoom: float) -> np.ndarray:
     room = 4 * out * (1 - out)
     out = out + medium.texture * 0.5 * screen[..., None] * room
     streak = np.sin(2 * np.pi * y / (11 * zoom)) * 0.012
-    return np.clip(cv2.GaussianBlur(out + streak[..., None], (0, 0), 0.55 * zoom), 0, 1)
+    soft = cv2.GaussianBlur(out + streak[..., None], (0, 0), 0.55 * zoom)
+    return np.rint(np.clip(soft, 0, 1) * 255).astype(np.uint8)
 
 
 def show_screen(picture: np.ndarray, medium: Medium) -> np.ndarray:
-    """The picture (H, W, 3) float32 in [0, 1] as a screen shows it: washed out and blue."""
-    return np.clip(_grade(picture, medium, 0.7), 0, 1)
+    """The picture (H, W, 3) uint8 as a screen shows it: washed out and blue; uint8."""
+    return _grade(picture, medium, 0.7)
 
 
 def sheet_texture(picture: np.ndarray, medium: Medium) -> np.ndarray:
-    """The picture with its border and a transparent MARGIN: (H', W', 4) float32, premultiplied."""
+    """The picture with its border and a transparent MARGIN: (H', W', 4) uint8, premultiplied."""
     height, width = picture.shape[:2]
     border = max(2, round(medium.border * width / (1 - 2 * medium.border)))
-    out = np.empty((height + 2 * border, width + 2 * border, 4), np.float32)
-    out[..., :3] = medium.colour
-    out[..., 3] = 1
+    out = np.full((height + 2 * border, width + 2 * border, 4), 255, np.uint8)
+    out[..., :3] = np.rint(np.array(medium.colour) * 255)
     out[border : border + height, border : border + width, :3] = picture
     return cv2.copyMakeBorder(out, *[MARGIN] * 4, cv2.BORDER_CONSTANT, value=(0, 0, 0, 0))
 
@@ -169,13 +173,13 @@ def sheet_mesh(pose: SheetPose, aspect: float) -> tuple[np.ndarray, np.ndarray]:
 
 @dataclass(frozen=True)
 class Placed:
-    """A sheet in a frame: colour (H, W, 4) float32 premultiplied, u and v (H, W) in [0, 1] over
-    the sheet's texture, and `grid` (13, 13, 2) the frame positions of its regular grid.
+    """A sheet in a frame: colour (H, W, 4) uint8 premultiplied, shade (H, W) float32 its light,
+    place (H, W, 2) float32 u and v in [0, 1] over the sheet's texture, and `grid` (13, 13, 2) the frame positions of its regular grid.
     """
 
     colour: np.ndarray
-    u: np.ndarray
-    v: np.ndarray
+    shade: np.ndarray
+    place: np.ndarray
     grid: np.ndarray
 
     def locate(self, points: np.ndarray, texture: np.ndarray) -> np.ndarray:
@@ -196,13 +200,12 @@ def place_sheet(texture: np.ndarray, pose: SheetPose, height: int, width: int) -
     values = np.column_stack([u.ravel(), v.ravel(), shade])
     depth, drawn = draw_mesh(points, _GRID_TRIANGLES, values, height, width)
     outside = ~np.isfinite(depth)
-    maps = drawn[..., :2] * (texture.shape[1], texture.shape[0]) - 0.5
+    size = np.array([texture.shape[1], texture.shape[0]], np.float32)
+    maps = drawn[..., :2] * size - np.float32(0.5)
     maps[outside] = -100
-    maps = maps.astype(np.float32)
     colour = cv2.remap(texture, maps, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
-    colour[..., :3] *= drawn[..., 2:3]
     grid = points[:, :2].reshape(_CELLS, _CELLS, 2).astype(np.float32)
-    return Placed(colour, drawn[..., 0], drawn[..., 1], grid)
+    return Placed(colour, drawn[..., 2], drawn[..., :2], grid)
 
 
 @dataclass(frozen=True)
@@ -219,15 +222,7 @@ class Moire:
 
 
 def add_screen_light(placed: Placed, moire: Moire, phase: float) -> np.ndarray:
-    """The placed screen's colour (H, W, 4) with moire and glare; `phase` moves from frame to frame."""
-    u, v = placed.u, placed.v
-    wave = np.cos(
-        2 * np.pi * (moire.waves_x * u + moire.waves_y * v + moire.curve * (u * u + v * v)) + phase
-    )
-    second = np.cos(2 * np.pi * (moire.waves_x * 0.31 * u - moire.waves_y * 1.7 * v) + 0.6 * phase)
-    field = 1 + moire.amount * (wave + 0.5 * second)
-    r2 = ((u - moire.glare_x) ** 2 + (v - moire.glare_y) ** 2) / 0.05
-    glare = moire.glare * np.exp(-r2)
-    out = placed.colour.copy()
-    out[..., :3] = out[..., :3] * field[..., None] + (glare * out[..., 3])[..., None]
-    return out
+    """The lit colour (H, W, 4) uint8 of a screen with moire and glare; `phase` moves in time."""
+    waves = np.array([moire.amount, moire.waves_x, moire.waves_y, moire.curve])
+    glare = np.array([moire.glare, moire.glare_x, moire.glare_y])
+    return light_screen(placed.colour, placed.shade, placed.place, waves, glare, phase)

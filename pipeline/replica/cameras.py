@@ -10,9 +10,11 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from pipeline.replica.rooms import focus
+from pipeline.replica.pixels import read_out
 
-_GREY = np.float32([0.299, 0.587, 0.114])
+_GREY = np.array([[0.299, 0.587, 0.114]])
+_SHOULDER, _ROOM = 175.0, 80.0
+FOCUS = 1.3  # px, the blur that focus adds or takes away
 
 
 @dataclass(frozen=True)
@@ -45,31 +47,31 @@ class Camera:
 CAMERAS = {
     "oulu": Camera(
         480, 360, 15, "libx264", (16, 22), 100, (1.02, 1.0, 0.97), 1.0, 1.08, 0.5, (2.0, 1.2), 0.10,
-        (96, 124), (170, 290), 0.75,
+        (88, 114), (185, 310), 0.34,
     ),
     "casia-low": Camera(
-        300, 400, 12, "mpeg4", (14, 18), 74, (0.97, 1.0, 1.06), 1.08, 0.85, 0.7, (3.0, 2.5), 0.16,
-        (88, 116), (150, 260), 1.0,
+        300, 400, 12, "mpeg4", (14, 18), 74, (0.97, 1.0, 1.06), 1.08, 0.85, 0.7, (2.4, 1.8), 0.16,
+        (88, 116), (170, 290), 0.70,
     ),
     "casia-normal": Camera(
-        360, 480, 12, "mpeg4", (14, 18), 92, (0.98, 1.0, 1.05), 1.05, 0.88, 0.65, (2.5, 2.0), 0.14,
-        (90, 118), (150, 260), 0.95,
+        360, 480, 12, "mpeg4", (14, 18), 92, (0.98, 1.0, 1.05), 1.05, 0.88, 0.65, (2.1, 1.5), 0.14,
+        (90, 118), (180, 310), 0.62,
     ),
     "casia-high": Camera(
         480, 640, 12, "mpeg4", (14, 18), 122, (1.0, 1.0, 1.02), 1.02, 0.95, 0.6, (1.8, 1.2), 0.10,
-        (94, 122), (150, 260), 0.9,
+        (94, 122), (135, 225), 0.55,
     ),
     "replay": Camera(
-        240, 320, 15, "libx264", (18, 24), 66, (1.08, 1.0, 0.88), 0.95, 0.82, 0.6, (3.2, 2.0), 0.18,
-        (100, 130), (200, 340), 0.9,
+        240, 320, 15, "libx264", (18, 24), 66, (1.08, 1.0, 0.88), 0.95, 0.82, 0.6, (2.5, 1.5), 0.18,
+        (94, 120), (215, 360), 0.42,
     ),
     "msu-android": Camera(
-        428, 640, 15, "libx264", (16, 20), 112, (0.95, 1.0, 1.04), 1.10, 1.12, 0.55, (2.2, 1.6), 0.08,
-        (84, 112), (160, 280), 0.6,
+        428, 640, 15, "libx264", (16, 20), 112, (0.95, 1.0, 1.04), 1.10, 1.12, 0.55, (1.8, 1.2), 0.08,
+        (84, 112), (160, 270), 0.28,
     ),
     "msu-laptop": Camera(
-        480, 640, 15, "libx264", (16, 20), 120, (1.04, 1.0, 0.98), 0.97, 0.9, 0.75, (2.8, 1.8), 0.12,
-        (92, 120), (130, 230), 0.55,
+        480, 640, 15, "libx264", (16, 20), 120, (1.04, 1.0, 0.98), 0.97, 0.9, 0.75, (2.0, 1.2), 0.12,
+        (92, 120), (120, 205), 0.26,
     ),
 }  # fmt: skip
 
@@ -119,27 +121,38 @@ class Sensor:
         height, width = camera.height, camera.width
         y, x = np.mgrid[0:height, 0:width].astype(np.float32)
         r2 = ((x / width - 0.5) ** 2 + (y / height - 0.5) ** 2) * 2
-        balance = np.float32(camera.balance) * (1 + generator.uniform(-0.015, 0.015, 3))
-        self._colour = ((1 - camera.vignette * r2)[..., None] * balance).astype(np.float32)
-        luminance = generator.standard_normal((height + 32, width + 32, 1), np.float32)
-        chroma = generator.standard_normal((height + 32, width + 32, 3), np.float32)
-        chroma = cv2.GaussianBlur(chroma, (0, 0), 0.8) * 2.6
-        noise = camera.noise[0] * luminance + camera.noise[1] * chroma
-        self._noise = (noise / 255).astype(np.float32)
+        self._corners = (1 - camera.vignette * r2).astype(np.float32)
+        self._balance = np.array(camera.balance) * (1 + generator.uniform(-0.015, 0.015, 3))
+        keep = camera.saturation
+        self._mix = keep * np.eye(3) + (1 - keep) * _GREY
+        size = (height + 32, width + 32)
+        noise = generator.standard_normal((*size, 1), np.float32) * np.float32(camera.noise[0])
+        chroma = generator.standard_normal((*size, 3), np.float32)
+        chroma = cv2.GaussianBlur(chroma, (0, 0), 0.8)
+        self._noise = (noise + chroma * np.float32(2.6 * camera.noise[1])).astype(np.float32)
         self._offsets = generator.integers(0, 33, (64, 2))
 
-    def see(self, frame: np.ndarray) -> np.ndarray:
-        """The frame (H, W, 3) float32 through the lens, with the camera's colours."""
-        out = cv2.GaussianBlur(frame, (0, 0), self.camera.lens)
-        grey = (out @ _GREY)[..., None]
-        out = (grey + (out - grey) * np.float32(self.camera.saturation)) * self._colour
-        return np.clip(out, 0, 1) ** np.float32(self.camera.gamma)
+    def see(self, frame: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The frame (H, W, 3) uint8 through the lens, in the camera's saturation, and the same out
+        of focus.
+        """
+        sharp = cv2.transform(cv2.GaussianBlur(frame, (0, 0), self.camera.lens), self._mix)
+        return sharp, cv2.GaussianBlur(sharp, (0, 0), FOCUS)
 
-    def read(self, seen: np.ndarray, number: int, gain: float, amount: float) -> np.ndarray:
-        """The seen frame exposed, focused and read out with noise: (H, W, 3) uint8."""
+    def read(
+        self, seen: tuple[np.ndarray, np.ndarray], number: int, gain: float, amount: float
+    ) -> np.ndarray:
+        """The seen frame focused, exposed and read out with noise: (H, W, 3) uint8.
+
+        `amount` -1 is out of focus, 0 as the lens gives it, above 0 sharpened.
+        """
+        picture = cv2.addWeighted(seen[0], 1 + amount, seen[1], -amount, 0)
+        levels = (np.arange(256) / 255) ** self.camera.gamma * 255
+        curve = levels[:, None] * self._balance * gain
+        # A soft shoulder: lights are compressed, not cut off.
+        curve = np.where(curve < _SHOULDER, curve, _SHOULDER + _ROOM * np.tanh((curve - _SHOULDER) / _ROOM))
         y, x = self._offsets[number % len(self._offsets)]
-        noise = self._noise[y : y + seen.shape[0], x : x + seen.shape[1]]
-        return cv2.convertScaleAbs(np.maximum(focus(seen, amount) * gain + noise, 0), alpha=255)
+        return read_out(picture, curve.astype(np.float32), self._corners, self._noise, int(y), int(x))
 
 
 def measure(frames: list[np.ndarray]) -> tuple[float, float]:
@@ -149,22 +162,25 @@ def measure(frames: list[np.ndarray]) -> tuple[float, float]:
     return float(np.mean([grey.mean() for grey in greys])), float(np.mean(sharp))
 
 
-def settle(sensor: Sensor, seen: list[np.ndarray], targets: Targets) -> tuple[float, float]:
-    """The gain and the focus with which these frames (a few of the video) meet the targets."""
-    gain, amount = 1.0, 0.0
+def settle(
+    sensor: Sensor, seen: list[tuple[np.ndarray, np.ndarray]], targets: Targets
+) -> tuple[float, float]:
+    """The gain and the focus with which these frames (one or two of a video) meet the targets."""
+    gain = 1.0
+    low, high = -1.0, 3.0
 
-    def look(gain: float, amount: float) -> tuple[float, float]:
+    def look(amount: float) -> tuple[float, float]:
         return measure([sensor.read(frame, i, gain, amount) for i, frame in enumerate(seen)])
 
-    for _ in range(2):
-        for _ in range(3):
-            gain *= targets.brightness / look(gain, amount)[0]
-        low, high = -1.0, 2.5
-        for _ in range(8):
-            amount = (low + high) / 2
-            if look(gain, amount)[1] < targets.sharpness:
-                low = amount
-            else:
-                high = amount
-    gain *= targets.brightness / look(gain, amount)[0]
-    return gain, amount
+    for _ in range(3):
+        gain *= targets.brightness / look(0.0)[0]
+    for _ in range(9):
+        amount = (low + high) / 2
+        bright, sharp = look(amount)
+        # Sharpness goes with the square of the gain, which brightness settles on the way.
+        gain *= targets.brightness / bright
+        if sharp * (targets.brightness / bright) ** 2 < targets.sharpness:
+            low = amount
+        else:
+            high = amount
+    return gain, (low + high) / 2

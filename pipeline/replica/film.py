@@ -1,6 +1,7 @@
 """One video of the replica, from its name to raw frames: live people, prints and screens."""
 
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 import cv2
 import numpy as np
@@ -21,8 +22,9 @@ from pipeline.replica.attacks import (
 from pipeline.replica.cameras import CAMERAS, Camera
 from pipeline.replica.layout import Video
 from pipeline.replica.person import Motion, Person, head_motion, make_person
+from pipeline.replica.pixels import compose
 from pipeline.replica.rooms import BORDER, room_picture
-from pipeline.replica.scene import Actor, Drawn, Light, View, compose, view_for
+from pipeline.replica.scene import Actor, Drawn, Light, View, view_for
 from pipeline.replica.source import Source
 
 _RIGHT_EYE = [33, 7, 163, 144, 145, 153, 154, 155, 133, 173, 157, 158, 159, 160, 161, 246]
@@ -31,7 +33,7 @@ _LEFT_EYE = [263, 249, 390, 373, 374, 380, 381, 382, 362, 398, 384, 385, 386, 38
 
 @dataclass(frozen=True)
 class Film:
-    """Raw frames (H, W, 3) float32 RGB in [0, 1]; eyes (F, 2, 2) px, the subject's right eye first;
+    """Raw frames (H, W, 3) uint8 RGB; eyes (F, 2, 2) px, the subject's right eye first;
     for live videos what was drawn, frame by frame.
     """
 
@@ -40,6 +42,7 @@ class Film:
     drawn: list[Drawn]
 
 
+@lru_cache(maxsize=24)
 def person_of(source: Source, dataset: str, name: str, seed: int) -> Person:
     """The subject called `name` in a dataset: always the same for one seed."""
     return make_person(source, generator_for(seed, "person", dataset, name))
@@ -108,7 +111,7 @@ def live_film(source: Source, video: Video, frames: int, seed: int) -> Film:
     actor = Actor(source, person, _live_view(camera, generator), _light(generator, 0.55))
     rooms = _rooms(video.dataset, video.room, camera, frames, generator)
     drawn = [actor.draw(motion) for motion in head_motion(frames, generator)]
-    pictures = [compose(d.colour, room) for d, room in zip(drawn, rooms, strict=True)]
+    pictures = [compose(d.colour, d.shade, room) for d, room in zip(drawn, rooms, strict=True)]
     return Film(pictures, np.stack([_eyes(d.landmarks) for d in drawn]), drawn)
 
 
@@ -147,7 +150,7 @@ def _inner(
     for motion, room in zip(head_motion(frames, generator), rooms, strict=True):
         # On paper and screens people look at the camera with open eyes.
         drawn = actor.draw(replace(motion, blink=motion.blink if frames > 1 else 0.0))
-        picture = compose(drawn.colour, room)
+        picture = compose(drawn.colour, drawn.shade, room)
         if medium.screen:
             picture = show_screen(picture, medium)
         else:
@@ -163,12 +166,14 @@ def _poses(
     held = 1.0 if video.held else 0.08
     sway = _sway(frames, 0.006 * camera.width * held, generator)
     turn = _sway(frames, 0.02 * held, generator)
-    bends = {"warped": (0.85, 1.25), "bent": (0.3, 0.6), "cut": (0.0, 0.25), "print": (0.0, 0.15)}
+    bends = {"warped": (1.1, 1.6), "bent": (0.4, 0.7), "cut": (0.0, 0.25), "print": (0.0, 0.15)}
     low, high = bends.get(video.attack, (0.0, 0.0))
     bend = generator.uniform(low, high) * generator.choice([-1, 1])
     pulse = 1 + 0.12 * np.sin(np.arange(frames) / 15 * 2 * np.pi * generator.uniform(0.3, 0.8))
     yaw, pitch, roll = generator.uniform(-1, 1, 3) * (0.14, 0.10, 0.06)
     lean = generator.uniform(-0.35, 0.35) if video.attack == "warped" else 0.0
+    if video.attack == "warped":  # Seen from a little above or below, so that the bend shows.
+        pitch = generator.uniform(0.12, 0.25) * generator.choice([-1, 1])
     x = camera.width * (0.5 + generator.uniform(-0.03, 0.03))
     y = camera.height * (0.5 + generator.uniform(-0.02, 0.02))
     return [
@@ -181,7 +186,7 @@ def _poses(
             roll + 0.5 * turn[i, 0],
             bend * (pulse[i] if video.attack == "warped" else 1.0),
             lean,
-            1.2 * camera.width,
+            1.0 * max(camera.width, camera.height),
         )
         for i in range(frames)
     ]
@@ -189,9 +194,8 @@ def _poses(
 
 def _cut_eyes(texture: np.ndarray, landmarks: np.ndarray) -> np.ndarray:
     """The print with its eyes cut out, the paper's edge white around the holes."""
-    out = texture.copy()
     fine = 4
-    height, width = out.shape[:2]
+    height, width = texture.shape[:2]
     mask = np.zeros((height * fine, width * fine), np.uint8)
     for ring in (_RIGHT_EYE, _LEFT_EYE):
         p = landmarks[ring]
@@ -201,31 +205,36 @@ def _cut_eyes(texture: np.ndarray, landmarks: np.ndarray) -> np.ndarray:
         edge = middle + np.column_stack([np.cos(angle), np.sin(angle)]) * reach
         cv2.fillPoly(mask, [np.rint(edge * fine).astype(np.int32)[:, None]], (255,))
     hole = cv2.resize(mask, (width, height), interpolation=cv2.INTER_AREA)
-    wide = cv2.dilate(hole, np.ones((3, 3), np.uint8)).astype(np.float32)[..., None] / 255
-    out[..., :3] += (0.88 - out[..., :3]) * wide * 0.8
-    return out * (1 - hole.astype(np.float32)[..., None] / 255)
+    rim = cv2.dilate(hole, np.ones((3, 3), np.uint8)).astype(np.float32)[..., None] / 255
+    out = texture.astype(np.float32)
+    out[..., :3] += (225 - out[..., :3]) * rim * 0.8
+    out *= 1 - hole.astype(np.float32)[..., None] / 255
+    return np.rint(out).astype(np.uint8)
 
 
-def _behind(
-    actor: Actor, motion: Motion, holes: np.ndarray, camera: Camera
-) -> tuple[np.ndarray, np.ndarray]:
-    """The attacker's face moved so that its eyes lie behind the holes, and where there is one.
+def _put_behind(
+    room: np.ndarray, actor: Actor, motion: Motion, holes: np.ndarray, camera: Camera
+) -> np.ndarray:
+    """The room (H, W, 3) uint8 with the attacker's face where it is seen through the holes.
 
-    `holes` (2, 2) are frame px. Returns colour (H, W, 3) and a mask (H, W, 1), float32.
+    The face is turned and scaled so that its eyes lie behind the `holes` (2, 2), frame px.
     """
     drawn = actor.draw(motion)
     eyes = _eyes(drawn.landmarks)
     a, b = eyes[1] - eyes[0], holes[1] - holes[0]
     ratio = complex(*b) / complex(*a)
-    c, s = ratio.real, ratio.imag
-    linear = np.array([[c, -s], [s, c]])
+    linear = np.array([[ratio.real, -ratio.imag], [ratio.imag, ratio.real]])
     matrix = np.column_stack([linear, holes.mean(0) - linear @ eyes.mean(0)])
     size = (camera.width, camera.height)
-    colour = cv2.warpAffine(drawn.colour[..., :3], matrix, size, flags=cv2.INTER_LINEAR)
-    x, y = np.meshgrid(np.arange(camera.width) + 0.5, np.arange(camera.height) + 0.5)
-    reach = float(np.hypot(*b)) * 0.45
-    near = [np.hypot(x - hole[0], y - hole[1]) < reach for hole in holes]
-    return colour * 0.85, (near[0] | near[1]).astype(np.float32)[..., None]
+    dark = np.zeros((*drawn.shade.shape, 3), np.uint8)
+    # A little darker: the sheet keeps light away.
+    face = compose(drawn.colour, drawn.shade * np.float32(0.85), dark)
+    face = cv2.warpAffine(face, matrix, size, flags=cv2.INTER_LINEAR)
+    mask = np.zeros((camera.height, camera.width), np.uint8)
+    for hole in holes:
+        centre = (int(hole[0]), int(hole[1]))
+        cv2.circle(mask, centre, round(float(np.hypot(*b)) * 0.45), (1,), -1)
+    return np.where(mask[..., None] > 0, face, room)
 
 
 def _moire(medium: Medium, sheet: float, generator: np.random.Generator) -> Moire:
@@ -273,24 +282,26 @@ def attack_film(source: Source, video: Video, frames: int, seed: int) -> Film:
         places = placed.locate(landmarks[i % clip], texture)
         room = _shadow(room, placed.colour[..., 3], camera)
         if video.attack == "cut":
-            colour, mask = _behind(actor, motions[i], _eyes(places), camera)
-            room = room + (colour - room) * mask
-        colour = placed.colour
+            room = _put_behind(room, actor, motions[i], _eyes(places), camera)
         if medium.screen:
-            colour = add_screen_light(placed, moire, 0.5 * i * (1.0 if video.held else 0.2))
-        pictures.append(compose(colour, room))
+            lit = add_screen_light(placed, moire, 0.5 * i * (1.0 if video.held else 0.2))
+            pictures.append(compose(lit, np.ones_like(placed.shade), room))
+        else:
+            pictures.append(compose(placed.colour, placed.shade, room))
         eyes.append(_eyes(places))
     return Film(pictures, np.stack(eyes), [])
 
 
 def _shadow(room: np.ndarray, alpha: np.ndarray, camera: Camera) -> np.ndarray:
     """The room darkened softly below and beside the sheet."""
+    size = (camera.width, camera.height)
     small = cv2.resize(alpha, None, fx=0.25, fy=0.25, interpolation=cv2.INTER_AREA)
     small = cv2.GaussianBlur(small, (0, 0), camera.width / 160)
-    soft = cv2.resize(small, (camera.width, camera.height), interpolation=cv2.INTER_LINEAR)
-    shift = np.float32([[1, 0, camera.width / 100], [0, 1, camera.width / 80]])
-    soft = cv2.warpAffine(soft, shift, (camera.width, camera.height))
-    return room * (1 - 0.3 * soft[..., None])
+    # Enlarged and moved down and to the right in one step.
+    move = np.float32([[4, 0, camera.width / 100], [0, 4, camera.height / 80]])
+    soft = cv2.warpAffine(small, move, size, flags=cv2.INTER_LINEAR)
+    keep = cv2.LUT(soft, np.rint(255 * (1 - 0.3 * np.linspace(0, 1, 256))).astype(np.uint8))
+    return cv2.multiply(room, cv2.merge([keep] * 3), scale=1 / 255)
 
 
 def make_film(source: Source, video: Video, frames: int, seed: int) -> Film:

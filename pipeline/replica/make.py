@@ -10,7 +10,7 @@ import numpy as np
 
 from pipeline.errors import UserError
 from pipeline.replica.cameras import CAMERAS, Sensor, Targets, aim, settle, spread
-from pipeline.replica.encode import encode_to_size, write_bytes
+from pipeline.replica.encode import encode_video, write_bytes
 from pipeline.replica.film import Film, generator_for, make_film
 from pipeline.replica.layout import (
     MAX_SUBJECTS,
@@ -67,13 +67,13 @@ def make_video(folder: Path, video: Video, targets: Targets, seed: int) -> int:
     film: Film = make_film(source, video, targets.frames, seed)
     sensor = Sensor(camera, generator_for(seed, "sensor", video.dataset, video.path))
     seen = [sensor.see(frame) for frame in film.frames]
-    gain, amount = settle(sensor, [seen[0], seen[len(seen) // 2]], targets)
+    gain, amount = settle(sensor, [seen[len(seen) // 2]], targets)
     frames = [sensor.read(frame, i, gain, amount) for i, frame in enumerate(seen)]
     if video.upside_down:
         frames = [np.ascontiguousarray(frame[::-1, ::-1]) for frame in frames]
     size = camera.bits * camera.height * camera.width * targets.frames / 8 * targets.size
     path = folder / video.dataset / video.path
-    data = encode_to_size(frames, path.suffix, camera.rate, camera.codec, size, video.matrix)
+    data = encode_video(frames, path.suffix, camera.rate, camera.codec, size, video.matrix)
     write_bytes(path, data)
     if film.drawn:
         write_truth(path.with_suffix(".npz"), truth_of(source, film.drawn))
@@ -123,7 +123,7 @@ def make_replica(
         range(len(videos)),
         key=lambda i: (
             -CAMERAS[videos[i].camera].height * CAMERAS[videos[i].camera].width,
-            videos[i].path,
+            videos[i].person,
         ),
     )
     make = dask.delayed(make_video, pure=False)

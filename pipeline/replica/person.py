@@ -13,7 +13,7 @@ _LOWER_LIDS = [7, 163, 144, 145, 153, 154, 155, 249, 390, 373, 374, 380, 381, 38
 
 @dataclass(frozen=True)
 class Person:
-    """A subject: shape (468, 3) and carriers (E, 3) in cm, texture (H, W, 4) float32 in [0, 1].
+    """A subject: shape (468, 3) and carriers (E, 3) in cm, texture (H, W, 4) uint8.
 
     The texture is premultiplied by its alpha and as large as the source picture.
     """
@@ -56,7 +56,7 @@ def _tint(picture: np.ndarray, source: Source, generator: np.random.Generator) -
     skin = source.skin[..., None]
     light, a, b = cv2.split(lab)
     # Skin from fair (tone 0) to deep brown (tone 1); shadows deepen less than lights.
-    gain = 1.06 - 0.42 * tone**1.2
+    gain = 1.0 - 0.38 * tone**1.2
     changed = cv2.merge(
         [
             np.clip(light * gain, 0, 100),
@@ -65,11 +65,12 @@ def _tint(picture: np.ndarray, source: Source, generator: np.random.Generator) -
         ]
     )
     lab = lab + (changed - lab) * skin
-    hairs = [(0.35, 0.25), (0.55, 0.6), (0.8, 1.0), (1.0, 0.9), (0.75, 0.15), (0.6, 1.3)]
+    # Lightness, and red-green and yellow-blue strength: black, brown, light brown, blond, grey, red.
+    hairs = [(0.35, 0.3, 0.2), (0.55, 1.0, 0.55), (0.8, 1.1, 0.8), (1.05, 0.9, 0.85)]
+    hairs += [(0.85, 0.2, 0.15), (0.65, 3.2, 0.9)]
     kind = int(generator.integers(len(hairs))) if tone < 0.5 else int(generator.integers(2))
-    dark, chroma = hairs[kind]
     hair = source.hair[..., None]
-    lab = lab + (lab * (dark, chroma, chroma) - lab) * hair
+    lab = lab + (lab * hairs[kind] - lab) * hair
     # Cloth: turn the hue of the orange suit and take most of its strength away.
     angle = generator.uniform(0, 2 * np.pi)
     strength = generator.uniform(0.15, 0.7)
@@ -85,23 +86,31 @@ def _tint(picture: np.ndarray, source: Source, generator: np.random.Generator) -
     return cv2.cvtColor(lab.astype(np.float32), cv2.COLOR_LAB2RGB)
 
 
-def _beard(picture: np.ndarray, source: Source, strength: float) -> np.ndarray:
-    """Darken where a beard would grow, `strength` in [0, 1]."""
+def _beard(
+    picture: np.ndarray, source: Source, strength: float, generator: np.random.Generator
+) -> np.ndarray:
+    """Darken where a beard would grow, `strength` in [0, 1], with the grain of short hairs."""
     p = source.landmarks[:, :2]
     height, width = source.matte.shape
     mask = np.zeros((height, width), np.uint8)
-    jaw = [58, 172, 136, 150, 149, 176, 148, 152, 377, 400, 378, 379, 365, 397, 288, 435, 410]
-    ring = p[[*jaw, 326, 97, 186, 215]]
+    ring = p[[132, 58, 172, 136, 150, 149, 176, 148, 152, 377, 400, 378, 379, 365, 397, 288, 361,
+              410, 423, 326, 97, 203, 186]]  # fmt: skip
     cv2.fillPoly(mask, [np.rint(ring).astype(np.int32)[:, None]], (1,))
+    # Down onto the neck, or the beard's end would be taken for the chin's.
+    low = ring[:, 1] > p[17, 1]
+    ring[low, 1] += 14 * np.clip((ring[low, 1] - p[17, 1]) / 40, 0, 1)
     lips = p[[61, 185, 40, 39, 37, 0, 267, 269, 270, 409, 291, 375, 321, 405, 314, 17, 84, 181, 91]]
     cv2.fillPoly(mask, [np.rint(lips).astype(np.int32)[:, None]], (0,))
-    soft = cv2.GaussianBlur(mask.astype(np.float32), (0, 0), 3.5)[..., None]
-    return picture * (1 - strength * soft * np.array([0.42, 0.38, 0.34], np.float32))
+    soft = cv2.GaussianBlur(mask.astype(np.float32), (0, 0), 4.0)
+    grain = generator.standard_normal(soft.shape, np.float32)
+    grain = cv2.GaussianBlur(grain, (0, 0), 0.9) * 1.8
+    amount = np.clip(strength * soft * (1 + 0.35 * grain), 0, 1)[..., None]
+    return picture * (1 - amount * np.array([0.62, 0.66, 0.68], np.float32))
 
 
 def make_person(source: Source, generator: np.random.Generator) -> Person:
     """Draw a subject: proportions, hair volume, skin, hair and cloth colours."""
-    draw = generator.uniform(-1, 1, 12)
+    draw = generator.uniform(-1.1, 1.1, 12)
     carriers = source.carriers.copy()
     head = CARRIERS[:, 3] > 0.5
     centre = np.array([0.0, 3.0, -3.0])
@@ -109,10 +118,12 @@ def make_person(source: Source, generator: np.random.Generator) -> Person:
     carriers[head] = centre + (carriers[head] - centre) * (volume, volume, 1)
     carriers[head] = _proportions(carriers[head], draw)
     picture = _tint(source.picture.astype(np.float32) / 255, source, generator)
-    if generator.uniform() < 0.45:
-        picture = _beard(picture, source, generator.uniform(0.4, 1.0))
+    if generator.uniform() < 0.35:
+        # Stubble rather than a beard: under a full one no mesh finds the chin.
+        picture = _beard(picture, source, generator.uniform(0.12, 0.4), generator)
     alpha = source.matte[..., None]
-    texture = np.concatenate([np.clip(picture, 0, 1) * alpha, alpha], -1).astype(np.float32)
+    texture = np.concatenate([np.clip(picture, 0, 1) * alpha, alpha], -1)
+    texture = np.rint(texture * 255).astype(np.uint8)
     return Person(_proportions(source.shape, draw), carriers, texture)
 
 

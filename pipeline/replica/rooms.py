@@ -25,10 +25,10 @@ ROOMS = {
     "oulu": (
         Room("motorcycle", (0.0, 0.0, 0.62, 1.0), False, (1.0, 1.0, 1.0)),
         Room("motorcycle", (0.38, 0.0, 1.0, 1.0), False, (1.0, 0.98, 0.94)),
-        Room("coffee", (0.0, 0.0, 0.75, 1.0), True, (1.0, 1.0, 1.0)),
+        Room("coffee", (0.56, 0.0, 1.0, 1.0), True, (1.0, 1.0, 1.0)),
     ),
     "casia": (
-        Room("coffee", (0.0, 0.0, 1.0, 1.0), False, (0.95, 1.0, 1.05)),
+        Room("coffee", (0.0, 0.3, 0.72, 1.0), False, (0.95, 1.0, 1.05)),
         Room("brick", (0.0, 0.0, 1.0, 0.8), False, (1.5, 1.15, 0.9)),
         Room("motorcycle", (0.45, 0.0, 1.0, 0.6), True, (0.95, 1.0, 1.0)),
     ),
@@ -38,7 +38,7 @@ ROOMS = {
     ),
     "msu": (
         Room("motorcycle", (0.4, 0.0, 1.0, 0.55), False, (1.05, 1.0, 0.95)),
-        Room("coffee", (0.25, 0.0, 1.0, 0.8), True, (1.05, 0.97, 0.9)),
+        Room("coffee", (0.45, 0.35, 1.0, 1.0), True, (1.05, 0.97, 0.9)),
         Room("brick", (0.0, 0.3, 0.8, 1.0), False, (1.35, 1.2, 1.05)),
     ),
 }
@@ -67,7 +67,7 @@ def _grey(picture: np.ndarray) -> np.ndarray:
 
 @lru_cache(maxsize=16)
 def room_picture(dataset: str, number: int, height: int, width: int) -> np.ndarray:
-    """The room (H', W', 3) float32 in [0, 1], larger than the frame by BORDER on each side.
+    """The room (H', W', 3) uint8, larger than the frame by BORDER on each side.
 
     All rooms are brought to one brightness and one sharpness, so that neither tells one apart.
     """
@@ -89,14 +89,15 @@ def room_picture(dataset: str, number: int, height: int, width: int) -> np.ndarr
     goal, low, top_amount = 260.0, -1.0, 2.0
     for _ in range(12):
         middle = (low + top_amount) / 2
-        if detail(_grey(focus(out, middle))) < goal:
+        if detail(_grey(_focus(out, middle))) < goal:
             low = middle
         else:
             top_amount = middle
-    return np.clip(focus(out, (low + top_amount) / 2), 0, 1)
+    out = np.clip(_focus(out, (low + top_amount) / 2), 0, 1)
+    return np.rint(out * 255).astype(np.uint8)
 
 
-def focus(picture: np.ndarray, amount: float) -> np.ndarray:
+def _focus(picture: np.ndarray, amount: float) -> np.ndarray:
     """Blur (amount below 0, to -1) or sharpen (above 0) a picture (H, W, 3) float32."""
     if amount < 0:
         return cv2.GaussianBlur(picture, (0, 0), max(0.15, -2.2 * amount))

@@ -54,12 +54,14 @@ class Light:
 
 @dataclass(frozen=True)
 class Drawn:
-    """One frame of the person: colour (H, W, 4) float32 premultiplied; the projected landmarks
+    """One frame of the person: colour (H, W, 4) uint8 premultiplied and not yet lit, shade (H, W)
+    float32 the light's factor; the projected landmarks
     (468, 3): x, y in px (centres +0.5), z in cm from the camera; depth (H, W) cm, inf off the face;
     `where` (H, W, 2) float32, the source pixel that each pixel shows; px a cm at the face.
     """
 
     colour: np.ndarray
+    shade: np.ndarray
     landmarks: np.ndarray
     depth: np.ndarray
     where: np.ndarray
@@ -135,25 +137,23 @@ class Actor:
         origins = np.concatenate([source.landmarks[_OVAL, :2], CARRIERS[:, :2]])
         where = _spline(targets, origins, view.height, view.width)
         shading = 1 + self.light.strength * (
-            np.clip(_normals(head) @ self.light.direction, 0, 1) - 0.6
+            np.clip(_normals(head) @ self.light.direction, 0, 1) - 0.72
         )
         values = np.column_stack([source.landmarks[:, :2], shading])
         depth, inside = draw_mesh(points, TRIANGLES, values, view.height, view.width)
         face = np.isfinite(depth)
         where[face] = inside[face, :2]
-        colour = self._colour(where, inside[..., 2], face)
-        return Drawn(colour, points.astype(np.float32), depth, where, view.pixels_per_cm)
+        shade = self._shade(inside[..., 2], face)
+        return Drawn(self._colour(where), shade, points.astype(np.float32), depth, where, view.pixels_per_cm)
 
-    def _colour(self, where: np.ndarray, shading: np.ndarray, face: np.ndarray) -> np.ndarray:
-        maps = where * self.ratio - 0.5
-        colour = cv2.remap(
-            self.texture,
-            maps,
-            None,
-            cv2.INTER_LINEAR,
-            borderMode=cv2.BORDER_REPLICATE,
+    def _colour(self, where: np.ndarray) -> np.ndarray:
+        maps = where * np.float32(self.ratio) - np.float32(0.5)
+        return cv2.remap(
+            self.texture, maps, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
         )
-        # Light goes over softly from the face to hair and neck; far away it is 1.
+
+    def _shade(self, shading: np.ndarray, face: np.ndarray) -> np.ndarray:
+        """The light of the face, carried softly over to hair and neck; far away it is 1."""
         size = (max(face.shape[1] // 4, 8), max(face.shape[0] // 4, 8))
         weight = cv2.resize(face.astype(np.float32), size, interpolation=cv2.INTER_AREA)
         amount = cv2.resize(shading - face, size, interpolation=cv2.INTER_AREA)
@@ -161,11 +161,4 @@ class Actor:
         blurred = cv2.GaussianBlur(amount, (0, 0), sigma) / (
             cv2.GaussianBlur(weight, (0, 0), sigma) + 0.05
         )
-        soft = 1 + cv2.resize(blurred, face.shape[::-1], interpolation=cv2.INTER_LINEAR)
-        colour[..., :3] *= soft[..., None]
-        return colour
-
-
-def compose(colour: np.ndarray, background: np.ndarray) -> np.ndarray:
-    """Premultiplied colour (H, W, 4) over a background (H, W, 3), float32 in [0, 1]."""
-    return np.clip(colour[..., :3] + background * (1 - colour[..., 3:4]), 0, 1)
+        return 1 + cv2.resize(blurred, face.shape[::-1], interpolation=cv2.INTER_LINEAR)

@@ -64,7 +64,7 @@ _INNER_UPPER = [78, 191, 80, 81, 82, 13, 312, 311, 310, 415, 308]
 _INNER_LOWER = [78, 95, 88, 178, 87, 14, 317, 402, 318, 324, 308]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Source:
     """The prepared photograph.
 
@@ -189,14 +189,18 @@ def _masks(picture: np.ndarray, landmarks: np.ndarray) -> tuple[np.ndarray, np.n
     near_face = (columns > 338) & (columns < 558) & (rows > fringe)
     skin = head & near_face & (distance < 9)
     disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (7, 7))
-    skin = cv2.morphologyEx(skin.astype(np.uint8), cv2.MORPH_OPEN, disc) > 0
+    opened = cv2.morphologyEx(skin.astype(np.uint8), cv2.MORPH_OPEN, disc)
+    _, parts = cv2.connectedComponents(opened)
+    skin = parts == parts[int(landmarks[1, 1]), int(landmarks[1, 0])]
     # Eyes, brows, mouth and shadows of the face lie inside the skin for tinting's sake.
     oval = landmarks[_OVAL, :2]
     middle = oval.mean(0)
     low = _polygon((height, width), middle + (oval - middle) * 0.97) & (rows > landmarks[9, 1])
     skin = (skin | low) & (rows < 378)
     hair = head & (rows < 275) & ~skin
-    cloth = (hsv[..., 0] < 14) & (hsv[..., 1] > 140) & (hsv[..., 2] > 70) & (rows > 400)
+    # The suit is the orange there is; grown by a little, so that no seam of it keeps its colour.
+    orange = (hsv[..., 0] < 16) & (hsv[..., 1] > 110) & (hsv[..., 2] > 60) & (rows > 400)
+    cloth = cv2.dilate(orange.astype(np.uint8), disc) > 0
     return tuple(
         cv2.GaussianBlur(mask.astype(np.float32), (0, 0), 2.0) for mask in (skin, hair, cloth)
     )  # type: ignore[return-value]
@@ -216,7 +220,7 @@ def load_source() -> Source:
     # half trusted: its mixture with the canonical shape gives a natural, well-proportioned head.
     scale, rotation, shift = _fit(points * (1, -1, -1), VERTICES.astype(np.float64))
     own = scale * (points * (1, -1, -1)) @ rotation.T + shift
-    shape = VERTICES + (own - VERTICES) * (0.75, 0.75, 0.5)
+    shape = VERTICES + (own - VERTICES) * (0.6, 0.6, 0.5)
     # Carriers: x, y as in the picture (un-rotated at the depth they are given).
     flat = np.column_stack([CARRIERS[:, :2] * (1, -1), np.zeros(len(CARRIERS))])
     placed = scale * flat @ rotation.T + shift

@@ -1,0 +1,192 @@
+"""Faces and landmarks of real photographs, and the geometry of the patches."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+
+import cv2
+import numpy as np
+import pytest
+
+from labels.canonical import VERTICES
+from labels.landmarks import PATCH, Face, FaceMesh, cut_patch, patch_affine, search_windows
+
+PUPILS = np.array([(123.5, 101.0), (166.5, 103.5)])
+"""Right and left of the fixture `portrait`, in its pixels."""
+
+
+@pytest.fixture(scope="module")
+def mesh() -> Iterator[FaceMesh]:
+    with FaceMesh() as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def face(mesh: FaceMesh, portrait: np.ndarray) -> Face:
+    return mesh.find(portrait)[0]
+
+
+def test_a_portrait_has_one_face_in_the_right_place(mesh: FaceMesh, portrait: np.ndarray) -> None:
+    found = mesh.find(portrait)
+    assert len(found) == 1
+    face = found[0]
+    assert 0.5 <= face.score <= 1
+    assert face.landmarks.shape == (468, 3)
+    assert face.landmarks_refined.shape == (478, 3)
+    assert face.landmarks.dtype == face.landmarks_refined.dtype == np.float32
+    # Read off the photograph by eye.
+    right, left, nose = face.landmarks_refined[[468, 473, 4], :2]
+    assert np.abs(right - PUPILS[0]).max() < 2
+    assert np.abs(left - PUPILS[1]).max() < 2
+    assert np.abs(nose - (144.5, 126)).max() < 4
+
+
+def test_the_nose_is_nearest_and_z_is_in_pixels(face: Face) -> None:
+    # Smaller is nearer. A nose stands out from the eyes' corners by about a third to two thirds
+    # of the distance between these.
+    points = face.landmarks
+    corners = points[[33, 263]]
+    out = (corners[:, 2].mean() - points[4, 2]) / np.hypot(*(corners[1] - corners[0])[:2])
+    assert points[:, 2].argmin() in (1, 4, 5, 19, 44, 45, 274, 275)
+    assert 0.2 < out < 0.8
+
+
+def test_the_same_picture_gives_the_same_landmarks_whatever_came_before(
+    mesh: FaceMesh, portrait: np.ndarray, face: Face
+) -> None:
+    mesh.find(np.ascontiguousarray(portrait[:, ::-1]))
+    mesh.find(np.zeros((50, 70, 3), np.uint8))
+    again = mesh.find(portrait)[0]
+    assert np.array_equal(again.landmarks, face.landmarks)
+    assert np.array_equal(again.landmarks_refined, face.landmarks_refined)
+
+
+def test_landmarks_follow_a_shift_of_the_picture(
+    mesh: FaceMesh, portrait: np.ndarray, face: Face
+) -> None:
+    padded = cv2.copyMakeBorder(portrait, 30, 0, 40, 0, cv2.BORDER_REPLICATE)
+    moved = mesh.find(padded)[0].landmarks - (40, 30, 0)
+    assert np.abs(moved[:, :2] - face.landmarks[:, :2]).mean() < 0.5
+
+
+def test_landmarks_and_z_follow_the_scale_of_the_picture(
+    mesh: FaceMesh, portrait: np.ndarray, face: Face
+) -> None:
+    # On a picture much taller than wide, so that a z in units of another side would show.
+    tall = cv2.copyMakeBorder(portrait, 0, 500, 0, 0, cv2.BORDER_REPLICATE)
+    double = cv2.resize(tall, None, fx=2, fy=2, interpolation=cv2.INTER_LINEAR)
+    landmarks = mesh.find(double)[0].landmarks
+    extent = np.ptp(face.landmarks, axis=0)
+    assert np.abs(landmarks / 2 - face.landmarks).mean(0).max() < 0.02 * extent.max()
+    assert abs(np.ptp(landmarks[:, 2]) / (2 * extent[2]) - 1) < 0.1
+
+
+def test_a_mirrored_picture_gives_mirrored_landmarks(
+    mesh: FaceMesh, portrait: np.ndarray, face: Face
+) -> None:
+    # The canonical face is symmetric: each vertex has its partner. A bias to one side, such as half
+    # a pixel lost in the patch, would stay when the two are averaged.
+    other = np.abs(VERTICES[:, None] * (-1, 1, 1) - VERTICES).sum(2).argmin(1)
+    mirrored = mesh.find(np.ascontiguousarray(portrait[:, ::-1]))[0].landmarks_refined[other]
+    difference = face.landmarks_refined[:468, 0] - (portrait.shape[1] - mirrored[:, 0])
+    patch_pixel = 1.5 * np.ptp(face.landmarks[:, :2], axis=0).max() / PATCH
+    assert abs(difference.mean()) < patch_pixel
+
+
+def test_small_faces_are_found_in_large_frames(mesh: FaceMesh, portrait: np.ndarray) -> None:
+    # A face of some 60 pixels in an upright full-HD frame.
+    frame = np.full((1920, 1080, 3), 120, np.uint8)
+    small = cv2.resize(portrait, None, fx=0.55, fy=0.55, interpolation=cv2.INTER_AREA)
+    frame[700 : 700 + small.shape[0], 500 : 500 + small.shape[1]] = small
+    found = mesh.find(frame)
+    assert len(found) == 1
+    pupils = found[0].landmarks_refined[[468, 473], :2]
+    assert np.abs(pupils - (PUPILS * 0.55 + (500, 700))).max() < 3
+
+
+def test_faces_come_best_first_and_as_many_as_asked(mesh: FaceMesh, portrait: np.ndarray) -> None:
+    frame = np.concatenate([portrait, cv2.GaussianBlur(portrait[:, ::-1], (0, 0), 3)], 1)
+    found = mesh.find(frame)
+    assert len(found) == 2
+    assert found[0].score >= found[1].score
+    one = mesh.find(frame, faces=1)
+    assert len(one) == 1
+    assert np.array_equal(one[0].landmarks, found[0].landmarks)
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (5, 300), (300, 5), (600, 400)])
+def test_pictures_without_a_face_give_none(mesh: FaceMesh, shape: tuple[int, int]) -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (*shape, 3), np.uint8)
+    assert mesh.find(noise) == []
+
+
+def test_what_is_no_colour_picture_is_refused(mesh: FaceMesh) -> None:
+    with pytest.raises(ValueError, match="uint8"):
+        mesh.find(np.zeros((10, 10), np.uint8))
+    with pytest.raises(ValueError, match="uint8"):
+        mesh.find(np.zeros((10, 10, 3), np.float32))
+
+
+def test_nothing_is_written_to_standard_error() -> None:
+    code = (
+        "import numpy as np, skimage.data\n"
+        "from labels.landmarks import FaceMesh\n"
+        "with FaceMesh() as mesh: print(len(mesh.find(skimage.data.astronaut())))"
+    )
+    run = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, env=os.environ, check=True
+    )
+    assert run.stdout.strip() == "1"
+    assert run.stderr == ""
+
+
+def test_a_patch_holds_the_box_level_and_in_the_middle() -> None:
+    affine = patch_affine(np.array([10.0, 20, 50, 80]), np.array([(20.0, 40), (30.0, 50)]))
+    # The eyes' line runs at 45 degrees; 60 pixels fill 192 / 1.5.
+    scale = PATCH / 1.5 / 60
+    assert np.allclose(affine @ (30, 50, 1), (96, 96))
+    assert np.allclose(affine[:, :2] @ (1, 1), (scale * np.sqrt(2), 0))
+    assert np.isclose(np.linalg.det(affine[:, :2]), scale**2)
+
+
+@pytest.mark.parametrize("side", [96, 192, 400, 1000])
+def test_patches_are_cut_without_a_shift(side: int) -> None:
+    # On a ramp each patch pixel must show the value at its own centre, whatever the shrinking.
+    y, x = np.mgrid[:1400, :1400].astype(np.float32) + 0.5
+    corner = np.array([203.0, 151])
+    scale = PATCH / side
+    patch = cut_patch(
+        np.stack([x, y, x], -1), np.column_stack([np.eye(2) * scale, -scale * corner])
+    )
+    centres = (np.arange(PATCH) + 0.5) / scale
+    # OpenCV interpolates at thirty-seconds of the (shrunk) picture's pixels.
+    step = max(1, side // PATCH) / 32
+    assert np.abs(patch[..., 0] - (centres + corner[0])).max() < step
+    assert np.abs(patch[..., 1] - (centres + corner[1])[:, None]).max() < step
+
+
+def test_outside_the_picture_its_border_is_repeated() -> None:
+    image = np.zeros((20, 20, 3), np.uint8)
+    image[:, -1] = 200
+    affine = np.column_stack([np.eye(2) * 4, (0.0, 0.0)])
+    patch = cut_patch(image, affine)
+    assert (patch[:, 80:] == 200).all()
+    assert (patch[:, :70] == 0).all()
+
+
+def test_pieces_of_a_picture_cover_it() -> None:
+    levels = list(search_windows(1920, 1080))
+    assert levels[0] == [(0, 0, 1080, 1920)]
+    assert len(levels) == 3
+    for windows in levels:
+        seen = np.zeros((1920, 1080), bool)
+        for x0, y0, x1, y1 in windows:
+            assert 0 <= x0 < x1 <= 1080
+            assert 0 <= y0 < y1 <= 1920
+            seen[y0:y1, x0:x1] = True
+        assert seen.all()
+
+
+def test_small_pictures_are_not_cut_to_pieces() -> None:
+    assert len(list(search_windows(240, 320))) == 1

@@ -1,0 +1,136 @@
+import csv
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from made_bundle import make_bundle
+
+from pipeline.errors import UserError
+from train import checkpoint, engine
+from train.config import VARIANTS, Settings, Variant, settings_from_json
+from train.engine import COLUMNS, curves_text, learning_rate, progress_line, train
+
+SMALL: dict[str, Any] = {"width": 0.1, "input_size": 64, "batch": 4, "threads": 1, "device": "cpu"}
+
+
+@pytest.fixture(scope="module")
+def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_bundle(tmp_path_factory.mktemp("engine") / "bundle")
+
+
+def curves(run: Path) -> list[dict[str, str]]:
+    with (run / "curves.csv").open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_every_variant_trains_and_fills_its_own_columns(
+    variant: Variant, bundle: Path, tmp_path: Path
+):
+    settings = Settings(variant=variant, steps=2, **SMALL)
+    path = train(settings, bundle, tmp_path)
+    rows = curves(tmp_path)
+    assert [row["step"] for row in rows] == ["1", "2"]
+    assert tuple(rows[0]) == COLUMNS
+    parts = settings.parts
+    assert (rows[0]["train_seg"] != "") == parts.parsing
+    assert (rows[0]["train_trip"] != "") == (parts.triplet is not None)
+    assert (rows[0]["test_cls"] != "") == parts.meta
+    if parts.triplet == "live":
+        assert [row["mining"] for row in rows] == ["batch_all", "batch_hard"]
+    assert settings_from_json(tmp_path / "settings.json") == settings
+    model = checkpoint.load(path)
+    assert (model.settings, model.steps, model.selection) == (settings, 2, "last")
+    assert model.environment["threads"] == 1
+
+
+def test_a_seed_gives_the_same_bytes_twice_and_another_seed_does_not(bundle: Path, tmp_path: Path):
+    for name, seed in (("a", 1), ("b", 1), ("c", 2)):
+        torch.manual_seed(len(name) + seed)  # global state must not matter
+        train(Settings(steps=3, seed=seed, **SMALL), bundle, tmp_path / name)
+        torch.rand(5)
+    for file in ("curves.csv", "model.pt", "settings.json"):
+        a, b, c = ((tmp_path / name / file).read_bytes() for name in "abc")
+        assert a == b, file
+        assert a != c, file
+
+
+def test_epochs_last_as_long_as_the_longest_list_needs(bundle: Path, tmp_path: Path):
+    # 2 splits, 3 videos, 2 frames: 12 samples a class; 5 live at a time go in twice
+    settings = Settings(**{**SMALL, "batch": 10, "epochs": 2, "variant": "rfmetafas"})
+    train(settings, bundle, tmp_path)
+    assert [row["epoch"] for row in curves(tmp_path)] == ["1", "1", "2", "2"]
+
+
+def test_training_lowers_the_losses(bundle: Path, tmp_path: Path):
+    train(Settings(steps=15, learning_rate=0.005, **SMALL), bundle, tmp_path)
+    rows = curves(tmp_path)
+    for name in ("total", "train_cls", "train_dep", "train_seg", "test_cls", "test_seg"):
+        first, last = (sum(float(r[name]) for r in part) for part in (rows[:3], rows[-3:]))
+        assert last < 0.8 * first, name
+
+
+def test_what_diverges_stops_with_the_step_and_the_loss(bundle: Path, tmp_path: Path):
+    settings = Settings(steps=50, learning_rate=1e30, **SMALL)
+    with pytest.raises(UserError, match=r"step \d+: \w+ is (nan|inf)"):
+        train(settings, bundle, tmp_path)
+    assert 1 <= len(curves(tmp_path)) < 50
+    assert not (tmp_path / "model.pt").exists()
+
+
+def test_a_missing_dataset_or_class_is_named(bundle: Path, tmp_path: Path):
+    with pytest.raises(UserError, match="'mydata'"):
+        train(Settings(protocol="O&mydata to M", **SMALL), bundle, tmp_path)
+    one_sided = make_bundle(tmp_path / "one-sided", ["oulu", "casia"], 1, 1, classes=(1,))
+    with pytest.raises(UserError, match="'oulu' has no spoof sample"):
+        train(Settings(protocol="O&C to M", **SMALL), one_sided, tmp_path)
+    with pytest.raises(UserError, match=r"bundle\.json"):
+        train(Settings(**SMALL), tmp_path / "nothing", tmp_path)
+
+
+def test_progress_tells_steps_losses_speed_and_time_left(bundle: Path, tmp_path: Path):
+    told: list[dict[str, Any]] = []
+    train(Settings(steps=5, **SMALL), bundle, tmp_path, told.append, progress_every=2)
+    assert [state["step"] for state in told] == [1, 3, 5]
+    assert told[-1]["seconds_left"] == 0
+    line = progress_line(told[1])
+    assert line.startswith("step 3/5 epoch 1/1  total ")
+    assert "images/s" in line
+    assert "\n" not in line
+
+
+def test_torchs_own_settings_are_put_back(bundle: Path, tmp_path: Path):
+    before = (torch.get_num_threads(), torch.are_deterministic_algorithms_enabled())
+    with engine.reproducible(Settings(threads=3)):
+        assert torch.get_num_threads() == 3
+        assert torch.are_deterministic_algorithms_enabled()
+    assert (torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()) == before
+
+
+def test_the_cosine_schedule_ends_near_nothing():
+    settings = Settings(learning_rate=0.1, schedule="cosine")
+    assert learning_rate(settings, 0, 10) == 0.1
+    assert learning_rate(settings, 5, 10) == pytest.approx(0.05)
+    assert learning_rate(settings, 9, 10) < 0.003
+    assert learning_rate(Settings(learning_rate=0.1), 9, 10) == 0.1
+
+
+def test_curves_leave_out_what_a_variant_has_not():
+    text = curves_text([{"step": 1, "epoch": 1, "total": 0.1, "train_cls": 1 / 3}])
+    values = dict(zip(*csv.reader(text.splitlines()), strict=True))
+    assert values["train_cls"] == "0.333333333"
+    assert values["test_seg"] == ""
+
+
+def test_a_file_that_is_no_model_is_refused(tmp_path: Path):
+    for content in (b"", b"PK\x03\x04 not", json.dumps({"format": 1}).encode()):
+        (tmp_path / "model.pt").write_bytes(content)
+        with pytest.raises(UserError, match=r"not a model\.pt"):
+            checkpoint.load(tmp_path / "model.pt")
+    torch.save({"format": 99}, tmp_path / "model.pt")
+    with pytest.raises(UserError, match=r"not a model\.pt"):
+        checkpoint.load(tmp_path / "model.pt")
+    with pytest.raises(UserError, match="no such model"):
+        checkpoint.load(tmp_path / "missing.pt")
