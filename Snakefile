@@ -76,7 +76,7 @@ rule index:
     output: update(layout.index("{dataset}"))
     params: videos=lambda w: videos[w.dataset]
     log: LOGS / "index" / "{dataset}.txt"
-    shell: "ocim index --config {CONFIG} --dataset {wildcards.dataset} 2>&1 | tee {log}"
+    shell: "ocim index --config {CONFIG:q} --dataset {wildcards.dataset} 2>&1 | tee {log:q}"
 
 
 rule crop:
@@ -85,7 +85,7 @@ rule crop:
     params: videos=of_partition, crop=settings.crop.model_dump(), sampling=lambda w: settings.datasets[w.dataset].every
     log: LOGS / "crop" / "{dataset}-{partition}.txt"
     benchmark: BENCH / "crop" / "{dataset}-{partition}.tsv"
-    shell: "ocim crop --config {CONFIG} " + PARTITION + " 2>&1 | tee {log}"
+    shell: "ocim crop --config {CONFIG:q} " + PARTITION + " 2>&1 | tee {log:q}"
 
 
 rule depth:
@@ -94,7 +94,7 @@ rule depth:
     params: depth=settings.depth.model_dump()
     log: LOGS / "depth" / "{dataset}-{partition}.txt"
     benchmark: BENCH / "depth" / "{dataset}-{partition}.tsv"
-    shell: "ocim depth --config {CONFIG} " + PARTITION + " 2>&1 | tee {log}"
+    shell: "ocim depth --config {CONFIG:q} " + PARTITION + " 2>&1 | tee {log:q}"
 
 
 rule parse:
@@ -103,7 +103,7 @@ rule parse:
     params: parse=settings.parse.model_dump()
     log: LOGS / "parse" / "{dataset}-{partition}.txt"
     benchmark: BENCH / "parse" / "{dataset}-{partition}.tsv"
-    shell: "ocim parse --config {CONFIG} " + PARTITION + " 2>&1 | tee {log}"
+    shell: "ocim parse --config {CONFIG:q} " + PARTITION + " 2>&1 | tee {log:q}"
 
 
 rule pack:
@@ -112,7 +112,7 @@ rule pack:
     params: pack=settings.pack.model_dump()
     log: LOGS / "pack.txt"
     benchmark: BENCH / "pack.tsv"
-    shell: "ocim pack --config {CONFIG} 2>&1 | tee {log}"
+    shell: "ocim pack --config {CONFIG:q} 2>&1 | tee {log:q}"
 
 
 rule train:
@@ -122,7 +122,7 @@ rule train:
     threads: workflow.cores
     log: LOGS / "train.txt"
     benchmark: BENCH / "train.tsv"
-    shell: "ocim train --config {CONFIG} 2>&1 | tee {log}"
+    shell: "ocim train --config {CONFIG:q} 2>&1 | tee {log:q}"
 
 
 rule evaluate:
@@ -131,11 +131,11 @@ rule evaluate:
     threads: workflow.cores
     log: LOGS / "evaluate.txt"
     benchmark: BENCH / "evaluate.tsv"
-    shell: "ocim evaluate --config {CONFIG} 2>&1 | tee {log}"
+    shell: "ocim evaluate --config {CONFIG:q} 2>&1 | tee {log:q}"
 
 
 rule report:
     input: layout.bundle / "bundle.json", layout.results
     output: update(layout.report)
     log: LOGS / "report.txt"
-    shell: "ocim report --config {CONFIG} 2>&1 | tee {log}"
+    shell: "ocim report --config {CONFIG:q} 2>&1 | tee {log:q}"

@@ -19,6 +19,7 @@ from pipeline.errors import UserError
 from pipeline.index import dataset_root
 from pipeline.sheets import Sample, data_uri, sheet
 from pipeline.store import write_text
+from train.published import TABLE_I
 
 COLUMNS = 6  # samples in a contact sheet
 FAILURES_SHOWN = 200
@@ -43,6 +44,7 @@ def write_report(config: Config, layout: Layout) -> None:
     page = environment.get_template("report.html").render(
         protocol=results["protocol"],
         results=results,
+        methods=list(TABLE_I),
         percent=lambda fraction: f"{fraction * 100:.2f}",
         curves=curves_picture(read(layout.model.parent / "curves.csv", "train")),
         counts=count_rows(config, layout, bundle, shards),
@@ -137,11 +139,17 @@ def count_rows(
 def truth_of(
     config: Config, layout: Layout, shards: dict[str, list[Shard]]
 ) -> dict[str, Any] | None:
-    """The labels' agreement with the truth where videos have one beside them, else None."""
+    """The labels' agreement with the truth where videos have one beside them, else None.
+
+    Also None when the videos are no longer at hand: a report needs only the run.
+    """
     from pipeline.truth import label_truth, truth_path
 
     for dataset, settings in config.datasets.items():
-        root = dataset_root(dataset, Path(settings.root))
+        try:
+            root = dataset_root(dataset, Path(settings.root))
+        except UserError:
+            return None
         for shard in shards.get(dataset, []):
             for video in np.unique(shard.video[shard.live == 1]):
                 if truth_path(root, str(video)).is_file():

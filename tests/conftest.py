@@ -1,6 +1,8 @@
 """What several tests need: real pictures and real video files, made on the spot."""
 
 import os
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # busy cores and many threads: up to 40 times slower
 from collections.abc import Callable, Iterable
 from pathlib import Path
 

@@ -1,7 +1,7 @@
 """The verbs about data: the replica, the check of a configuration, the index, label truth."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -15,7 +15,7 @@ from pipeline.cli.options import (
 )
 
 if TYPE_CHECKING:
-    from pipeline.config import Config
+    from pipeline.config import Config, Dataset
 
 
 @click.command()
@@ -74,7 +74,7 @@ def check(config_path: Path) -> None:
     click.echo(f"{config_path}: right; {', '.join(config.datasets)} found")
 
 
-def write_dataset_index(config: "Config", dataset: Any) -> Path:
+def write_dataset_index(config: "Config", dataset: "Dataset") -> Path:
     """Write OUT/index/DATASET.csv from the names under its root; return the path."""
     from pipeline.config import Layout
     from pipeline.datasets.base import write_index
@@ -90,7 +90,7 @@ def write_dataset_index(config: "Config", dataset: Any) -> Path:
 @click.option("--root", type=PATH, help="Its folder; default: as the configuration says.")
 @click.option("-o", "--out", type=PATH, help="The CSV; default: OUT/index/DATASET.csv.")
 @config_option
-def index(dataset: str, root: Path | None, out: Path | None, config_path: Path) -> None:
+def index(dataset: "Dataset", root: Path | None, out: Path | None, config_path: Path) -> None:
     """List a dataset's videos, from their names alone."""
     from pipeline.datasets.base import write_index
     from pipeline.index import index

@@ -1,12 +1,12 @@
 """Options that several verbs share."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 if TYPE_CHECKING:
-    from pipeline.config import Config
+    from pipeline.config import Config, Dataset, DatasetSettings
 
 DATASETS = click.Choice(["oulu", "casia", "replay", "msu"])
 PATH = click.Path(path_type=Path)
@@ -35,7 +35,7 @@ def load(path: Path) -> "Config":
     return load(path)
 
 
-def dataset_settings(config: "Config", dataset: Any) -> Any:
+def dataset_settings(config: "Config", dataset: "Dataset") -> "DatasetSettings":
     """The settings of one dataset; UserError when the configuration leaves it out."""
     from pipeline.errors import UserError
 

@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -16,6 +17,9 @@ from pipeline.cli.options import (
     partition_option,
 )
 
+if TYPE_CHECKING:
+    from pipeline.config import Dataset
+
 
 def _tell(stage: str, path: Path, made: bool) -> None:
     from pipeline.run import summary
@@ -26,7 +30,7 @@ def _tell(stage: str, path: Path, made: bool) -> None:
     click.echo(f"{stage} {path}: {samples} samples{failed} ({state})")
 
 
-def _stage(stage: str, config_path: Path, dataset: str, partition: int) -> None:
+def _stage(stage: str, config_path: Path, dataset: "Dataset", partition: int) -> None:
     from pipeline import run
     from pipeline.config import Layout
 
@@ -46,7 +50,7 @@ def _stage(stage: str, config_path: Path, dataset: str, partition: int) -> None:
 @config_option
 @dataset_option
 @partition_option
-def crop(config_path: Path, dataset: str, partition: int) -> None:
+def crop(config_path: Path, dataset: "Dataset", partition: int) -> None:
     """Decode one partition's videos, cut out the faces."""
     _stage("crop", config_path, dataset, partition)
 
@@ -55,7 +59,7 @@ def crop(config_path: Path, dataset: str, partition: int) -> None:
 @config_option
 @dataset_option
 @partition_option
-def depth(config_path: Path, dataset: str, partition: int) -> None:
+def depth(config_path: Path, dataset: "Dataset", partition: int) -> None:
     """Make pseudo-depth of one partition's crops."""
     _stage("depth", config_path, dataset, partition)
 
@@ -64,7 +68,7 @@ def depth(config_path: Path, dataset: str, partition: int) -> None:
 @config_option
 @dataset_option
 @partition_option
-def parse(config_path: Path, dataset: str, partition: int) -> None:
+def parse(config_path: Path, dataset: "Dataset", partition: int) -> None:
     """Make face-parsing masks of one partition's crops."""
     _stage("parse", config_path, dataset, partition)
 
@@ -93,7 +97,7 @@ def _tell_bundle(manifest: dict, folder: Path) -> None:
 @click.option("--only", type=click.Choice(["depth", "parsing"]), help="Only this label.")
 @config_option
 @cores_option
-def rebuild(dataset: str, only: str | None, config_path: Path, cores: int | None) -> None:
+def rebuild(dataset: "Dataset", only: str | None, config_path: Path, cores: int | None) -> None:
     """Make one dataset's labels and the bundle again.
 
     Crops are made again only where a video, the index or the crop settings changed. The other

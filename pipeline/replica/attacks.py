@@ -41,19 +41,19 @@ class Medium:
 _BLACK = (0.02, 0.02, 0.025)
 MEDIA = {
     "printer1": Medium(
-        False, 0.055, (0.94, 0.93, 0.90), (1.9, 2.3), 1.32, 0.62, 0.17, (1.0, 0.97, 0.90), 0.30, 3.3
+        False, 0.055, (0.97, 0.97, 0.94), (1.9, 2.3), 1.32, 0.62, 0.17, (1.0, 0.97, 0.90), 0.30, 3.3
     ),
     "printer2": Medium(
-        False, 0.050, (0.93, 0.93, 0.95), (1.8, 2.2), 1.30, 0.70, 0.14, (0.96, 0.95, 1.0), 0.24, 2.8
+        False, 0.050, (0.96, 0.96, 0.98), (1.8, 2.2), 1.30, 0.70, 0.14, (0.96, 0.95, 1.0), 0.24, 2.8
     ),
     "print": Medium(
-        False, 0.055, (0.92, 0.92, 0.90), (1.8, 2.1), 1.30, 0.60, 0.18, (0.98, 0.97, 0.92), 0.28, 3.0
+        False, 0.055, (0.97, 0.97, 0.95), (1.8, 2.1), 1.3, 0.60, 0.18, (0.98, 0.97, 0.92), 0.28, 3.0
     ),
     "printed_photo": Medium(
-        False, 0.050, (0.94, 0.93, 0.93), (1.9, 2.3), 1.28, 0.66, 0.15, (1.0, 0.96, 0.94), 0.26, 3.1
+        False, 0.050, (0.97, 0.97, 0.97), (1.9, 2.3), 1.28, 0.66, 0.15, (1.0, 0.96, 0.94), 0.26, 3.1
     ),
     "photo": Medium(
-        False, 0.055, (0.93, 0.92, 0.90), (1.8, 2.2), 1.30, 0.64, 0.16, (1.0, 0.97, 0.93), 0.27, 3.0
+        False, 0.055, (0.97, 0.96, 0.94), (1.8, 2.2), 1.30, 0.64, 0.16, (1.0, 0.97, 0.93), 0.27, 3.0
     ),
     "display1": Medium(
         True, 0.045, _BLACK, (2.0, 2.2), 1.30, 0.90, 0.07, (0.88, 0.97, 1.10), 0.055, 5.5
@@ -119,7 +119,7 @@ def sheet_texture(picture: np.ndarray, medium: Medium) -> np.ndarray:
     out = np.full((height + 2 * border, width + 2 * border, 4), 255, np.uint8)
     out[..., :3] = np.rint(np.array(medium.colour) * 255)
     out[border : border + height, border : border + width, :3] = picture
-    return cv2.copyMakeBorder(out, *[MARGIN] * 4, cv2.BORDER_CONSTANT, value=(0, 0, 0, 0))
+    return np.pad(out, ((MARGIN, MARGIN), (MARGIN, MARGIN), (0, 0)))
 
 
 @dataclass(frozen=True)
@@ -143,7 +143,8 @@ def sheet_mesh(pose: SheetPose, aspect: float) -> tuple[np.ndarray, np.ndarray]:
     """The sheet's grid in the frame: points (169, 3), x and y in px, z growing away from the
     viewer, and the shade (169,) of a light from above left, about 1.
     """
-    v, u = np.meshgrid(np.linspace(-0.5, 0.5, _CELLS), np.linspace(-0.5, 0.5, _CELLS), indexing="ij")
+    steps = np.linspace(-0.5, 0.5, _CELLS)
+    v, u = np.meshgrid(steps, steps, indexing="ij")
     x, y = u.ravel(), v.ravel() * aspect
     c, s = np.cos(pose.lean), np.sin(pose.lean)
     along, across = c * x + s * y, -s * x + c * y
@@ -168,13 +169,16 @@ def sheet_mesh(pose: SheetPose, aspect: float) -> tuple[np.ndarray, np.ndarray]:
         [pose.x + pose.focal * points[:, 0] / z, pose.y + pose.focal * points[:, 1] / z, z]
     )
     light = np.array([-0.45, -0.5, -0.74])
-    return placed, 1 + 0.55 * (normal @ light - 0.74)
+    return placed, np.maximum(1 + 0.4 * (normal @ light - 0.74), 0.85)
 
 
 @dataclass(frozen=True)
 class Placed:
-    """A sheet in a frame: colour (H, W, 4) uint8 premultiplied, shade (H, W) float32 its light,
-    place (H, W, 2) float32 u and v in [0, 1] over the sheet's texture, and `grid` (13, 13, 2) the frame positions of its regular grid.
+    """A sheet in a frame.
+
+    colour (H, W, 4) uint8 premultiplied; shade (H, W) float32 its light; place (H, W, 2) float32,
+    u and v in [0, 1] over the sheet's texture; grid (13, 13, 2) float32, where its regular grid
+    lies in the frame.
     """
 
     colour: np.ndarray
@@ -196,7 +200,8 @@ _GRID_TRIANGLES = grid_triangles(_CELLS, _CELLS)
 def place_sheet(texture: np.ndarray, pose: SheetPose, height: int, width: int) -> Placed:
     """Draw the sheet into a frame of height x width."""
     points, shade = sheet_mesh(pose, texture.shape[0] / texture.shape[1])
-    v, u = np.meshgrid(np.linspace(0, 1, _CELLS), np.linspace(0, 1, _CELLS), indexing="ij")
+    steps = np.linspace(0, 1, _CELLS)
+    v, u = np.meshgrid(steps, steps, indexing="ij")
     values = np.column_stack([u.ravel(), v.ravel(), shade])
     depth, drawn = draw_mesh(points, _GRID_TRIANGLES, values, height, width)
     outside = ~np.isfinite(depth)

@@ -62,15 +62,15 @@ CAMERAS = {
         (94, 122), (135, 225), 0.55,
     ),
     "replay": Camera(
-        240, 320, 15, "libx264", (18, 24), 66, (1.08, 1.0, 0.88), 0.95, 0.82, 0.6, (2.5, 1.5), 0.18,
+        240, 320, 15, "libx264", (18, 24), 66, (1.05, 1.0, 0.95), 0.95, 0.82, 0.6, (2.5, 1.5), 0.18,
         (94, 120), (215, 360), 0.42,
     ),
     "msu-android": Camera(
-        428, 640, 15, "libx264", (16, 20), 112, (0.95, 1.0, 1.04), 1.10, 1.12, 0.55, (1.8, 1.2), 0.08,
+        428, 640, 15, "libx264", (16, 20), 112, (0.97, 1.0, 1.03), 1.1, 1.06, 0.5, (1.8, 1.2), 0.08,
         (84, 112), (160, 270), 0.28,
     ),
     "msu-laptop": Camera(
-        480, 640, 15, "libx264", (16, 20), 120, (1.04, 1.0, 0.98), 0.97, 0.9, 0.75, (2.0, 1.2), 0.12,
+        480, 640, 15, "libx264", (16, 20), 120, (1.03, 1.0, 0.98), 1.0, 0.9, 0.75, (2.0, 1.2), 0.12,
         (92, 120), (120, 205), 0.26,
     ),
 }  # fmt: skip
@@ -150,9 +150,10 @@ class Sensor:
         levels = (np.arange(256) / 255) ** self.camera.gamma * 255
         curve = levels[:, None] * self._balance * gain
         # A soft shoulder: lights are compressed, not cut off.
-        curve = np.where(curve < _SHOULDER, curve, _SHOULDER + _ROOM * np.tanh((curve - _SHOULDER) / _ROOM))
+        shoulder = _SHOULDER + _ROOM * np.tanh((curve - _SHOULDER) / _ROOM)
+        curve = np.where(curve < _SHOULDER, curve, shoulder).astype(np.float32)
         y, x = self._offsets[number % len(self._offsets)]
-        return read_out(picture, curve.astype(np.float32), self._corners, self._noise, int(y), int(x))
+        return read_out(picture, curve, self._corners, self._noise, int(y), int(x))
 
 
 def measure(frames: list[np.ndarray]) -> tuple[float, float]:

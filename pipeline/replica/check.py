@@ -5,9 +5,9 @@ from pathlib import Path
 import numpy as np
 
 from pipeline.errors import UserError
+from pipeline.replica.layout import DATASETS
 
 _SUFFIXES = (".avi", ".mov", ".mp4")
-_DATASETS = ("oulu", "casia", "replay", "msu")
 
 
 def _is_live(dataset: str, path: Path) -> bool:
@@ -37,7 +37,7 @@ def _features(path: Path) -> tuple[float, float, float]:
 def check_features(folder: Path) -> dict[str, tuple[np.ndarray, np.ndarray]]:
     """For each dataset below `folder`: features (N, 3) float64 and live (N,) int of its videos."""
     out = {}
-    for dataset in _DATASETS:
+    for dataset in DATASETS:
         root = Path(folder) / dataset
         paths = [
             path

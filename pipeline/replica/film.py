@@ -25,10 +25,7 @@ from pipeline.replica.person import Motion, Person, head_motion, make_person
 from pipeline.replica.pixels import compose
 from pipeline.replica.rooms import BORDER, room_picture
 from pipeline.replica.scene import Actor, Drawn, Light, View, view_for
-from pipeline.replica.source import Source
-
-_RIGHT_EYE = [33, 7, 163, 144, 145, 153, 154, 155, 133, 173, 157, 158, 159, 160, 161, 246]
-_LEFT_EYE = [263, 249, 390, 373, 374, 380, 381, 382, 362, 398, 384, 385, 386, 387, 388, 466]
+from pipeline.replica.source import LEFT_EYE, RIGHT_EYE, Source
 
 
 @dataclass(frozen=True)
@@ -80,16 +77,14 @@ def _rooms(
     out = []
     for shift in sway + place:
         x, y = shift + (camera.width * BORDER, camera.height * BORDER)
-        matrix = np.float32([[1, 0, x], [0, 1, y]])
+        matrix = np.array([[1, 0, x], [0, 1, y]])
         flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-        out.append(
-            cv2.warpAffine(room, matrix, size, flags=flags, borderMode=cv2.BORDER_REFLECT)
-        )
+        out.append(cv2.warpAffine(room, matrix, size, flags=flags, borderMode=cv2.BORDER_REFLECT))
     return out
 
 
 def _eyes(landmarks: np.ndarray) -> np.ndarray:
-    return np.stack([landmarks[_RIGHT_EYE, :2].mean(0), landmarks[_LEFT_EYE, :2].mean(0)])
+    return np.stack([landmarks[RIGHT_EYE, :2].mean(0), landmarks[LEFT_EYE, :2].mean(0)])
 
 
 def _live_view(camera: Camera, generator: np.random.Generator) -> View:
@@ -197,7 +192,7 @@ def _cut_eyes(texture: np.ndarray, landmarks: np.ndarray) -> np.ndarray:
     fine = 4
     height, width = texture.shape[:2]
     mask = np.zeros((height * fine, width * fine), np.uint8)
-    for ring in (_RIGHT_EYE, _LEFT_EYE):
+    for ring in (RIGHT_EYE, LEFT_EYE):
         p = landmarks[ring]
         middle = p.mean(0)
         reach = np.abs(p - middle).max(0) * (1.12, 1.5)
@@ -261,9 +256,7 @@ def attack_film(source: Source, video: Video, frames: int, seed: int) -> Film:
     tallest = 0.92 * camera.height / (medium.aspect * face)
     sheet = face * min(generator.uniform(*medium.widths), tallest)
     clip = frames if medium.screen and video.moving else 1
-    textures, landmarks = _inner(
-        source, video, medium, sheet, face, clip, seed, generator
-    )
+    textures, landmarks = _inner(source, video, medium, sheet, face, clip, seed, generator)
     if video.attack == "cut":
         textures[0] = _cut_eyes(textures[0], landmarks[0])
         attacker = person_of(source, video.dataset, f"attacker of {video.person}", seed)
@@ -298,7 +291,7 @@ def _shadow(room: np.ndarray, alpha: np.ndarray, camera: Camera) -> np.ndarray:
     small = cv2.resize(alpha, None, fx=0.25, fy=0.25, interpolation=cv2.INTER_AREA)
     small = cv2.GaussianBlur(small, (0, 0), camera.width / 160)
     # Enlarged and moved down and to the right in one step.
-    move = np.float32([[4, 0, camera.width / 100], [0, 4, camera.height / 80]])
+    move = np.array([[4, 0, camera.width / 100], [0, 4, camera.height / 80]])
     soft = cv2.warpAffine(small, move, size, flags=cv2.INTER_LINEAR)
     keep = cv2.LUT(soft, np.rint(255 * (1 - 0.3 * np.linspace(0, 1, 256))).astype(np.uint8))
     return cv2.multiply(room, cv2.merge([keep] * 3), scale=1 / 255)

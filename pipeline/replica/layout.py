@@ -3,6 +3,7 @@
 import hashlib
 from dataclasses import dataclass
 
+DATASETS = ("oulu", "casia", "replay", "msu")
 OULU_SUBJECTS = {"train": range(1, 21), "dev": range(21, 36), "test": range(36, 56)}
 CASIA_SUBJECTS = {"train": range(1, 21), "test": range(1, 31)}
 # Idiap's fifteen, fifteen and twenty clients.
@@ -161,9 +162,7 @@ def _msu(subjects: int, seed: int) -> list[Video]:
                 matrix = down and MSU_UPSIDE_DOWN.index(client) % 2 == 0
                 path = f"scene01/real/real_client{person}_{device}_SD_scene01.{suffix}"
                 out.append(
-                    Video(
-                        "msu", path, person, camera, room, upside_down=down, matrix=matrix
-                    )
+                    Video("msu", path, person, camera, room, upside_down=down, matrix=matrix)
                 )
                 for name, (attack, medium) in attacks.items():
                     path = (

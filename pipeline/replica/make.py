@@ -13,6 +13,7 @@ from pipeline.replica.cameras import CAMERAS, Sensor, Targets, aim, settle, spre
 from pipeline.replica.encode import encode_video, write_bytes
 from pipeline.replica.film import Film, generator_for, make_film
 from pipeline.replica.layout import (
+    DATASETS,
     MAX_SUBJECTS,
     MSU_SUBJECTS,
     Video,
@@ -95,6 +96,12 @@ def _write_lists(folder: Path, videos: list[Video], subjects: int) -> None:
         write_text(folder / "msu" / f"{split}_sub_list.txt", lines)
 
 
+def _is_replica(folder: Path) -> bool:
+    """Whether a folder is one that make_replica may write over: it has a replica's own README."""
+    readme = folder / "README.md"
+    return readme.is_file() and readme.read_text("utf-8").startswith(README.splitlines()[0])
+
+
 def make_replica(
     folder: Path, subjects: int, seed: int, cores: int = 0, progress: Progress | None = None
 ) -> dict[str, dict[str, int]]:
@@ -112,11 +119,15 @@ def make_replica(
         raise UserError(f"--subjects is {subjects}: give a number from 1 to {MAX_SUBJECTS}")
     if seed < 0:
         raise UserError(f"--seed is {seed}: give 0 or a positive number")
-    if folder.exists() and any(folder.iterdir()) and not (folder / "README.md").is_file():
+    if folder.exists() and not folder.is_dir():
+        raise UserError(f"{folder} is a file: name a new folder for the replica")
+    if folder.is_dir() and any(folder.iterdir()) and not _is_replica(folder):
         raise UserError(f"{folder} holds other files: name a new folder for the replica")
     videos = all_videos(subjects, seed)
     targets = all_targets(videos, seed)
-    for dataset in ("oulu", "casia", "replay", "msu"):
+    # First, so that a replica that was cut short is known for one and can be made anew.
+    write_text(folder / "README.md", README.format(subjects=subjects, seed=seed))
+    for dataset in DATASETS:
         shutil.rmtree(folder / dataset, ignore_errors=True)
     # The heaviest first, so that the last to end is a short one.
     order = sorted(
@@ -144,10 +155,9 @@ def make_replica(
             chunksize=1,
             optimize_graph=False,
         )
-    counts = {name: {"live": 0, "spoof": 0, "bytes": 0} for name in ("oulu", "casia", "replay", "msu")}
+    counts = {name: {"live": 0, "spoof": 0, "bytes": 0} for name in DATASETS}
     for i, size in zip(order, sizes, strict=True):
         counts[videos[i].dataset]["live" if videos[i].live else "spoof"] += 1
         counts[videos[i].dataset]["bytes"] += size
     _write_lists(folder, videos, subjects)
-    write_text(folder / "README.md", README.format(subjects=subjects, seed=seed))
     return counts

@@ -26,7 +26,7 @@ class Person:
 def _proportions(points: np.ndarray, draw: np.ndarray) -> np.ndarray:
     """Deform head points (P, 3) cm smoothly; `draw` holds twelve numbers in [-1, 1]."""
     out = points.copy()
-    x, y, z = points.T
+    x, y = points[:, 0], points[:, 1]
     out[:, 0] *= 1 + 0.07 * draw[0]
     out[:, 1] *= 1 + 0.06 * draw[1]
     jaw = 1 / (1 + np.exp((y + 4) / 1.2))
@@ -65,12 +65,14 @@ def _tint(picture: np.ndarray, source: Source, generator: np.random.Generator) -
         ]
     )
     lab = lab + (changed - lab) * skin
-    # Lightness, and red-green and yellow-blue strength: black, brown, light brown, blond, grey, red.
-    hairs = [(0.35, 0.3, 0.2), (0.55, 1.0, 0.55), (0.8, 1.1, 0.8), (1.05, 0.9, 0.85)]
-    hairs += [(0.85, 0.2, 0.15), (0.65, 3.2, 0.9)]
+    # Lightness and colour strength as factors, then red added: black, brown, blond, grey, red.
+    hairs = [(0.35, 0.2, 0.5), (0.55, 0.6, 4.0), (0.8, 0.8, 2.0), (1.05, 0.85, 1.0)]
+    hairs += [(0.85, 0.15, 0.0), (0.6, 0.8, 9.0)]
     kind = int(generator.integers(len(hairs))) if tone < 0.5 else int(generator.integers(2))
     hair = source.hair[..., None]
-    lab = lab + (lab * hairs[kind] - lab) * hair
+    dark, chroma, red = hairs[kind]
+    dyed = lab * (dark, chroma, chroma) + (0, red, 0)
+    lab = lab + (dyed - lab) * hair
     # Cloth: turn the hue of the orange suit and take most of its strength away.
     angle = generator.uniform(0, 2 * np.pi)
     strength = generator.uniform(0.15, 0.7)

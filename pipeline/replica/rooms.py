@@ -84,8 +84,8 @@ def room_picture(dataset: str, number: int, height: int, width: int) -> np.ndarr
     mode = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
     big = cv2.resize(np.ascontiguousarray(part), size, interpolation=mode)
     y, x = (big.shape[0] - high) // 2, (big.shape[1] - wide) // 2
-    out = big[y : y + high, x : x + wide].astype(np.float32) / 255 * np.float32(room.tint)
-    out = np.clip(out, 0, 1) ** (np.log(0.40) / np.log(max(float(_grey(out).mean()) / 255, 0.05)))
+    out = big[y : y + high, x : x + wide].astype(np.float32) / 255 * np.array(room.tint, np.float32)
+    out = np.clip(out, 0, 1) ** (np.log(0.36) / np.log(max(float(_grey(out).mean()) / 255, 0.05)))
     goal, low, top_amount = 260.0, -1.0, 2.0
     for _ in range(12):
         middle = (low + top_amount) / 2

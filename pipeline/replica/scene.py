@@ -8,13 +8,9 @@ import numpy as np
 from labels.canonical import TRIANGLES
 from pipeline.replica.mesh import draw_mesh
 from pipeline.replica.person import Motion, Person, express, rotation, scaled_texture
-from pipeline.replica.source import CARRIERS, Source
+from pipeline.replica.source import CARRIERS, OVAL, Source
 
 _GRID = 12
-_OVAL = [
-    10, 338, 297, 332, 284, 251, 389, 356, 454, 323, 361, 288, 397, 365, 379, 378, 400, 377, 152,
-    148, 176, 149, 150, 136, 172, 58, 132, 93, 234, 127, 162, 21, 54, 103, 67, 109,
-]  # fmt: skip
 FACE_WIDTH = 14.6  # cm, the canonical model's
 
 
@@ -99,7 +95,7 @@ def _spline(targets: np.ndarray, sources: np.ndarray, height: int, width: int) -
     values += np.column_stack([np.ones(len(nodes)), nodes / size]) @ weights[count:]
     coarse = values.reshape(rows, columns, 2).astype(np.float32)
     # Node (i, j) lies at pixel coordinates (12 i, 12 j): shift the enlargement by half a cell.
-    enlarge = np.float32([[_GRID, 0, -0.5], [0, _GRID, -0.5]])
+    enlarge = np.array([[_GRID, 0, -0.5], [0, _GRID, -0.5]])
     return cv2.warpAffine(coarse, enlarge, (width, height), flags=cv2.INTER_LINEAR)
 
 
@@ -133,8 +129,8 @@ class Actor:
         carriers = share * carried + (1 - share) * body
         points = project(head, view)
         around = project(carriers, view)
-        targets = np.concatenate([points[_OVAL, :2], around[:, :2]])
-        origins = np.concatenate([source.landmarks[_OVAL, :2], CARRIERS[:, :2]])
+        targets = np.concatenate([points[OVAL, :2], around[:, :2]])
+        origins = np.concatenate([source.landmarks[OVAL, :2], CARRIERS[:, :2]])
         where = _spline(targets, origins, view.height, view.width)
         shading = 1 + self.light.strength * (
             np.clip(_normals(head) @ self.light.direction, 0, 1) - 0.72
@@ -144,7 +140,8 @@ class Actor:
         face = np.isfinite(depth)
         where[face] = inside[face, :2]
         shade = self._shade(inside[..., 2], face)
-        return Drawn(self._colour(where), shade, points.astype(np.float32), depth, where, view.pixels_per_cm)
+        landmarks = points.astype(np.float32)
+        return Drawn(self._colour(where), shade, landmarks, depth, where, view.pixels_per_cm)
 
     def _colour(self, where: np.ndarray) -> np.ndarray:
         maps = where * np.float32(self.ratio) - np.float32(0.5)

@@ -12,6 +12,7 @@ import numpy as np
 
 from labels import classes
 from labels.canonical import VERTICES
+from labels.landmarks import FaceMesh
 
 SCALE = 2
 
@@ -49,13 +50,13 @@ CARRIERS = np.array(
 _RIGHT_EAR = [(340, 238), (352, 236), (362, 240), (364, 264), (352, 264), (344, 254)]
 _LEFT_EAR = [(536, 256), (548, 252), (556, 254), (550, 270), (538, 276), (533, 272)]
 
-_OVAL = [
+OVAL = [
     10, 338, 297, 332, 284, 251, 389, 356, 454, 323, 361, 288, 397, 365, 379, 378, 400, 377, 152,
     148, 176, 149, 150, 136, 172, 58, 132, 93, 234, 127, 162, 21, 54, 103, 67, 109,
 ]  # fmt: skip
 _NOSE = [8, 193, 245, 174, 129, 240, 2, 460, 358, 399, 465, 417]
-_RIGHT_EYE = [33, 7, 163, 144, 145, 153, 154, 155, 133, 173, 157, 158, 159, 160, 161, 246]
-_LEFT_EYE = [263, 249, 390, 373, 374, 380, 381, 382, 362, 398, 384, 385, 386, 387, 388, 466]
+RIGHT_EYE = [33, 7, 163, 144, 145, 153, 154, 155, 133, 173, 157, 158, 159, 160, 161, 246]
+LEFT_EYE = [263, 249, 390, 373, 374, 380, 381, 382, 362, 398, 384, 385, 386, 387, 388, 466]
 _RIGHT_BROW = ([70, 63, 105, 66, 107], [46, 53, 52, 65, 55])
 _LEFT_BROW = ([300, 293, 334, 296, 336], [276, 283, 282, 295, 285])
 _UPPER_LIP = [61, 185, 40, 39, 37, 0, 267, 269, 270, 409, 291]
@@ -115,16 +116,13 @@ def _matte(small: np.ndarray) -> np.ndarray:
 
 def _landmarks(small: np.ndarray) -> np.ndarray:
     """All 478 refined landmarks (478, 3) of the small picture, in its pixels."""
-    import mediapipe as mp
-
     x, y, side, zoom = 110, 0, 240, 3
     region = cv2.resize(
         small[y : y + side, x : x + side], None, fx=zoom, fy=zoom, interpolation=cv2.INTER_CUBIC
     )
-    with mp.solutions.face_mesh.FaceMesh(static_image_mode=True, refine_landmarks=True) as mesh:
-        found = mesh.process(region).multi_face_landmarks
-    points = np.array([(p.x, p.y, p.z) for p in found[0].landmark], np.float64) * side
-    return points + (x, y, 0)
+    with FaceMesh() as mesh:
+        face = mesh.find(region)[0]
+    return face.landmarks_refined.astype(np.float64) / zoom + (x, y, 0)
 
 
 def _fit(moving: np.ndarray, fixed: np.ndarray) -> tuple[float, np.ndarray, np.ndarray]:
@@ -153,7 +151,7 @@ def _paint(landmarks: np.ndarray, skin: np.ndarray) -> np.ndarray:
     def paint(points: np.ndarray | list[tuple[int, int]], number: int) -> None:
         out[_polygon((skin.shape[0], skin.shape[1]), points)] = number
 
-    oval = p[_OVAL].copy()
+    oval = p[OVAL].copy()
     line = (p[33, 1] + p[263, 1]) / 2
     high = oval[:, 1] < line
     oval[high, 1] = line + (oval[high, 1] - line) * 1.3
@@ -166,8 +164,8 @@ def _paint(landmarks: np.ndarray, skin: np.ndarray) -> np.ndarray:
     paint(p[_NOSE], classes.NOSE)
     paint(_brow(p, *_RIGHT_BROW), classes.RIGHT_BROW)
     paint(_brow(p, *_LEFT_BROW), classes.LEFT_BROW)
-    paint(p[_RIGHT_EYE], classes.RIGHT_EYE)
-    paint(p[_LEFT_EYE], classes.LEFT_EYE)
+    paint(p[RIGHT_EYE], classes.RIGHT_EYE)
+    paint(p[LEFT_EYE], classes.LEFT_EYE)
     paint(p[_INNER_UPPER + _INNER_LOWER[::-1]], classes.MOUTH)
     paint(p[_LOWER_LIP + _INNER_LOWER[::-1]], classes.LOWER_LIP)
     paint(p[_UPPER_LIP + _INNER_UPPER[::-1]], classes.UPPER_LIP)
@@ -193,7 +191,7 @@ def _masks(picture: np.ndarray, landmarks: np.ndarray) -> tuple[np.ndarray, np.n
     _, parts = cv2.connectedComponents(opened)
     skin = parts == parts[int(landmarks[1, 1]), int(landmarks[1, 0])]
     # Eyes, brows, mouth and shadows of the face lie inside the skin for tinting's sake.
-    oval = landmarks[_OVAL, :2]
+    oval = landmarks[OVAL, :2]
     middle = oval.mean(0)
     low = _polygon((height, width), middle + (oval - middle) * 0.97) & (rows > landmarks[9, 1])
     skin = (skin | low) & (rows < 378)
@@ -201,9 +199,8 @@ def _masks(picture: np.ndarray, landmarks: np.ndarray) -> tuple[np.ndarray, np.n
     # The suit is the orange there is; grown by a little, so that no seam of it keeps its colour.
     orange = (hsv[..., 0] < 16) & (hsv[..., 1] > 110) & (hsv[..., 2] > 60) & (rows > 400)
     cloth = cv2.dilate(orange.astype(np.uint8), disc) > 0
-    return tuple(
-        cv2.GaussianBlur(mask.astype(np.float32), (0, 0), 2.0) for mask in (skin, hair, cloth)
-    )  # type: ignore[return-value]
+    soft = [cv2.GaussianBlur(m.astype(np.float32), (0, 0), 2.0) for m in (skin, hair, cloth)]
+    return soft[0], soft[1], soft[2]
 
 
 @lru_cache(maxsize=1)
