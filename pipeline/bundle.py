@@ -1,7 +1,8 @@
 """The bundle: a manifest and HDF5 shards, the only thing that training reads.
 
 This module is the format: names, dtypes, units, schema version, writer and reader. It imports
-numpy and h5py alone, so that train/ and strangers may use it. docs/bundle.md says it in prose.
+numpy and h5py alone (pipeline.errors has no imports), so that train/ and strangers may use it.
+docs/bundle.md says it in prose.
 
 Pixels lie contiguous and uncompressed in each shard and are read through a memory map.
 """
@@ -14,6 +15,8 @@ from typing import Any, NamedTuple
 
 import h5py
 import numpy as np
+
+from pipeline.errors import UserError
 
 SCHEMA = 1
 """Version of the format. A reader refuses what is newer; older versions do not exist yet."""
@@ -59,7 +62,7 @@ FIELDS: dict[str, Field] = {
 PIXELS = ("image", "depth", "parsing")
 
 
-class BundleError(Exception):
+class BundleError(UserError):
     """A bundle that cannot be read: which file, and why."""
 
 
@@ -79,10 +82,10 @@ def fixed_strings(values: Sequence[str]) -> np.ndarray:
 
 def create(file: h5py.File | h5py.Group, name: str, array: np.ndarray) -> h5py.Dataset:
     """Create a contiguous dataset without a time stamp; byte strings become fixed-length UTF-8."""
-    dtype: Any = array.dtype
     if array.dtype.kind == "S":
-        dtype = h5py.string_dtype("utf-8", array.dtype.itemsize)
-    return file.create_dataset(name, data=array.astype(dtype, copy=False), track_times=False)
+        # A view: astype sees no difference, and drops the mark that says UTF-8.
+        array = array.view(h5py.string_dtype("utf-8", array.dtype.itemsize))
+    return file.create_dataset(name, data=array, track_times=False)
 
 
 def read_strings(dataset: h5py.Dataset) -> np.ndarray:
@@ -169,9 +172,12 @@ class Shard:
         except OSError as error:
             raise BundleError(f"{self.path}: not a readable HDF5 file: {error}") from error
         with file:
-            schema = int(file.attrs.get("schema", -1))
+            schema = file.attrs.get("schema")
             if schema != SCHEMA:
                 raise BundleError(f"{self.path}: schema {schema}, this reader knows {SCHEMA}")
+            for name in ("dataset", "split"):
+                if name not in file.attrs:
+                    raise BundleError(f"{self.path}: the attribute '{name}' is missing")
             self.attributes = {name: file.attrs[name] for name in sorted(file.attrs)}
             self.dataset = str(file.attrs["dataset"])
             self.split = str(file.attrs["split"])
@@ -179,6 +185,12 @@ class Shard:
                 if name not in file:
                     raise BundleError(f"{self.path}: the dataset '{name}' is missing")
                 stored = file[name]
+                wanted = (len(file["frame"]), *field.shape)
+                if stored.shape != wanted or (field.dtype and stored.dtype != field.dtype):
+                    raise BundleError(
+                        f"{self.path}: '{name}' is {stored.shape} {stored.dtype}, it must be"
+                        f" {wanted} {field.dtype or 'text'}"
+                    )
                 if name in PIXELS:
                     array = self._map(stored)
                 elif field.dtype is None:
@@ -189,8 +201,10 @@ class Shard:
 
     def _map(self, stored: h5py.Dataset) -> np.ndarray:
         offset = stored.id.get_offset()
-        if offset is None:  # HDF5 allocates nothing for an empty dataset
+        if not len(stored):  # HDF5 allocates nothing for an empty dataset
             return np.empty(stored.shape, stored.dtype)
+        if offset is None:
+            raise BundleError(f"{self.path}: '{stored.name}' is not stored contiguously")
         return np.memmap(self.path, stored.dtype, "r", offset=offset, shape=stored.shape)
 
     def __len__(self) -> int:
@@ -211,10 +225,12 @@ class Bundle:
             self.manifest: dict[str, Any] = json.loads(path.read_text("utf-8"))
         except (OSError, ValueError) as error:
             raise BundleError(f"{path}: not a readable manifest: {error}") from error
-        if self.manifest.get("schema") != SCHEMA:
-            raise BundleError(
-                f"{path}: schema {self.manifest.get('schema')}, this reader knows {SCHEMA}"
-            )
+        schema = self.manifest.get("schema") if isinstance(self.manifest, dict) else None
+        if schema != SCHEMA:
+            raise BundleError(f"{path}: schema {schema}, this reader knows {SCHEMA}")
+        for name in ("shards", "failures"):
+            if not isinstance(self.manifest.get(name), list):
+                raise BundleError(f"{path}: the list '{name}' is missing")
 
     @property
     def datasets(self) -> list[str]:

@@ -133,6 +133,9 @@ def validate(values: Any, source: str) -> Config:
         }
         values = {**values, "datasets": merged}
     if "train" in values:
+        if not isinstance(values["train"], dict):
+            kind = type(values["train"]).__name__
+            raise UserError(f"{source}: train: expected keys and values, found {kind}")
         # A dataclass with a strict reader of its own, since train/ runs where pydantic is not.
         try:
             values = {**values, "train": settings_from_dict(values["train"], "train")}
@@ -157,6 +160,8 @@ class _SafeLoader(yaml.SafeLoader):
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         seen: set[str] = set()
         for key, _ in node.value:
+            if not isinstance(key, yaml.ScalarNode):
+                continue  # a list or a mapping as key, which the safe loader itself refuses
             if key.value in seen:
                 line = key.start_mark.line + 1
                 raise yaml.YAMLError(f"line {line}: the key '{key.value}' stands twice")
@@ -181,7 +186,7 @@ def load(path: Path) -> Config:
         raise UserError(f"{path}: cannot read this configuration: {error}") from None
     try:
         values = yaml.load(text, _SafeLoader)
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, ValueError, RecursionError) as error:  # ValueError: 2020-13-45
         raise UserError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from None
     return validate(values, str(path))
 

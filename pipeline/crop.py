@@ -115,12 +115,16 @@ def crop(
     found, hashes, failures = [], [], []
     for row in rows:
         path = root / row.path
-        if path.is_file() and path.resolve().is_relative_to(inside):
-            found.append(row)
-            hashes.append(hash_video(path))
-        else:
-            hashes.append("")
+        hashes.append("")
+        if not (path.is_file() and path.resolve().is_relative_to(inside)):
             failures.append(Failure(row.path, -1, "the file is missing"))
+            continue
+        try:
+            hashes[-1] = hash_video(path)
+        except OSError as error:
+            failures.append(Failure(row.path, -1, f"the file cannot be read: {error.strerror}"))
+        else:
+            found.append(row)
     key = crop_key(rows, hashes, settings, sampling, keep_loose)
     if keys.stored_key(out) == key:
         return False

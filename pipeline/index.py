@@ -10,7 +10,7 @@ from pipeline.errors import UserError
 
 def adapter(dataset: str) -> Adapter:
     """The adapter module of a dataset by its name: oulu, casia, replay or msu."""
-    return importlib.import_module(f"pipeline.datasets.{dataset}")  # type: ignore[return-value]
+    return importlib.import_module(f"pipeline.datasets.{dataset}")
 
 
 def dataset_root(dataset: str, root: Path) -> Path:

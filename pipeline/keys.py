@@ -9,6 +9,7 @@ import json
 import os
 import sqlite3
 from collections.abc import Iterable
+from contextlib import suppress
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -77,7 +78,8 @@ class VideoHashes:
                 return str(found[0])
         digest = sha256_file(path)
         if self._table is not None:
-            with self._table:
+            # Where the table cannot be written, the next one hashes the video again.
+            with suppress(sqlite3.Error), self._table:
                 self._table.execute(
                     "INSERT OR REPLACE INTO videos VALUES (?, ?, ?, ?)",
                     (name, status.st_size, status.st_mtime_ns, digest),

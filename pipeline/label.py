@@ -1,5 +1,6 @@
 """The labels of one picture, as pictures to look at."""
 
+import warnings
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -21,11 +22,12 @@ def read_image(path: Path) -> np.ndarray:
     Raises UserError when there is no such file or it is no picture.
     """
     try:
-        with Image.open(path) as opened:
+        with warnings.catch_warnings(action="ignore"), Image.open(path) as opened:
             return np.asarray(ImageOps.exif_transpose(opened).convert("RGB"))
     except UnidentifiedImageError:
         raise UserError(f"{path}: not a picture that can be read") from None
-    except (OSError, ValueError, Image.DecompressionBombError) as error:
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        # SyntaxError is Pillow's for damaged EXIF.
         raise UserError(f"{path}: cannot read this picture: {error}") from None
 
 

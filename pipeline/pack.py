@@ -15,12 +15,11 @@ import numpy as np
 
 from pipeline import bundle, keys, layers
 from pipeline.config import Config, Dataset, Layout
-from pipeline.datasets.base import Video, read_index
+from pipeline.datasets.base import SPLITS, Video, read_index
 from pipeline.errors import UserError
 from pipeline.store import canonical_json, replace_whole, write_json
 
 VERSION = 1
-SPLITS = ("train", "dev", "test")
 STAGES = (("crops", "crop"), ("depth", "depth"), ("parsing", "parse"))
 _FROM_CROPS = (
     "affine",
@@ -139,11 +138,7 @@ def pack_dataset(
                     stack.enter_context(
                         layers.open_input(layout.partition(folder, dataset, number), verb)
                     )
-                    for folder, verb in (
-                        ("crops", "crop"),
-                        ("depth", "depth"),
-                        ("parsing", "parse"),
-                    )
+                    for folder, verb in STAGES
                 )
             )
             for number in range(config.datasets[dataset].partitions)
@@ -240,6 +235,8 @@ def pack_split(
             provenance=provenance,
             shard=path.name,
             rows=sorted({tuple(map(str, videos[s.video].__dict__.values())) for s in part}),
+            # Where a split is cut depends on partitions that give this shard nothing as well.
+            samples=[(sample.video, sample.frame) for sample in part],
             inputs=[partitions[number].keys for number in sorted({s.partition for s in part})],
         )
         if keys.stored_key(path) != key:

@@ -1,5 +1,6 @@
 """Files that appear whole or not at all: write beside, then rename."""
 
+import hashlib
 import json
 import os
 import shutil
@@ -13,13 +14,14 @@ from typing import Any
 def replace_whole(path: Path) -> Iterator[Path]:
     """Give a temporary path beside `path`; rename it to `path` when the block ends without error.
 
-    The temporary name is unique to the process and keeps the suffix, since some writers choose
-    their format by it. On any error the temporary file (or folder) is removed and `path` is left
-    as it was.
+    The temporary name is short, unique to `path` and the process, and keeps the suffix, since some
+    writers choose their format by it. On any error the temporary file (or folder) is removed and
+    `path` is left as it was.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.stem[:100]}.{os.getpid()}.tmp{path.suffix}")
+    name = hashlib.sha256(os.fsencode(path.name)).hexdigest()[:8]
+    temporary = path.with_name(f".{path.stem[:40]}.{name}.{os.getpid()}.tmp{path.suffix}")
     try:
         yield temporary
         if path.is_dir() and temporary.is_dir():

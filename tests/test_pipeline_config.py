@@ -147,7 +147,7 @@ def test_what_is_no_plain_mapping_is_refused_in_one_line(tmp_path, monkeypatch, 
 
 
 def test_a_file_that_cannot_be_read_is_told(tmp_path):
-    with pytest.raises(UserError, match="none.yaml"):
+    with pytest.raises(UserError, match=r"none\.yaml"):
         load(tmp_path / "none.yaml")
     with pytest.raises(UserError):
         load(tmp_path)

@@ -17,7 +17,10 @@ _VERBS = (
     train, evaluate, metrics, report, truth, label,
 )  # fmt: skip
 # What a disk or a folder may refuse: told in one line. Any other OSError is a bug, and shown whole.
-_REFUSALS = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT)
+_REFUSALS = (
+    errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT,
+    errno.EEXIST, errno.EISDIR, errno.ENOTDIR, errno.ENAMETOOLONG,
+)  # fmt: skip
 
 
 class _InOrder(click.Group):
@@ -51,6 +54,9 @@ def main() -> None:
         sys.exit(cli.main(standalone_mode=False, prog_name="ocim"))
     except click.exceptions.Abort:
         message, code = "stopped; finished work is kept, the same command goes on", 130
+    except click.exceptions.NoArgsIsHelpError as error:
+        error.show()
+        sys.exit(2)
     except click.ClickException as error:
         message, code = error.format_message(), 2
     except UserError as error:
@@ -59,5 +65,5 @@ def main() -> None:
         if error.errno not in _REFUSALS:
             raise
         message, code = f"{error.filename or 'output'}: {os.strerror(error.errno)}", 2
-    click.echo(f"ocim: {message}", err=True)
+    click.echo(f"ocim: {' '.join(message.split())}", err=True)
     sys.exit(code)

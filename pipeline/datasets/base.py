@@ -34,6 +34,7 @@ class Video:
     upside_down: int = 0
 
 
+SPLITS = ("train", "dev", "test")
 COLUMNS = tuple(field.name for field in fields(Video))
 
 
@@ -102,7 +103,7 @@ def read_index(path: Path) -> list[Video]:
     """Read an index back; UserError names the line and the column that is wrong."""
     try:
         text = path.read_text("utf-8")
-    except OSError as error:
+    except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"{path}: cannot read this index: {error}; run ocim index first") from None
     reader = csv.DictReader(io.StringIO(text, newline=""))
     missing = set(COLUMNS) - set(reader.fieldnames or ())
@@ -118,6 +119,10 @@ def read_index(path: Path) -> list[Video]:
             if record[name] not in ("0", "1"):
                 raise UserError(f"{where}: {name} is '{record[name]}', not 0 or 1")
             values[name] = int(record[name])
+        if record["split"] not in SPLITS:
+            raise UserError(
+                f"{where}: split is '{record['split']}', not one of {', '.join(SPLITS)}"
+            )
         parts = Path(record["path"]).parts
         if not parts or ".." in parts or Path(record["path"]).is_absolute():
             raise UserError(f"{where}: path '{record['path']}' does not stay inside the root")

@@ -14,7 +14,7 @@ _ATTACKS = ("", "warped-print", "cut-print", "replay")
 def rows(root: Path) -> Iterator[Video]:
     """Every video under `root`, from its name."""
     for path, parts in files(root, (".avi",)):
-        if len(parts) != 3 or parts[0].lower() not in FIRST_FOLDERS or not parts[1].isdigit():
+        if len(parts) != 3 or parts[0].lower() not in FIRST_FOLDERS or not parts[1].isdecimal():
             continue
         name = match(_NAME, parts[2])
         if name is None:

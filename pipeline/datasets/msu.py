@@ -33,7 +33,7 @@ def _split_by_subject(root: Path) -> dict[int, str]:
         path = root / f"{split}_sub_list.txt"
         if not path.is_file():
             continue
-        for number, line in enumerate(path.read_text("utf-8").split(), start=1):
+        for number, line in enumerate(path.read_text("utf-8", "replace").split(), start=1):
             if not line.isdigit():
                 raise UserError(f"{path}: entry {number}: '{line}' is not a subject number")
             if splits.setdefault(int(line), split) != split:

@@ -1,0 +1,118 @@
+"""A run whose index, crops, depth and parsing are made up, for the tests of what comes after them.
+
+Every value of a sample follows from its identity alone, so that it does not matter in which
+partition it lies.
+"""
+
+import zlib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pipeline import layers
+from pipeline.bundle import FIELDS, fixed_strings
+from pipeline.config import Config, Layout, validate
+from pipeline.datasets.base import Video, write_index
+from pipeline.index import partition_rows
+from pipeline.layers import Failure
+
+FRAMES = (0, 5)
+
+
+def made_rows(dataset: str = "oulu", videos: int = 2) -> list[Video]:
+    """A live video and a print of each of `videos` subjects in train and in test."""
+    rows = []
+    for split in ("train", "test"):
+        for number in range(videos):
+            subject = f"{split}{number}"
+            rows.append(Video(f"{split}/{number}_live.avi", dataset, split, 1, subject))
+            spoof = f"{split}/{number}_print.avi"
+            rows.append(Video(spoof, dataset, split, 0, subject, "print", "printer1", "2", "3"))
+    return rows
+
+
+def made_config(out: Path, partitions: int = 1, **values: Any) -> Config:
+    """A configuration of the dataset oulu alone, with `out` and other values."""
+    oulu = {"root": str(out / "nowhere"), "partitions": partitions}
+    return validate({"out": str(out), "datasets": {"oulu": oulu}, **values}, "made")
+
+
+def made_sample(row: Video, frame: int) -> dict[str, np.ndarray]:
+    """What the stages would give for a frame: its image, depth, parsing and all other columns."""
+    rng = np.random.default_rng(zlib.crc32(f"{row.path} {frame}".encode()))
+    values: dict[str, np.ndarray] = {}
+    for name, field in FIELDS.items():
+        if field.dtype is not None:
+            values[name] = rng.random(field.shape).astype(field.dtype)
+    values["image"] = rng.integers(0, 256, (256, 256, 3), np.uint8)
+    values["parsing"] = rng.integers(0, 13, (256, 256), np.uint8)
+    values["depth"] *= row.live
+    values["live"] = np.uint8(row.live)
+    values["frame"] = np.int32(frame)
+    return values
+
+
+def write_partition(
+    layout: Layout,
+    dataset: str,
+    number: int,
+    samples: Sequence[tuple[Video, int]],
+    failures: Sequence[Failure] = (),
+    depth_failures: Sequence[Failure] = (),
+    key: str = "key",
+) -> None:
+    """Write crops, depth and parsing of one partition."""
+    made = [made_sample(row, frame) for row, frame in samples]
+    columns = {
+        name: np.array([sample[name] for sample in made], field.dtype).reshape(-1, *field.shape)
+        for name, field in FIELDS.items()
+        if field.dtype is not None
+    }
+    same = {
+        "video": fixed_strings([row.path for row, _ in samples]),
+        "frame": columns.pop("frame"),
+    }
+    labels = {name: columns.pop(name) for name in ("depth", "parsing")}
+    stages: dict[str, tuple[dict[str, np.ndarray], Sequence[Failure]]] = {
+        "crops": (columns, failures),
+        "depth": ({"depth": labels["depth"]}, depth_failures),
+        "parsing": ({"parsing": labels["parsing"]}, ()),
+    }
+    for stage, (arrays, failed) in stages.items():
+        path = layout.partition(stage, dataset, number)
+        layers.write(path, {"key": f"{stage} {key} {number}"}, {**arrays, **same}, failed)
+
+
+def write_run(
+    config: Config,
+    rows: Sequence[Video],
+    failures: Sequence[Failure] = (),
+    depth_failures: Sequence[Failure] = (),
+    dataset: str = "oulu",
+) -> Layout:
+    """Write the index and every partition of one dataset. Videos that fail whole give nothing."""
+    layout = Layout(config.out)
+    ordered = sorted(rows, key=lambda row: row.path.encode())
+    write_index(layout.index(dataset), ordered)
+    lost = {(failure.video, failure.frame) for failure in failures}
+    partitions = config.datasets[dataset].partitions  # type: ignore[index]
+    for number in range(partitions):
+        own = partition_rows(ordered, number, partitions)
+        paths = {row.path for row in own}
+        samples = [
+            (row, frame)
+            for row in own
+            for frame in FRAMES
+            if not lost & {(row.path, frame), (row.path, -1)}
+        ]
+        write_partition(
+            layout,
+            dataset,
+            number,
+            samples,
+            [failure for failure in failures if failure.video in paths],
+            [failure for failure in depth_failures if failure.video in paths],
+        )
+    return layout

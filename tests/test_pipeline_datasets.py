@@ -1,0 +1,415 @@
+"""Adapters and index against trees of empty files with the names of all 7,030 real videos."""
+
+import hashlib
+from collections import Counter
+from collections.abc import Iterator
+from itertools import product
+from pathlib import Path
+
+import pytest
+
+from pipeline.datasets.base import COLUMNS, Video, read_index, to_csv, write_index
+from pipeline.errors import UserError
+from pipeline.index import index, partition_of, partition_rows
+
+MSU_TRAIN = (2, 3, 5, 6, 7, 8, 9, 11, 12, 21, 22, 34, 53, 54, 55)
+MSU_TEST = (1, 13, 14, 23, 24, 26, 28, 29, 30, 32, 33, 35, 36, 37, 39, 42, 48, 49, 50, 51)
+FIRST_FOLDER = {"oulu": "Train_files", "casia": "test_release", "replay": "devel", "msu": "scene01"}
+
+
+def oulu_names() -> Iterator[str]:
+    splits = {"Train_files": (1, 20), "Dev_files": (21, 35), "Test_files": (36, 55)}
+    for folder, (first, last) in splits.items():
+        for subject in range(first, last + 1):
+            for phone, session, access in product(range(1, 7), range(1, 4), range(1, 6)):
+                yield f"{folder}/{phone}_{session}_{subject:02d}_{access}.avi"
+
+
+def casia_names() -> Iterator[str]:
+    names = [*range(1, 9), "HR_1", "HR_2", "HR_3", "HR_4"]
+    for folder, subjects in (("train_release", 20), ("test_release", 30)):
+        for subject, name in product(range(1, subjects + 1), names):
+            yield f"{folder}/{subject}/{name}.avi"
+
+
+def replay_names() -> Iterator[str]:
+    attacks = ("print {} highdef_photo", "mobile {} mobile_photo", "mobile {} mobile_video",
+               "highdef {} highdef_photo", "highdef {} highdef_video")  # fmt: skip
+    clients = {"train": range(1, 16), "devel": range(16, 31), "test": range(31, 51)}
+    for folder, numbers in clients.items():
+        for number, light in product(numbers, ("adverse", "controlled")):
+            name = f"client{number:03d}_session01"
+            for take in (1, 2):
+                yield f"{folder}/real/{name}_webcam_authenticate_{light}_{take}.mov"
+            for attack, support in product(attacks, ("fixed", "hand")):
+                stem = attack.format(name).replace(" ", "_")
+                yield f"{folder}/attack/{support}/attack_{stem}_{light}.mov"
+
+
+def msu_names() -> Iterator[str]:
+    instruments = ("ipad_video", "iphone_video", "printed_photo")
+    for subject in (*MSU_TRAIN, *MSU_TEST):
+        for device, suffix in (("android", "mp4"), ("laptop", "mov")):
+            client = f"client{subject:03d}_{device}_SD"
+            yield f"scene01/real/real_{client}_scene01.{suffix}"
+            for instrument in instruments:
+                yield f"scene01/attack/attack_{client}_{instrument}_scene01.{suffix}"
+
+
+NAMES = {"oulu": oulu_names, "casia": casia_names, "replay": replay_names, "msu": msu_names}
+
+BESIDE = {  # what else lies there, and is no video of the dataset
+    "oulu": ["Train_files/1_1_01_1.txt", "Protocols/Protocol_1/Train.txt",
+             "Train_files/7_1_01_1.avi", "Train_files/1_1_01_6.avi",
+             "Train_files/copy/1_1_01_1.avi",
+             "Train_files/.1_1_01_1.avi", "Other/1_1_01_1.avi", "1_1_01_1.avi"],
+    "casia": ["train_release/1/9.avi", "train_release/1/HR_5.avi", "train_release/1/1.mp4",
+              "train_release/1.avi", "train_release/x/1.avi", "other/1/1.avi"],
+    "replay": [f"enrollment/client{n:03d}_session01_webcam_authenticate_{light}_1.mov"
+               for n in range(1, 51) for light in ("adverse", "controlled")]
+              + ["enrollment/real/client001_session01_webcam_authenticate_adverse_1.mov",
+                 "face-locations/train/real/client001_session01_webcam_authenticate_adverse_1.face",
+                 "train/attack/attack_print_client001_session01_highdef_photo_adverse.mov",
+                 "train/attack/real/client001_session01_webcam_authenticate_adverse_1.mov"],
+    "msu": ["README.txt", "scene01/real/attack_client001_laptop_SD_ipad_video_scene01.mov",
+            "scene01/attack/real_client001_laptop_SD_scene01.mov",
+            "scene01/real_client001_laptop_SD_scene01.mov",
+            "scene02/real/real_client001_laptop_SD_scene02.mov"],
+}  # fmt: skip
+
+
+def touch(root: Path, names: list[str]) -> Path:
+    for folder in {(root / name).parent for name in names}:
+        folder.mkdir(parents=True, exist_ok=True)
+    for name in names:
+        (root / name).touch()
+    return root
+
+
+@pytest.fixture(scope="module")
+def trees(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """oulu, casia, replay and msu with every real name, and with strangers beside them."""
+    place = tmp_path_factory.mktemp("trees")
+    for dataset, names in NAMES.items():
+        touch(place / dataset, [*names(), *BESIDE[dataset]])
+    for split, subjects in (("train", MSU_TRAIN), ("test", MSU_TEST)):
+        text = "".join(f"{subject:02d}\n" for subject in subjects)
+        (place / "msu" / f"{split}_sub_list.txt").write_text(text)
+    return place
+
+
+@pytest.fixture(scope="module")
+def rows(trees: Path) -> dict[str, list[Video]]:
+    """The index of each of the four whole datasets."""
+    return {dataset: index(dataset, trees / dataset) for dataset in NAMES}
+
+
+def only(rows: list[Video], path: str) -> Video:
+    (row,) = [row for row in rows if row.path == path]
+    return row
+
+
+@pytest.mark.parametrize(
+    "dataset, table",
+    [
+        ("oulu", {"train": (360, 1440), "dev": (270, 1080), "test": (360, 1440)}),
+        ("casia", {"train": (60, 180), "test": (90, 270)}),
+        ("replay", {"train": (60, 300), "dev": (60, 300), "test": (80, 400)}),
+        ("msu", {"train": (30, 90), "test": (40, 120)}),
+    ],
+)
+def test_live_and_spoof_of_each_split_are_those_of_the_published_lists(rows, dataset, table):
+    counts = Counter((row.split, row.live) for row in rows[dataset])
+    expected = {}
+    for split, (live, spoof) in table.items():
+        expected |= {(split, 1): live, (split, 0): spoof}
+    assert counts == expected
+
+
+def test_all_four_together_have_7030_videos(rows):
+    assert {name: len(found) for name, found in rows.items()} == {
+        "oulu": 4950,
+        "casia": 600,
+        "replay": 1200,
+        "msu": 280,
+    }
+    assert sum(map(len, rows.values())) == 7030
+
+
+@pytest.mark.parametrize("dataset", list(NAMES))
+def test_the_index_holds_exactly_the_real_names_sorted_by_bytes(rows, dataset):
+    paths = [row.path for row in rows[dataset]]
+    assert paths == sorted(NAMES[dataset](), key=str.encode)
+    assert all(row.dataset == dataset for row in rows[dataset])
+
+
+@pytest.mark.parametrize(
+    "dataset, subjects",
+    [
+        ("oulu", {"train": 20, "dev": 15, "test": 20}),
+        ("casia", {"train": 20, "test": 30}),
+        ("replay", {"train": 15, "dev": 15, "test": 20}),
+        ("msu", {"train": 15, "test": 20}),
+    ],
+)
+def test_subjects_of_each_split_and_no_subject_in_two(rows, dataset, subjects):
+    pairs = {(row.split, row.subject) for row in rows[dataset]}
+    assert Counter(split for split, _ in pairs) == subjects
+    assert len({subject for _, subject in pairs}) == len(pairs)
+
+
+@pytest.mark.parametrize("dataset", list(NAMES))
+def test_live_rows_and_only_they_have_neither_attack_nor_instrument(rows, dataset):
+    for row in rows[dataset]:
+        assert bool(row.attack) == (row.live == 0)
+        if row.live:
+            assert row.instrument == ""
+
+
+def client(subject: str, kind: str = "") -> str:
+    return f"{kind}client{subject}_session01"
+
+
+EXAMPLES = [  # path, split, live, subject, attack, instrument, session, device, upside_down
+    ("oulu", "Train_files/1_3_07_4.avi train 0 07 replay display1 3 1 0"),
+    ("oulu", "Train_files/6_1_20_1.avi train 1 20 - - 1 6 0"),
+    ("oulu", "Dev_files/2_2_21_2.avi dev 0 21 print printer1 2 2 0"),
+    ("oulu", "Dev_files/5_3_35_3.avi dev 0 35 print printer2 3 5 0"),
+    ("oulu", "Test_files/4_1_55_5.avi test 0 55 replay display2 1 4 0"),
+    ("casia", "train_release/1/1.avi train 1 train_1 - - - low 0"),
+    ("casia", "test_release/1/2.avi test 1 test_1 - - - normal 0"),
+    ("casia", "test_release/30/HR_1.avi test 1 test_30 - - - high 0"),
+    ("casia", "test_release/7/3.avi test 0 test_7 warped-print - - low 0"),
+    ("casia", "test_release/7/4.avi test 0 test_7 warped-print - - normal 0"),
+    ("casia", "train_release/9/HR_2.avi train 0 train_9 warped-print - - high 0"),
+    ("casia", "train_release/9/5.avi train 0 train_9 cut-print - - low 0"),
+    ("casia", "train_release/9/6.avi train 0 train_9 cut-print - - normal 0"),
+    ("casia", "train_release/20/HR_3.avi train 0 train_20 cut-print - - high 0"),
+    ("casia", "train_release/20/7.avi train 0 train_20 replay - - low 0"),
+    ("casia", "train_release/20/8.avi train 0 train_20 replay - - normal 0"),
+    ("casia", "test_release/2/HR_4.avi test 0 test_2 replay - - high 0"),
+    (
+        "replay",
+        "train/real/client001_session01_webcam_authenticate_adverse_1.mov"
+        " train 1 001 - - adverse webcam 0",
+    ),
+    (
+        "replay",
+        "test/real/client050_session01_webcam_authenticate_controlled_2.mov"
+        " test 1 050 - - controlled webcam 0",
+    ),
+    (
+        "replay",
+        "devel/attack/hand/attack_print_client016_session01_highdef_photo_controlled.mov"
+        " dev 0 016 print print controlled webcam 0",
+    ),
+    (
+        "replay",
+        "train/attack/fixed/attack_mobile_client015_session01_mobile_photo_adverse.mov"
+        " train 0 015 replay mobile adverse webcam 0",
+    ),
+    (
+        "replay",
+        "test/attack/fixed/attack_highdef_client031_session01_highdef_video_adverse.mov"
+        " test 0 031 replay highdef adverse webcam 0",
+    ),
+    ("msu", "scene01/real/real_client003_android_SD_scene01.mp4 train 1 003 - - scene01 android 1"),
+    ("msu", "scene01/real/real_client003_laptop_SD_scene01.mov train 1 003 - - scene01 laptop 0"),
+    ("msu", "scene01/real/real_client002_android_SD_scene01.mp4 train 1 002 - - scene01 android 0"),
+    (
+        "msu",
+        "scene01/attack/attack_client003_android_SD_printed_photo_scene01.mp4"
+        " train 0 003 print printed_photo scene01 android 0",
+    ),
+    (
+        "msu",
+        "scene01/attack/attack_client055_laptop_SD_ipad_video_scene01.mov"
+        " train 0 055 replay ipad scene01 laptop 0",
+    ),
+    (
+        "msu",
+        "scene01/attack/attack_client051_android_SD_iphone_video_scene01.mp4"
+        " test 0 051 replay iphone scene01 android 0",
+    ),
+]
+
+
+@pytest.mark.parametrize("dataset, text", EXAMPLES, ids=[text.split()[0] for _, text in EXAMPLES])
+def test_a_name_says_every_column_of_its_row(rows, dataset, text):
+    path, split, live, *words, upside_down = text.split()
+    texts = ["" if word == "-" else word for word in words]
+    expected = Video(path, dataset, split, int(live), *texts, upside_down=int(upside_down))
+    assert only(rows[dataset], path) == expected
+
+
+def test_six_videos_of_msu_and_no_other_are_upside_down(rows):
+    found = {row.path for name in NAMES for row in rows[name] if row.upside_down}
+    assert found == {
+        f"scene01/real/real_client00{number}_android_SD_scene01.mp4"
+        for number in (3, 5, 6, 7, 8, 9)
+    }
+
+
+def test_subject_1_of_casias_training_and_test_folders_are_two_people(rows):
+    subjects = {row.path.split("/")[0]: row.subject for row in rows["casia"]
+                if row.path.split("/")[1] == "1"}  # fmt: skip
+    assert subjects == {"train_release": "train_1", "test_release": "test_1"}
+
+
+def test_enrollment_videos_of_replay_are_no_part_of_it(rows, trees):
+    assert len(list((trees / "replay" / "enrollment").rglob("*.mov"))) == 101
+    assert not [row for row in rows["replay"] if "enrollment" in row.path]
+
+
+def test_folders_named_replayattack_give_the_same_rows(tmp_path, rows):
+    names = [f"replayattack-{name}" for name in replay_names() if "client001" in name]
+    found = index("replay", touch(tmp_path, names))
+    expected = [row for row in rows["replay"] if row.subject == "001"]
+    assert len(found) == 24
+    assert [row.path.removeprefix("replayattack-") for row in found] == [r.path for r in expected]
+    assert [row.split for row in found] == [row.split for row in expected]
+
+
+@pytest.mark.parametrize("dataset", list(NAMES))
+def test_the_root_may_be_one_level_above_and_paths_do_not_change(tmp_path, rows, dataset):
+    names = [name for name in NAMES[dataset]() if name.startswith(FIRST_FOLDER[dataset])][:40]
+    touch(tmp_path / "disk" / "some copy", names)
+    found = index(dataset, tmp_path / "disk")
+    assert [row.path for row in found] == sorted(names, key=str.encode)
+    assert set(found) <= set(rows[dataset])
+
+
+@pytest.mark.parametrize("dataset", list(NAMES))
+def test_names_in_upper_case_mean_the_same(tmp_path, rows, dataset):
+    names = [name for name in NAMES[dataset]() if name.startswith(FIRST_FOLDER[dataset])][:40]
+    found = index(dataset, touch(tmp_path, [name.upper() for name in names]))
+    by_path = {row.path.upper(): row for row in rows[dataset]}
+    assert len(found) == 40
+    for row in found:
+        same = by_path[row.path]
+        assert to_csv([row]).replace(row.path, "") == to_csv([same]).replace(same.path, "")
+
+
+def test_subject_lists_of_msu_override_the_published_split(tmp_path):
+    names = [name for name in msu_names() if "client002" in name or "client001" in name]
+    touch(tmp_path, names)
+    assert {row.subject: row.split for row in index("msu", tmp_path)} == {
+        "001": "test",
+        "002": "train",
+    }
+    (tmp_path / "train_sub_list.txt").write_text("01\r\n")
+    (tmp_path / "test_sub_list.txt").write_text("02\r\n")
+    assert {row.subject: row.split for row in index("msu", tmp_path)} == {
+        "001": "train",
+        "002": "test",
+    }
+
+
+@pytest.mark.parametrize("train, test", [("01\nnobody", "02"), ("01\n02", "02"), ("\xff", "")])
+def test_a_wrong_subject_list_of_msu_is_told(tmp_path, train, test):
+    touch(tmp_path, list(msu_names())[:8])
+    (tmp_path / "train_sub_list.txt").write_bytes(train.encode("latin-1"))
+    (tmp_path / "test_sub_list.txt").write_text(test)
+    with pytest.raises(UserError, match="sub_list"):
+        index("msu", tmp_path)
+
+
+def test_a_link_that_leads_out_of_the_root_is_not_followed(tmp_path):
+    outside = touch(tmp_path / "outside", ["secret.avi", "Train_files/1_1_02_1.avi"])
+    root = touch(tmp_path / "oulu", ["Train_files/1_1_01_1.avi"])
+    (root / "Train_files" / "1_1_03_1.avi").symlink_to(outside / "secret.avi")
+    (root / "Train_files" / "1_1_04_1.avi").symlink_to(root / "Train_files" / "1_1_01_1.avi")
+    (root / "Train_files" / "1_1_05_1.avi").symlink_to(tmp_path / "nowhere.avi")
+    (root / "Dev_files").symlink_to(outside / "Train_files")
+    assert [row.subject for row in index("oulu", root)] == ["01", "04"]
+
+
+def test_the_root_itself_may_be_a_link(tmp_path):
+    touch(tmp_path / "disk", ["Train_files/1_1_01_1.avi"])
+    (tmp_path / "oulu").symlink_to(tmp_path / "disk")
+    assert [row.path for row in index("oulu", tmp_path / "oulu")] == ["Train_files/1_1_01_1.avi"]
+
+
+@pytest.mark.parametrize("dataset", list(NAMES))
+def test_a_missing_or_foreign_folder_is_told_with_the_key_to_set(tmp_path, dataset):
+    for root in (tmp_path / "nowhere", tmp_path):
+        with pytest.raises(UserError, match=rf"set datasets\.{dataset}\.root") as caught:
+            index(dataset, root)
+        assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("dataset", list(NAMES))
+def test_a_folder_without_a_video_of_that_name_is_told(tmp_path, dataset):
+    touch(tmp_path, [f"{FIRST_FOLDER[dataset]}/holiday.avi"])
+    with pytest.raises(UserError, match="no video"):
+        index(dataset, tmp_path)
+
+
+def test_an_index_is_written_sorted_by_bytes_and_read_back_the_same(tmp_path, rows):
+    path = tmp_path / "index" / "msu.csv"
+    write_index(path, rows["msu"][::-1])
+    assert read_index(path) == rows["msu"]
+    lines = path.read_text("utf-8").splitlines()
+    assert lines[0] == (
+        "path,dataset,split,live,subject,attack,instrument,session,device,upside_down"
+    )
+    row = "scene01/real/real_client003_android_SD_scene01.mp4,msu,train,1,003,,,scene01,android,1"
+    assert row in lines
+
+
+GOOD = "Train_files/1_1_01_1.avi,oulu,train,1,01,,,1,1,0"
+
+
+@pytest.mark.parametrize(
+    "text, words",
+    [
+        ("path,dataset\na,oulu\n", "line 1: the column"),
+        ("", "line 1: the column"),
+        (",".join(COLUMNS) + f"\n{GOOD}\na.avi,oulu\n", "line 3: too few columns"),
+        (",".join(COLUMNS) + "\n" + GOOD.replace(",1,01", ",2,01"), "line 2: live is '2'"),
+        (",".join(COLUMNS) + "\n" + GOOD[:-1] + "yes", "line 2: upside_down is 'yes'"),
+        (",".join(COLUMNS) + "\n" + GOOD.replace("train", "trian"), "line 2: split is 'trian'"),
+        (",".join(COLUMNS) + "\n../" + GOOD, "does not stay inside"),
+        (",".join(COLUMNS) + "\n/" + GOOD, "does not stay inside"),
+        (",".join(COLUMNS) + "\n" + GOOD[24:], "does not stay inside"),
+    ],
+)
+def test_a_wrong_index_is_told_with_its_line(tmp_path, text, words):
+    path = tmp_path / "index.csv"
+    path.write_text(text)
+    with pytest.raises(UserError, match=words):
+        read_index(path)
+
+
+def test_an_index_that_is_missing_or_no_text_is_told(tmp_path):
+    with pytest.raises(UserError, match="run ocim index"):
+        read_index(tmp_path / "none.csv")
+    (tmp_path / "binary.csv").write_bytes(b"\xff\xfe\x00path")
+    with pytest.raises(UserError, match=r"binary\.csv"):
+        read_index(tmp_path / "binary.csv")
+
+
+def test_the_partition_of_a_video_is_sha256_of_dataset_and_path_modulo_their_number():
+    path = "Train_files/1_3_07_4.avi"
+    number = int(hashlib.sha256(b"oulu\x00" + path.encode()).hexdigest(), 16)
+    for partitions in (1, 2, 7, 96):
+        assert partition_of("oulu", path, partitions) == number % partitions
+    assert partition_of("casia", path, 2**200) != partition_of("oulu", path, 2**200)
+
+
+@pytest.mark.parametrize("dataset, partitions", [("oulu", 96), ("msu", 8), ("casia", 1)])
+def test_partitions_share_the_index_out_without_overlap_and_in_its_order(rows, dataset, partitions):
+    parts = [partition_rows(rows[dataset], number, partitions) for number in range(partitions)]
+    assert sorted((r for p in parts for r in p), key=lambda r: r.path.encode()) == rows[dataset]
+    assert sum(map(len, parts)) == len(rows[dataset])
+    for part in parts:
+        assert part == sorted(part, key=lambda row: row.path.encode())
+
+
+def test_an_added_video_changes_one_partition(rows):
+    fewer = [row for row in rows["msu"] if "client051_laptop_SD_scene01" not in row.path]
+    assert len(fewer) == len(rows["msu"]) - 1
+    changed = [
+        n for n in range(8) if partition_rows(fewer, n, 8) != partition_rows(rows["msu"], n, 8)
+    ]
+    assert len(changed) == 1

@@ -1,0 +1,379 @@
+import hashlib
+import json
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+from made_run import FRAMES, made_config, made_rows, made_sample, write_partition, write_run
+
+from pipeline.bundle import FIELDS, Bundle
+from pipeline.datasets.base import Video, write_index
+from pipeline.errors import UserError
+from pipeline.index import partition_of
+from pipeline.layers import Failure
+from pipeline.pack import order, pack
+from pipeline.store import canonical_json
+
+ROWS = made_rows()
+BROKEN = Failure("test/1_print.avi", -1, "the file is empty")
+TURNED = Failure("train/0_live.avi", 5, "no face found")
+SHAPELESS = Failure("train/1_live.avi", 0, "no depth: the landmarks are no face")
+
+
+@pytest.fixture(scope="module")
+def packed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A bundle of eight videos, some of which failed."""
+    config = made_config(tmp_path_factory.mktemp("run"), partitions=3)
+    layout = write_run(config, ROWS, [BROKEN, TURNED], [SHAPELESS])
+    pack(config, layout)
+    return layout.bundle
+
+
+def identities(folder: Path, split: str, dataset: str = "oulu") -> list[tuple[str, int]]:
+    return [
+        (str(video), int(frame))
+        for shard in Bundle(folder).shards(dataset, [split])
+        for video, frame in zip(shard.video, shard.frame, strict=True)
+    ]
+
+
+def test_every_sample_carries_its_own_image_labels_and_columns(packed):
+    by_path = {row.path: row for row in ROWS}
+    count = 0
+    for shard in Bundle(packed).shards("oulu"):
+        for i in range(len(shard)):
+            row = by_path[shard.video[i]]
+            for name, value in made_sample(row, int(shard.frame[i])).items():
+                assert np.array_equal(getattr(shard, name)[i], value), name
+            for name in ("attack", "device", "instrument", "session", "subject"):
+                assert getattr(shard, name)[i] == getattr(row, name)
+            assert shard.split == row.split
+            count += 1
+    # 8 videos of 2 frames, less 2 of the broken one, 1 without a face, 1 without depth.
+    assert count == 12
+
+
+def test_what_failed_in_any_stage_is_no_sample(packed):
+    found = set(identities(packed, "train") + identities(packed, "test"))
+    everything = {(row.path, frame) for row in ROWS for frame in FRAMES}
+    assert everything - found == {
+        ("test/1_print.avi", 0),
+        ("test/1_print.avi", 5),
+        ("train/0_live.avi", 5),
+        ("train/1_live.avi", 0),
+    }
+
+
+def test_failures_stand_in_the_manifest_with_what_the_index_says_of_their_videos(packed):
+    assert Bundle(packed).failures == [
+        {
+            "dataset": "oulu",
+            "split": "test",
+            "video": "test/1_print.avi",
+            "frame": -1,
+            "live": 0,
+            "attack": "print",
+            "instrument": "printer1",
+            "session": "2",
+            "device": "3",
+            "subject": "test1",
+            "reason": "the file is empty",
+        },
+        *(
+            {
+                "dataset": "oulu",
+                "split": "train",
+                "video": failure.video,
+                "frame": failure.frame,
+                "live": 1,
+                "attack": "",
+                "instrument": "",
+                "session": "",
+                "device": "",
+                "subject": subject,
+                "reason": failure.reason,
+            }
+            for failure, subject in ((TURNED, "train0"), (SHAPELESS, "train1"))
+        ),
+    ]
+
+
+def test_counts_are_of_samples_by_class(packed):
+    assert Bundle(packed).manifest["counts"] == {
+        "oulu/train": {"samples": 6, "live": 2, "spoof": 4},
+        "oulu/test": {"samples": 6, "live": 4, "spoof": 2},
+    }
+
+
+def test_the_manifest_says_how_large_each_shard_is_and_what_its_hash_is(packed):
+    shards = Bundle(packed).manifest["shards"]
+    assert [entry["file"] for entry in shards] == [
+        "oulu-train-00000-of-00001.h5",
+        "oulu-test-00000-of-00001.h5",
+    ]
+    for entry in shards:
+        data = (packed / entry["file"]).read_bytes()
+        assert entry["bytes"] == len(data)
+        assert entry["sha256"] == hashlib.sha256(data).hexdigest()
+
+
+def test_the_manifests_own_hash_is_that_of_all_the_rest(packed):
+    text = (packed / "bundle.json").read_text("utf-8")
+    manifest = json.loads(text)
+    assert text == canonical_json(manifest)
+    stated = manifest.pop("hash")
+    assert stated == hashlib.sha256(canonical_json(manifest).encode()).hexdigest()
+
+
+def test_nothing_in_the_bundle_tells_where_it_was_made(packed):
+    texts = [(packed / "bundle.json").read_text("utf-8")]
+    for path in packed.glob("*.h5"):
+        with h5py.File(path) as file:
+            texts += [str(value) for value in file.attrs.values()]
+    for text in texts:
+        assert str(packed.parent) not in text
+        assert '"/' not in text
+
+
+def test_settings_versions_and_back_ends_stand_in_the_manifest(packed):
+    manifest = Bundle(packed).manifest
+    assert manifest["settings"]["crop"]["margin"] == 1.4
+    assert manifest["settings"]["sampling"] == {"oulu": {"sampling": "every", "every": 9}}
+    assert {"mediapipe", "numpy", "h5py", "ocim"} <= set(manifest["versions"])
+    assert manifest["backends"]["parsing"] == "facemesh"
+    assert manifest["backends"]["parsing_classes_never_given"] == [
+        "eyeglasses",
+        "left ear",
+        "right ear",
+    ]
+
+
+def test_the_order_of_samples_is_a_hash_of_their_identity(packed):
+    found = identities(packed, "train")
+    expected = sorted(
+        found,
+        key=lambda sample: hashlib.blake2b(
+            f"oulu\0{sample[0]}\0{sample[1]}".encode(), key=b"ocim bundle order", digest_size=16
+        ).digest(),
+    )
+    assert found == expected
+
+
+def shard_bytes(folder: Path) -> dict[str, list[bytes]]:
+    """The pixels of a bundle, sample by sample."""
+    found = {}
+    for shard in Bundle(folder).shards("oulu"):
+        arrays = [getattr(shard, name) for name in FIELDS if name not in ("checksum",)]
+        found[shard.name] = [np.asarray(array).tobytes() for array in arrays]
+    return found
+
+
+def test_the_number_of_partitions_changes_neither_order_nor_pixels(tmp_path, packed):
+    config = made_config(tmp_path, partitions=1)
+    layout = write_run(config, ROWS, [BROKEN, TURNED], [SHAPELESS])
+    pack(config, layout)
+    assert shard_bytes(layout.bundle) == shard_bytes(packed)
+
+
+def test_two_runs_give_the_same_bytes(tmp_path, packed):
+    config = made_config(tmp_path, partitions=3)
+    layout = write_run(config, ROWS, [BROKEN, TURNED], [SHAPELESS])
+    pack(config, layout)
+    for path in packed.iterdir():
+        assert (layout.bundle / path.name).read_bytes() == path.read_bytes()
+    assert len(list(layout.bundle.iterdir())) == len(list(packed.iterdir()))
+
+
+def test_shards_are_cut_evenly_and_together_hold_the_split_in_order(tmp_path, packed):
+    config = made_config(tmp_path, pack={"shard_samples": 4})
+    layout = write_run(config, ROWS, [BROKEN, TURNED], [SHAPELESS])
+    pack(config, layout)
+    entries = [e for e in Bundle(layout.bundle).manifest["shards"] if e["split"] == "train"]
+    assert [(entry["file"], entry["samples"]) for entry in entries] == [
+        ("oulu-train-00000-of-00002.h5", 3),
+        ("oulu-train-00001-of-00002.h5", 3),
+    ]
+    assert identities(layout.bundle, "train") == identities(packed, "train")
+
+
+def stamps(folder: Path) -> dict[str, tuple[int, int]]:
+    status = {path.name: path.stat() for path in folder.glob("*.h5")}
+    return {name: (found.st_ino, found.st_mtime_ns) for name, found in status.items()}
+
+
+def test_finished_shards_are_left_and_those_of_another_cut_removed(tmp_path):
+    config = made_config(tmp_path)
+    layout = write_run(config, ROWS)
+    first = pack(config, layout)
+    before = stamps(layout.bundle)
+    assert pack(config, layout) == first
+    assert stamps(layout.bundle) == before
+    pack(made_config(tmp_path, pack={"shard_samples": 3}), layout)
+    assert sorted(stamps(layout.bundle)) == [
+        f"oulu-{split}-0000{n}-of-00003.h5" for split in ("test", "train") for n in range(3)
+    ]
+
+
+def test_a_damaged_shard_is_written_again(tmp_path):
+    config = made_config(tmp_path)
+    layout = write_run(config, ROWS)
+    pack(config, layout)
+    path = layout.bundle / "oulu-train-00000-of-00001.h5"
+    whole = path.read_bytes()
+    path.write_bytes(whole[: len(whole) // 2])
+    pack(config, layout)
+    assert path.read_bytes() == whole
+
+
+def test_a_changed_partition_writes_only_the_shards_that_it_gives_to(tmp_path):
+    config = made_config(tmp_path, partitions=2)
+    rows = [row for row in ROWS if row.split == "train"]
+    extra = Video(next_path("test/", 0), "oulu", "test", 0, "t", "print", "printer1")
+    other = Video(next_path("train/", 1), "oulu", "train", 0, "u", "print", "printer1")
+    rows = [row for row in rows if partition_of("oulu", row.path, 2) == 1] + [other]
+    layout = write_run(config, [*rows, extra])
+    pack(config, layout)
+    before = stamps(layout.bundle)
+    write_partition(layout, "oulu", 0, [(extra, frame) for frame in FRAMES], key="changed")
+    pack(config, layout)
+    changed = {name for name, stamp in stamps(layout.bundle).items() if stamp != before[name]}
+    assert changed == {"oulu-test-00000-of-00001.h5"}
+
+
+def next_path(folder: str, partition: int) -> str:
+    """The first made path in a folder that lies in the partition, of two."""
+    paths = (f"{folder}{number}.avi" for number in range(100))
+    return next(path for path in paths if partition_of("oulu", path, 2) == partition)
+
+
+def test_a_shard_is_written_again_when_only_the_place_of_its_cut_has_moved(tmp_path):
+    # Four samples of partition 0 come first in the split, those of partition 1 after them. With two
+    # more of these the first shard is to hold four instead of three, from the same two videos.
+    paths = [f"{number}.avi" for number in range(300)]
+    first, last = {}, {}
+    for path in paths:
+        places = [order("oulu", path, frame) for frame in FRAMES]
+        if partition_of("oulu", path, 2) == 0:
+            first[path] = max(places)
+        else:
+            last[path] = min(places)
+    early = sorted(sorted(first, key=first.__getitem__)[:2])
+    late = sorted(last, key=last.__getitem__)[-2:]
+    assert max(first[path] for path in early) < min(last[path] for path in late)
+    rows = [Video(path, "oulu", "train", 0, path, "print") for path in (*early, *late)]
+
+    config = made_config(tmp_path, partitions=2, pack={"shard_samples": 4})
+    layout = write_run(config, rows, [Failure(late[0], -1, "no face found")])
+    assert [entry["samples"] for entry in pack(config, layout)["shards"]] == [3, 3]
+    write_partition(
+        layout, "oulu", 1, [(row, f) for row in rows[2:] for f in FRAMES], key="changed"
+    )
+    assert [entry["samples"] for entry in pack(config, layout)["shards"]] == [4, 4]
+    assert [len(shard) for shard in Bundle(layout.bundle).shards("oulu")] == [4, 4]
+    assert len(set(identities(layout.bundle, "train"))) == 8
+
+
+def tamper(path: Path, name: str, row: int, value: float) -> None:
+    with h5py.File(path, "r+") as file:
+        file[name][row] = value
+
+
+@pytest.mark.parametrize(
+    "stage, live, value, words",
+    [
+        ("depth", 0, 0.25, "depth on a spoof"),
+        ("depth", 1, 0.0, "no depth on a live face"),
+        ("depth", 1, 1.5, "outside 0 to 1"),
+        ("depth", 1, -0.5, "outside 0 to 1"),
+        ("depth", 1, np.nan, "outside 0 to 1"),
+        ("depth", 0, np.nan, "outside 0 to 1"),
+        ("parsing", 1, 13, "class 13"),
+    ],
+)
+def test_labels_that_break_their_rules_are_refused(tmp_path, stage, live, value, words):
+    config = made_config(tmp_path)
+    layout = write_run(config, ROWS[:2])
+    with h5py.File(layout.partition("crops", "oulu", 0)) as file:
+        row = int(np.flatnonzero(file["live"][:] == live)[0])
+    tamper(layout.partition(stage, "oulu", 0), stage, row, value)
+    with pytest.raises(UserError, match=words) as caught:
+        pack(config, layout)
+    assert "\n" not in str(caught.value)
+    assert not list(layout.bundle.glob("*.h5"))
+    assert not (layout.bundle / "bundle.json").exists()
+
+
+@pytest.mark.parametrize("stage", ["depth", "parsing"])
+def test_layers_of_other_crops_are_refused(tmp_path, stage):
+    config = made_config(tmp_path)
+    layout = write_run(config, ROWS[:2])
+    tamper(layout.partition(stage, "oulu", 0), "frame", 0, 17)
+    with pytest.raises(UserError, match="made for other crops"):
+        pack(config, layout)
+
+
+def test_a_sample_that_stands_twice_is_refused(tmp_path):
+    config = made_config(tmp_path, partitions=2)
+    layout = write_run(config, ROWS)
+    for number in range(2):
+        write_partition(layout, "oulu", number, [(ROWS[0], 0)])
+    with pytest.raises(UserError, match="stands twice"):
+        pack(config, layout)
+
+
+def test_a_subject_in_two_splits_is_refused(tmp_path):
+    config = made_config(tmp_path)
+    rows = [*ROWS, Video("test/x.avi", "oulu", "test", 1, "train0")]
+    layout = write_run(config, rows)
+    with pytest.raises(UserError, match="train0"):
+        pack(config, layout)
+
+
+def test_a_dataset_without_any_sample_is_an_error_that_says_why(tmp_path):
+    config = made_config(tmp_path)
+    layout = write_run(config, ROWS, [Failure(row.path, -1, "no face found") for row in ROWS])
+    with pytest.raises(UserError, match=r"no sample at all from 8 videos.*no face found"):
+        pack(config, layout)
+
+
+@pytest.mark.parametrize(
+    "missing, verb", [("crops", "crop"), ("depth", "depth"), ("parsing", "parse")]
+)
+def test_a_missing_partition_is_told_with_the_verb_that_makes_it(tmp_path, missing, verb):
+    config = made_config(tmp_path, partitions=2)
+    layout = write_run(config, ROWS)
+    layout.partition(missing, "oulu", 1).unlink()
+    with pytest.raises(UserError, match=f"run ocim {verb}"):
+        pack(config, layout)
+
+
+def test_crops_of_videos_that_left_the_index_are_told(tmp_path):
+    config = made_config(tmp_path)
+    layout = write_run(config, ROWS)
+    write_index(layout.index("oulu"), ROWS[1:])
+    with pytest.raises(UserError, match="run ocim crop"):
+        pack(config, layout)
+
+
+def test_an_empty_partition_and_a_split_without_samples_are_fine(tmp_path):
+    config = made_config(tmp_path, partitions=40)
+    layout = write_run(config, ROWS[:2])
+    entries = pack(config, layout)["shards"]
+    assert [(entry["split"], entry["samples"]) for entry in entries] == [("train", 4)]
+
+
+def test_another_dataset_leaves_the_shards_of_the_first_untouched(tmp_path):
+    one = made_config(tmp_path)
+    layout = write_run(one, ROWS)
+    pack(one, layout)
+    before = stamps(layout.bundle)
+    both = {name: {"root": "x", "partitions": 1} for name in ("oulu", "msu")}
+    config = made_config(tmp_path, datasets=both)
+    write_run(config, made_rows("msu"), dataset="msu")
+    pack(config, layout)
+    after = stamps(layout.bundle)
+    assert {name: after[name] for name in before} == before
+    assert len(after) == 4
+    pack(one, layout)
+    assert stamps(layout.bundle) == before

@@ -1,0 +1,82 @@
+import json
+
+import pytest
+
+from pipeline.store import canonical_json, replace_whole, write_json, write_text
+
+
+def test_a_file_appears_whole_under_its_name_and_nothing_else_is_left(tmp_path):
+    path = tmp_path / "deep" / "er" / "a.h5"
+    with replace_whole(path) as temporary:
+        assert temporary.parent == path.parent
+        assert temporary.suffix == ".h5"
+        temporary.write_text("half")
+        assert not path.exists()
+        temporary.write_text("whole")
+    assert path.read_text() == "whole"
+    assert list(path.parent.iterdir()) == [path]
+
+
+def test_a_writer_that_fails_leaves_nothing(tmp_path):
+    with pytest.raises(RuntimeError), replace_whole(tmp_path / "a.txt") as temporary:
+        temporary.write_text("half")
+        raise RuntimeError
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_writer_that_fails_keeps_the_old_file(tmp_path):
+    path = tmp_path / "a.txt"
+    write_text(path, "old")
+    with pytest.raises(KeyboardInterrupt), replace_whole(path) as temporary:
+        temporary.write_text("half")
+        raise KeyboardInterrupt
+    assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_writer_that_writes_nothing_is_an_error_and_keeps_the_old_file(tmp_path):
+    path = tmp_path / "a.txt"
+    write_text(path, "old")
+    with pytest.raises(FileNotFoundError), replace_whole(path):
+        pass
+    assert path.read_text() == "old"
+
+
+def test_a_folder_is_replaced_whole(tmp_path):
+    for text in ("old", "new"):
+        with replace_whole(tmp_path / "folder") as temporary:
+            temporary.mkdir()
+            (temporary / f"{text}.txt").write_text(text)
+    assert [path.name for path in (tmp_path / "folder").iterdir()] == ["new.txt"]
+    assert len(list(tmp_path.iterdir())) == 1
+
+
+@pytest.mark.parametrize("stem", ["x" * 230, "ü" * 110])
+def test_long_names_that_differ_only_at_their_end_do_not_meet(tmp_path, stem):
+    one, other = tmp_path / f"{stem}_crop.png", tmp_path / f"{stem}_depth.png"
+    with replace_whole(one) as first, replace_whole(other) as second:
+        first.write_text("crop")
+        second.write_text("depth")
+    assert (one.read_text(), other.read_text()) == ("crop", "depth")
+
+
+def test_text_is_utf_8_with_plain_line_ends(tmp_path):
+    write_text(tmp_path / "a.txt", "Grün\nzwei\r\n")
+    assert (tmp_path / "a.txt").read_bytes() == "Grün\nzwei\r\n".encode()
+
+
+def test_json_has_one_form_whatever_the_order_of_its_keys(tmp_path):
+    write_json(tmp_path / "a.json", {"b": [1, 2.5], "a": "ü"})
+    assert (tmp_path / "a.json").read_text("utf-8") == (
+        '{\n "a": "ü",\n "b": [\n  1,\n  2.5\n ]\n}\n'
+    )
+    assert canonical_json({"x": 1, "y": {"b": 1, "a": 2}}) == canonical_json(
+        {"y": {"a": 2, "b": 1}, "x": 1}
+    )
+    assert json.loads(canonical_json({"x": None})) == {"x": None}
+
+
+def test_json_has_no_nan(tmp_path):
+    with pytest.raises(ValueError):
+        write_json(tmp_path / "a.json", {"auc": float("nan")})
+    assert list(tmp_path.iterdir()) == []
