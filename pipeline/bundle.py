@@ -1,7 +1,7 @@
 """The bundle: a manifest and HDF5 shards, the only thing that training reads.
 
 This module is the format: names, dtypes, units, schema version, writer and reader. It imports
-numpy and h5py alone (pipeline.errors has no imports), so that train/ and strangers may use it.
+numpy and h5py alone, so that train/ and strangers may use it, who may copy this one file.
 docs/bundle.md says it in prose.
 
 Pixels lie contiguous and uncompressed in each shard and are read through a memory map.
@@ -15,8 +15,6 @@ from typing import Any, NamedTuple
 
 import h5py
 import numpy as np
-
-from pipeline.errors import UserError
 
 SCHEMA = 1
 """Version of the format. A reader refuses what is newer; older versions do not exist yet."""
@@ -62,7 +60,7 @@ FIELDS: dict[str, Field] = {
 PIXELS = ("image", "depth", "parsing")
 
 
-class BundleError(UserError):
+class BundleError(Exception):
     """A bundle that cannot be read: which file, and why."""
 
 

@@ -10,6 +10,7 @@ import pytest
 from made_run import made_config, made_rows, write_run
 from PIL import Image
 
+from pipeline.bundle import BundleError
 from pipeline.config import Config, Layout
 from pipeline.datasets.base import Video
 from pipeline.errors import UserError
@@ -183,7 +184,7 @@ def test_without_truth_beside_the_videos_nothing_is_said_of_the_replica(page):
 def test_what_is_missing_is_told_and_no_page_written(tmp_path, missing, words):
     config, layout = made(tmp_path)
     (tmp_path / missing).unlink()
-    with pytest.raises(UserError, match=words):
+    with pytest.raises((UserError, BundleError), match=words):
         write_report(config, layout)
     assert not layout.report.exists()
 

@@ -65,5 +65,11 @@ def main() -> None:
         if error.errno not in _REFUSALS:
             raise
         message, code = f"{error.filename or 'output'}: {os.strerror(error.errno)}", 2
+    except Exception as error:
+        from pipeline.bundle import BundleError  # here, for it brings h5py, and help is instant
+
+        if not isinstance(error, BundleError):
+            raise
+        message, code = str(error), 2
     click.echo(f"ocim: {' '.join(message.split())}", err=True)
     sys.exit(code)
