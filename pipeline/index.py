@@ -15,7 +15,7 @@ def adapter(dataset: str) -> Adapter:
 
 def dataset_root(dataset: str, root: Path) -> Path:
     """The folder to which the index's paths are relative; `root` may be one level above it."""
-    return resolve_root(root, adapter(dataset).FIRST_FOLDERS, dataset, f"datasets.{dataset}.root")
+    return resolve_root(root, adapter(dataset), dataset)
 
 
 def index(dataset: str, root: Path) -> list[Video]:

@@ -10,7 +10,7 @@ import pytest
 
 from pipeline.datasets.base import COLUMNS, Video, read_index, to_csv, write_index
 from pipeline.errors import UserError
-from pipeline.index import index, partition_of, partition_rows
+from pipeline.index import dataset_root, index, partition_of, partition_rows
 
 MSU_TRAIN = (2, 3, 5, 6, 7, 8, 9, 11, 12, 21, 22, 34, 53, 54, 55)
 MSU_TEST = (1, 13, 14, 23, 24, 26, 28, 29, 30, 32, 33, 35, 36, 37, 39, 42, 48, 49, 50, 51)
@@ -413,3 +413,11 @@ def test_an_added_video_changes_one_partition(rows):
         n for n in range(8) if partition_rows(fewer, n, 8) != partition_rows(rows["msu"], n, 8)
     ]
     assert len(changed) == 1
+
+
+def test_a_strangers_train_folder_beside_is_not_taken_for_replay(tmp_path):
+    (tmp_path / "another" / "train").mkdir(parents=True)
+    live = tmp_path / "replay" / "train" / "real"
+    live.mkdir(parents=True)
+    (live / "client001_session01_webcam_authenticate_adverse_1.mov").touch()
+    assert dataset_root("replay", tmp_path) == tmp_path / "replay"

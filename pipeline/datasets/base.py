@@ -48,21 +48,35 @@ class Adapter(Protocol):
         """Every video of the dataset under `root`, in any order."""
 
 
-def resolve_root(root: Path, first_folders: tuple[str, ...], dataset: str, key: str) -> Path:
+def resolve_root(root: Path, adapter: Adapter, dataset: str) -> Path:
     """The folder that holds the dataset's first path part: `root`, or the one folder below it.
 
-    Raises UserError, naming the configuration key, when neither does.
+    Of several that look like it the first that has a video of the dataset counts, since a folder
+    named train may be anybody's. Raises UserError, naming the configuration key, when there is
+    none.
     """
+    key = f"datasets.{dataset}.root"
     if not root.is_dir():
         raise UserError(f"{root}: no such folder; set {key} to the folder of {dataset}")
-    candidates = [root, *sorted(child for child in root.iterdir() if child.is_dir())]
-    for candidate in candidates:
-        if any(
-            child.is_dir() and child.name.lower() in first_folders for child in candidate.iterdir()
-        ):
-            return candidate
-    wanted = ", ".join(first_folders)
-    raise UserError(f"{root}: none of the folders {wanted} is here; set {key} to their parent")
+    alike = [
+        folder
+        for folder in (root, *folders(root))
+        if any(child.name.lower() in adapter.FIRST_FOLDERS for child in folders(folder))
+    ]
+    if not alike:
+        wanted = ", ".join(adapter.FIRST_FOLDERS)
+        raise UserError(f"{root}: none of the folders {wanted} is here; set {key} to their parent")
+    if len(alike) == 1:
+        return alike[0]
+    return next((folder for folder in alike if any(adapter.rows(folder))), alike[0])
+
+
+def folders(root: Path) -> list[Path]:
+    """The folders in `root`, sorted; none where it may not be read, as a disk's lost+found."""
+    try:
+        return sorted(child for child in root.iterdir() if child.is_dir())
+    except PermissionError:
+        return []
 
 
 def files(root: Path, suffixes: tuple[str, ...]) -> Iterator[tuple[str, list[str]]]:
