@@ -20,7 +20,7 @@ env: ## .venv with everything in it, the project included (2 minutes)
 
 demo: env ## the whole job on made videos, within 10 minutes on 2 cores; CORES=n
 	ocim replica -o $(DEMO)/replica --subjects 3 --seed 1 --cores $(CORES)
-	snakemake --cores $(CORES) --configfile config/demo.yaml -- all
+	snakemake --cores $(CORES) --quiet host rules reason --configfile config/demo.yaml -- all
 	ocim truth --config $(DEMO)/config.yaml
 	@echo "made: $(DEMO)/bundle/bundle.json  $(DEMO)/results.json  $(DEMO)/report.html (open this one)"
 

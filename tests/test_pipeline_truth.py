@@ -10,7 +10,7 @@ from labels import classes
 from pipeline.config import Config, Layout
 from pipeline.errors import UserError
 from pipeline.pack import pack
-from pipeline.truth import Tally, label_truth, to_lines, truth_in_crop, truth_path
+from pipeline.truth import Tally, inside_outline, label_truth, to_lines, truth_in_crop, truth_path
 
 BLOCKS = np.zeros((32, 32), np.float32)
 BLOCKS[8:24, 8:24] = (1 + np.arange(256).reshape(16, 16)) / 256  # exact as float16
@@ -46,9 +46,9 @@ def test_truth_inside_its_box_is_drawn_where_the_affine_says():
 def test_errors_are_over_either_face_correlation_over_both_and_iou_by_class():
     tally = Tally()
     tally.add(
-        np.array([0.0, 0.2, 0.6, 1.0, 0.0]),
+        np.array([[0.0, 0.2, 0.6, 1.0, 0.0]]),
         np.array([classes.SKIN, classes.SKIN, classes.NOSE, 0, classes.MOUTH]),
-        np.array([0.1, 0.3, 0.5, 0.0, 0.0]),
+        np.array([[0.1, 0.3, 0.5, 0.0, 0.0]]),
         np.array([classes.SKIN, classes.NOSE, classes.NOSE, 0, 0]),
     )
     result = tally.result()
@@ -59,6 +59,30 @@ def test_errors_are_over_either_face_correlation_over_both_and_iou_by_class():
     assert result["parsing_iou"] == {"skin": 0.5, "nose": 0.5}
     assert result["parsing_mean_iou"] == 0.5
     assert result["samples"] == 1
+
+
+def test_cells_on_an_outline_are_left_out_of_the_inner_correlation():
+    depth = np.zeros((8, 8))
+    depth[1:7, 1:7] = 0.7
+    depth[2:6, 2:6] = np.arange(1, 17).reshape(4, 4) / 16
+    truth = np.where(depth == 0.7, 0.1, depth)  # another value on the outline alone
+    blank = np.zeros((8, 8), np.uint8)
+    blank[0, 0] = classes.SKIN
+    tally = Tally()
+    tally.add(depth, blank, truth, blank)
+    assert tally.result()["depth_correlation_inside"] == pytest.approx(1)
+    assert tally.result()["depth_correlation"] < 0.99
+    inner = np.zeros((8, 8), bool)
+    inner[2:6, 2:6] = True
+    assert np.array_equal(inside_outline(depth), inner)
+
+
+def test_labels_that_miss_the_truth_altogether_correlate_by_nothing():
+    left, right = np.zeros((8, 8)), np.zeros((8, 8))
+    left[:, :3], right[:, 5:] = 0.5, 0.5
+    tally = Tally()
+    tally.add(left, np.ones((8, 8), np.uint8), right, np.ones((8, 8), np.uint8))
+    assert tally.result()["depth_correlation"] == 0
 
 
 @pytest.fixture

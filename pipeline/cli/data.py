@@ -44,8 +44,11 @@ def replica(
             click.echo(f"{done} of {total} videos made")
 
     made = make_replica(out, subjects, seed, cores or 0, tell)
-    for name in sorted(made):
-        click.echo(f"{name}: {made[name]}")
+    for name, counts in sorted(made.items()):
+        size = counts["bytes"] / 1e6
+        click.echo(
+            f"{out / name}: {counts['live']} live and {counts['spoof']} spoof videos, {size:.1f} MB"
+        )
 
 
 def _check_replica(folder: Path) -> None:

@@ -157,6 +157,8 @@ def make_replica(
         )
     counts = {name: {"live": 0, "spoof": 0, "bytes": 0} for name in DATASETS}
     for i, size in zip(order, sizes, strict=True):
+        if videos[i].path.startswith("enrollment/"):
+            continue  # no part of anti-spoofing, and no index lists it
         counts[videos[i].dataset]["live" if videos[i].live else "spoof"] += 1
         counts[videos[i].dataset]["bytes"] += size
     _write_lists(folder, videos, subjects)
