@@ -72,9 +72,21 @@ def at_once(
 
 
 def check_inputs(config: Config) -> None:
-    """Raise UserError, naming the key to set, unless every dataset's folder is there."""
+    """Raise UserError, naming the key to set, unless the whole run has what it needs.
+
+    Every dataset's folder must be there, and the protocol may name only datasets of the run.
+    """
     from pipeline.errors import UserError
     from pipeline.index import dataset_root
+    from train.protocols import parse
+
+    protocol = parse(config.train.protocol)
+    for name in (*protocol.sources, protocol.target):
+        if name not in config.datasets:
+            raise UserError(
+                f"train.protocol '{config.train.protocol}' needs {name}, which datasets leaves out;"
+                " change one of the two"
+            )
 
     for dataset, settings in config.datasets.items():
         try:
