@@ -44,6 +44,14 @@ def of_partition(wildcards):
     return videos[wildcards.dataset][int(wildcards.partition)]
 
 
+def train_settings(wildcards):
+    """Asked for only where something is trained: labels alone need no protocol."""
+    try:
+        return run.train_settings(settings)
+    except UserError as error:
+        stop(error)
+
+
 CONFIG = layout.config
 PARTITION = "--dataset {wildcards.dataset} --partition {wildcards.partition}"
 LOGS = layout.out / "logs"
@@ -118,7 +126,7 @@ rule pack:
 rule train:
     input: layout.bundle / "bundle.json"
     output: update(layout.model)
-    params: train=run.train_settings(settings)
+    params: train=train_settings
     threads: workflow.cores
     log: LOGS / "train.txt"
     benchmark: BENCH / "train.tsv"

@@ -72,12 +72,20 @@ def at_once(
 
 
 def check_inputs(config: Config) -> None:
-    """Raise UserError, naming the key to set, unless the whole run has what it needs.
-
-    Every dataset's folder must be there, and the protocol may name only datasets of the run.
-    """
+    """Raise UserError, naming the key to set, unless every dataset's folder is there."""
     from pipeline.errors import UserError
     from pipeline.index import dataset_root
+
+    for dataset, settings in config.datasets.items():
+        try:
+            dataset_root(dataset, Path(settings.root))
+        except UserError as error:
+            raise UserError(f"{error}. Without data of your own: make demo") from None
+
+
+def check_protocol(config: Config) -> None:
+    """Raise UserError when train.protocol needs a dataset that the configuration leaves out."""
+    from pipeline.errors import UserError
     from train.protocols import parse
 
     protocol = parse(config.train.protocol)
@@ -87,12 +95,6 @@ def check_inputs(config: Config) -> None:
                 f"train.protocol '{config.train.protocol}' needs {name}, which datasets leaves out;"
                 " change one of the two"
             )
-
-    for dataset, settings in config.datasets.items():
-        try:
-            dataset_root(dataset, Path(settings.root))
-        except UserError as error:
-            raise UserError(f"{error}. Without data of your own: make demo") from None
 
 
 def fingerprints(config: Config, dataset: Dataset) -> list[str]:
@@ -120,7 +122,11 @@ def fingerprints(config: Config, dataset: Dataset) -> list[str]:
 
 
 def train_settings(config: Config) -> dict[str, Any]:
-    """The training section as plain values, for Snakemake to compare with those of last time."""
+    """The training section as plain values, for Snakemake to compare with those of last time.
+
+    Raises UserError for a protocol that cannot be trained on the configuration's datasets.
+    """
     from train.config import settings_to_dict
 
+    check_protocol(config)
     return settings_to_dict(config.train)

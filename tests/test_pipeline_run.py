@@ -4,7 +4,7 @@ import pytest
 
 from pipeline.config import validate
 from pipeline.errors import UserError
-from pipeline.run import at_once, check_inputs, fingerprints
+from pipeline.run import at_once, check_inputs, check_protocol, fingerprints
 
 VIDEO = "scene01/real/real_client001_laptop_SD_scene01.mov"
 
@@ -21,7 +21,8 @@ def msu(tmp_path: Path, **train: str) -> object:
 def test_a_protocol_that_needs_a_dataset_left_out_is_refused_before_any_work(tmp_path):
     config = msu(tmp_path, protocol="O&C to M")
     with pytest.raises(UserError, match=r"train\.protocol 'O&C to M' needs oulu"):
-        check_inputs(config)
+        check_protocol(config)
+    check_inputs(config)  # its labels can be made all the same
 
 
 def test_a_missing_folder_is_refused_with_its_key_and_the_way_without_data():

@@ -70,10 +70,11 @@ def _check_replica(folder: Path) -> None:
 @config_option
 def check(config_path: Path) -> None:
     """Check a configuration, and that the folders are there."""
-    from pipeline.run import check_inputs
+    from pipeline.run import check_inputs, check_protocol
 
     config = load(config_path)
     check_inputs(config)
+    check_protocol(config)
     click.echo(f"{config_path}: right; {', '.join(config.datasets)} found")
 
 

@@ -223,3 +223,13 @@ def test_a_wrong_key_is_refused_with_its_path(bare):
     assert done.returncode == 2
     last = (done.stdout + done.stderr).strip().splitlines()[-1]
     assert "crop.margn" in last
+
+
+def test_a_protocol_of_a_dataset_left_out_is_refused_before_any_work(bare):
+    (bare / "few.yaml").write_text("out: runs/few\ndatasets: {msu: {partitions: 1}}\n")
+    words = ["snakemake", "--cores", "1", "-n", "--configfile", "few.yaml", "--"]
+    done = run(bare, *words, "all", good=False)
+    assert done.returncode == 2
+    last = (done.stdout + done.stderr).strip().splitlines()[-1]
+    assert "train.protocol" in last and "oulu" in last
+    run(bare, *words, "runs/few/bundle/bundle.json")  # labels alone need no protocol
