@@ -183,13 +183,19 @@ def choose(shards: Sequence[Shard], live: int) -> list[Sample]:
     """Up to COLUMNS samples of one class: each from a video of its own, kinds in turn."""
     kinds: dict[tuple[str, str], list[Sample]] = {}
     seen = set()
-    for shard in shards:
-        for row in np.flatnonzero(shard.live == live):
-            video = str(shard.video[row])
-            if video not in seen:
-                seen.add(video)
-                kind = (str(shard.attack[row]), str(shard.instrument[row]))
-                kinds.setdefault(kind, []).append(Sample(shard, int(row)))
+    # The first of each shard, then the second of each, so that all splits have their turn.
+    ranked = [
+        (rank, number, int(row))
+        for number, shard in enumerate(shards)
+        for rank, row in enumerate(np.flatnonzero(shard.live == live))
+    ]
+    for _, number, row in sorted(ranked):
+        shard = shards[number]
+        video = str(shard.video[row])
+        if video not in seen:
+            seen.add(video)
+            kind = (str(shard.attack[row]), str(shard.instrument[row]))
+            kinds.setdefault(kind, []).append(Sample(shard, row))
     chosen: list[Sample] = []
     turn = 0
     while len(chosen) < COLUMNS and any(len(samples) > turn for samples in kinds.values()):

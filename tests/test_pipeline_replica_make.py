@@ -1,6 +1,7 @@
 """The whole replica of one subject a split, as a user gets it."""
 
 import hashlib
+import shutil
 from pathlib import Path
 
 import av
@@ -70,6 +71,21 @@ def test_one_video_is_the_same_bytes_twice_and_another_with_another_seed(tmp_pat
 def test_the_number_of_processes_does_not_change_a_byte(replica: Path, tmp_path: Path) -> None:
     make_replica(tmp_path / "again", 1, SEED, 1)
     assert digests(tmp_path / "again") == digests(replica)
+
+
+@pytest.mark.slow
+def test_the_same_call_goes_on_where_it_was_stopped(replica: Path, tmp_path: Path) -> None:
+    place = tmp_path / "stopped"
+    shutil.copytree(replica, place)
+    videos = sorted(path for path in place.rglob("*") if path.suffix in (".avi", ".mov", ".mp4"))
+    for path in videos[::20]:
+        path.unlink()
+    kept = {path: path.stat().st_ino for path in videos if path.exists()}
+    calls: list[tuple[int, int]] = []
+    make_replica(place, 1, SEED, 1, lambda done, total: calls.append((done, total)))
+    assert calls[-1] == (len(videos[::20]),) * 2
+    assert {path: path.stat().st_ino for path in kept} == kept
+    assert digests(place) == digests(replica)
 
 
 @pytest.mark.slow

@@ -1,13 +1,16 @@
 """All of a replica: which videos, what each is brought to, and the files, over many processes."""
 
+import json
 import os
 import shutil
 from collections import defaultdict
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+from pipeline import keys
 from pipeline.errors import UserError
 from pipeline.replica.cameras import CAMERAS, Sensor, Targets, aim, settle, spread
 from pipeline.replica.encode import encode_video, write_bytes
@@ -22,8 +25,11 @@ from pipeline.replica.layout import (
 )
 from pipeline.replica.readme import README
 from pipeline.replica.truth import truth_of, write_truth
-from pipeline.store import write_text
+from pipeline.store import write_json, write_text
 
+VERSION = 1
+PACKAGES = ("av", "mediapipe", "numba", "numpy", "opencv-python", "scikit-image")
+MADE_BY = "replica.json"  # what decides the bytes, so that the same command goes on
 Progress = Callable[[int, int], None]
 
 
@@ -56,8 +62,11 @@ def _write_eyes(path: Path, eyes: np.ndarray) -> None:
     write_text(path, "".join(lines))
 
 
-def make_video(folder: Path, video: Video, targets: Targets, seed: int) -> int:
-    """Make one video (and its truth, and OULU's eye positions) below `folder`; return its bytes."""
+def make_video(folder: Path, video: Video, targets: Targets, seed: int) -> None:
+    """Make one video (and its truth, and OULU's eye positions) below `folder`.
+
+    The video is written last, so that one that is there is finished.
+    """
     import cv2
 
     from pipeline.replica.source import load_source
@@ -75,12 +84,11 @@ def make_video(folder: Path, video: Video, targets: Targets, seed: int) -> int:
     size = camera.bits * camera.height * camera.width * targets.frames / 8 * targets.size
     path = folder / video.dataset / video.path
     data = encode_video(frames, path.suffix, camera.rate, camera.codec, size, video.matrix)
-    write_bytes(path, data)
     if film.drawn:
         write_truth(path.with_suffix(".npz"), truth_of(source, film.drawn))
     if video.dataset == "oulu":
         _write_eyes(path.with_suffix(".txt"), film.eyes)
-    return len(data)
+    write_bytes(path, data)
 
 
 def _write_lists(folder: Path, videos: list[Video], subjects: int) -> None:
@@ -102,6 +110,14 @@ def _is_replica(folder: Path) -> bool:
     return readme.is_file() and readme.read_text("utf-8").startswith(README.splitlines()[0])
 
 
+def _read_made_by(folder: Path) -> Any:
+    """What the replica in a folder was made by; None where that cannot be told."""
+    try:
+        return json.loads((folder / MADE_BY).read_text("utf-8"))
+    except (OSError, ValueError):
+        return None
+
+
 def make_replica(
     folder: Path, subjects: int, seed: int, cores: int = 0, progress: Progress | None = None
 ) -> dict[str, dict[str, int]]:
@@ -110,6 +126,9 @@ def make_replica(
     `subjects` (1 to 15) in each split of each dataset; `cores` processes, 0 for as many as the
     machine has: their number does not change a byte. `progress(done, all)` is called after each
     video. Returns, for each dataset, `live`, `spoof` and `bytes`.
+
+    Videos that the same call has left there already are kept, so it goes on where it was stopped;
+    a replica of other numbers or package versions is removed first.
     """
     import dask
     from dask.callbacks import Callback
@@ -125,10 +144,18 @@ def make_replica(
         raise UserError(f"{folder} holds other files: name a new folder for the replica")
     videos = all_videos(subjects, seed)
     targets = all_targets(videos, seed)
-    # First, so that a replica that was cut short is known for one and can be made anew.
+    made_by = {
+        "version": VERSION,
+        "subjects": subjects,
+        "seed": seed,
+        "packages": keys.versions(PACKAGES),
+    }
+    if _read_made_by(folder) != made_by:
+        for dataset in DATASETS:
+            shutil.rmtree(folder / dataset, ignore_errors=True)
+    # Before the videos, so that a replica that was cut short is known for one.
     write_text(folder / "README.md", README.format(subjects=subjects, seed=seed))
-    for dataset in DATASETS:
-        shutil.rmtree(folder / dataset, ignore_errors=True)
+    write_json(folder / MADE_BY, made_by)
     # The heaviest first, so that the last to end is a short one.
     order = sorted(
         range(len(videos)),
@@ -138,7 +165,8 @@ def make_replica(
         ),
     )
     make = dask.delayed(make_video, pure=False)
-    jobs = [make(folder, videos[i], targets[i], seed) for i in order]
+    places = [folder / video.dataset / video.path for video in videos]
+    jobs = [make(folder, videos[i], targets[i], seed) for i in order if not places[i].is_file()]
     done = [0]
 
     def finished(key: object, result: object, graph: object, state: object, worker: object) -> None:
@@ -148,7 +176,7 @@ def make_replica(
                 progress(done[0], len(jobs))
 
     with Callback(posttask=finished):
-        sizes = dask.compute(
+        dask.compute(
             *jobs,
             scheduler="processes",
             num_workers=cores or os.cpu_count() or 1,
@@ -156,10 +184,10 @@ def make_replica(
             optimize_graph=False,
         )
     counts = {name: {"live": 0, "spoof": 0, "bytes": 0} for name in DATASETS}
-    for i, size in zip(order, sizes, strict=True):
-        if videos[i].path.startswith("enrollment/"):
+    for video, place in zip(videos, places, strict=True):
+        if video.path.startswith("enrollment/"):
             continue  # no part of anti-spoofing, and no index lists it
-        counts[videos[i].dataset]["live" if videos[i].live else "spoof"] += 1
-        counts[videos[i].dataset]["bytes"] += size
+        counts[video.dataset]["live" if video.live else "spoof"] += 1
+        counts[video.dataset]["bytes"] += place.stat().st_size
     _write_lists(folder, videos, subjects)
     return counts
