@@ -49,19 +49,22 @@ class Samples:
     padding: list[float] = field(default_factory=list)
     failures: list[Failure] = field(default_factory=list)
 
-    def arrays(self) -> dict[str, np.ndarray]:
-        """The lists as arrays of fixed dtype and shape, also when they are empty."""
+    def arrays(self) -> dict[str, np.ndarray | list[np.ndarray]]:
+        """The lists as arrays of fixed dtype and shape, also when they are empty.
+
+        The images stay a list where there are any: one array of them would be a second copy.
+        """
         n = len(self.frame)
 
         def stack(values: Sequence[object], dtype: str, *shape: int) -> np.ndarray:
             return np.array(values, dtype).reshape(n, *shape)
 
         side = IMAGE_SIDE
-        arrays = {
+        arrays: dict[str, np.ndarray | list[np.ndarray]] = {
             "video": fixed_strings(self.video),
             "frame": stack(self.frame, "<i4"),
             "live": stack(self.live, "|u1"),
-            "image": stack(self.image, "|u1", side, side, 3),
+            "image": self.image or np.empty((0, side, side, 3), "|u1"),
             "landmarks": stack(self.landmarks, "<f4", 468, 3),
             "landmarks_refined": stack(self.landmarks_refined, "<f4", 478, 3),
             "affine": stack(self.affine, "<f8", 2, 3),

@@ -32,10 +32,13 @@ def one_line(reason: str) -> str:
 def write(
     path: Path,
     attributes: Mapping[str, str | int],
-    arrays: Mapping[str, np.ndarray],
+    arrays: Mapping[str, np.ndarray | list[np.ndarray]],
     failures: Sequence[Failure],
 ) -> None:
-    """Write one partition's file, whole or not at all. Strings are arrays of dtype S."""
+    """Write one partition's file, whole or not at all.
+
+    Strings are arrays of dtype S. A list of equal arrays becomes one dataset, a row each.
+    """
     with replace_whole(path) as temporary, open_new(temporary) as file:
         for name in sorted(attributes):
             file.attrs[name] = attributes[name]
@@ -44,7 +47,19 @@ def write(
         create(group, "reason", fixed_strings([one_line(f.reason) for f in failures]))
         create(group, "video", fixed_strings([f.video for f in failures]))
         for name in sorted(arrays):
-            create(file, name, arrays[name])
+            array = arrays[name]
+            if isinstance(array, list):
+                create_rows(file, name, array)
+            else:
+                create(file, name, array)
+
+
+def create_rows(file: h5py.File, name: str, rows: Sequence[np.ndarray]) -> None:
+    """Write equal arrays as one contiguous dataset without a second copy of them in memory."""
+    shape = (len(rows), *rows[0].shape)
+    stored = file.create_dataset(name, shape, rows[0].dtype, track_times=False, fill_time="never")
+    for number, row in enumerate(rows):
+        stored[number] = row
 
 
 def read_failures(file: h5py.File) -> list[Failure]:
