@@ -17,6 +17,7 @@ from pipeline import bundle, keys, layers
 from pipeline.config import Config, Dataset, Layout
 from pipeline.datasets.base import SPLITS, Video, read_index
 from pipeline.errors import UserError
+from pipeline.provenance import of_bundle, of_one_dataset
 from pipeline.store import canonical_json, replace_whole, write_json
 
 VERSION = 1
@@ -74,7 +75,7 @@ def pack(config: Config, layout: Layout) -> dict[str, Any]:
     layout.bundle.mkdir(parents=True, exist_ok=True)
     entries: list[dict[str, Any]] = []
     failures: list[dict[str, Any]] = []
-    provenance = bytes_settings(config)
+    provenance = of_bundle(config)
     for dataset in sorted(config.datasets):
         made, failed = pack_dataset(dataset, config, layout, provenance)
         entries += made
@@ -90,39 +91,6 @@ def pack(config: Config, layout: Layout) -> dict[str, Any]:
     write_json(layout.bundle / bundle.MANIFEST, manifest)
     remove_strangers(layout.bundle, {entry["file"] for entry in entries})
     return manifest
-
-
-def bytes_settings(config: Config) -> dict[str, Any]:
-    """What decides the bytes of a bundle besides the videos: settings, versions, back ends.
-
-    No path, core count, time or machine name is among them.
-    """
-    from pipeline import crop, depth, parse
-
-    packages = {*crop.PACKAGES, *depth.PACKAGES, *parse.PACKAGES, "ocim"}
-    return {
-        "settings": {
-            "crop": config.crop.model_dump(mode="json"),
-            "depth": config.depth.model_dump(mode="json"),
-            "parse": config.parse.model_dump(mode="json", exclude={"weights"}),
-            "pack": config.pack.model_dump(mode="json"),
-            "sampling": {
-                name: settings.model_dump(mode="json", include={"sampling", "every"})
-                for name, settings in sorted(config.datasets.items())
-            },
-        },
-        "versions": keys.versions(packages),
-        "backends": {
-            "landmarks": "mediapipe",
-            "depth": config.depth.backend,
-            "parsing": config.parse.backend,
-            "parsing_classes_never_given": (
-                ["eyeglasses", "left ear", "right ear"]
-                if config.parse.backend == "facemesh"
-                else []
-            ),
-        },
-    }
 
 
 def pack_dataset(
@@ -152,7 +120,7 @@ def pack_dataset(
                 f"{dataset}: no sample at all from {len(videos)} videos"
                 f" ({'; '.join(reasons) or 'no video in the index'}); check its root"
             )
-        of_dataset = own_provenance(provenance, dataset)
+        of_dataset = of_one_dataset(provenance, dataset)
         rows = [videos[sample.video] for sample in samples if sample.video in videos]
         if len(rows) != len(samples):
             raise UserError(f"{dataset}: crops of videos that are not in the index; run ocim crop")
@@ -166,13 +134,6 @@ def pack_dataset(
                 dataset, split, of_split, partitions, videos, config, layout, of_dataset
             )
     return entries, failures
-
-
-def own_provenance(provenance: dict[str, Any], dataset: str) -> dict[str, Any]:
-    """The provenance of one dataset's shards: the sampling of the others is no part of it."""
-    settings = provenance["settings"]
-    sampling = {dataset: settings["sampling"][dataset]}
-    return {**provenance, "settings": {**settings, "sampling": sampling}}
 
 
 def gather(partitions: Sequence[Partition]) -> Iterator[Sample]:
