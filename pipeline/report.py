@@ -23,6 +23,7 @@ from train.published import TABLE_I
 
 COLUMNS = 6  # samples in a contact sheet
 FAILURES_SHOWN = 200
+SCHEMA = 1  # of results.json, as train/evaluate.py writes it; that module would bring torch
 NO_LOSSES = ("step", "epoch", "mining", "learning_rate", "gradient_norm")
 CURVES_A_ROW = 5
 
@@ -35,7 +36,7 @@ def write_report(config: Config, layout: Layout) -> None:
     import jinja2
 
     bundle = Bundle(layout.bundle)
-    results = json.loads(read(layout.results, "evaluate"))
+    results = read_results(layout.results)
     shards = {name: bundle.shards(name) for name in bundle.datasets}
     reasons = Counter(failure["reason"] for failure in bundle.failures)
     environment = jinja2.Environment(
@@ -72,6 +73,17 @@ def read(path: Path, verb: str) -> str:
         raise UserError(f"{path}: {error.strerror}; run ocim {verb} first") from None
 
 
+def read_results(path: Path) -> dict[str, Any]:
+    """The results that evaluate wrote; UserError when they are another program's, or damaged."""
+    try:
+        results = json.loads(read(path, "evaluate"))
+        if results["schema"] == SCHEMA:
+            return dict(results)
+    except (ValueError, TypeError, KeyError):
+        pass
+    raise UserError(f"{path}: not the results of this version; run ocim evaluate again")
+
+
 def curves_picture(text: str) -> str:
     """The losses of curves.csv as an SVG data URI: thin each step, thick the mean of ten."""
     import matplotlib
@@ -80,6 +92,8 @@ def curves_picture(text: str) -> str:
     from matplotlib import pyplot
 
     rows = list(csv.DictReader(io.StringIO(text)))
+    if not rows:
+        raise UserError("train/curves.csv holds no step; run ocim train again")
     names = [name for name in rows[0] if name not in NO_LOSSES and rows[0][name]]
     lines = -(-len(names) // CURVES_A_ROW)
     steps = np.array([int(row["step"]) for row in rows])

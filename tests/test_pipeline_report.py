@@ -30,6 +30,7 @@ FAILURES = [
     Failure("test/1_live.avi", 5, "no face found"),
 ]
 RESULTS = {
+    "schema": 1,
     "protocol": "O&C&I to M",
     "variant": "ours",
     "width": 0.125,
@@ -187,6 +188,21 @@ def test_what_is_missing_is_told_and_no_page_written(tmp_path, missing, words):
     with pytest.raises((UserError, BundleError), match=words):
         write_report(config, layout)
     assert not layout.report.exists()
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "{}", '{"schema": 2}'])
+def test_results_of_another_program_are_told(tmp_path, text):
+    config, layout = made(tmp_path)
+    layout.results.write_text(text)
+    with pytest.raises(UserError, match="run ocim evaluate again"):
+        write_report(config, layout)
+
+
+def test_curves_without_a_step_are_told(tmp_path):
+    config, layout = made(tmp_path)
+    (tmp_path / "train" / "curves.csv").write_text("step,epoch,total\n")
+    with pytest.raises(UserError, match="holds no step"):
+        write_report(config, layout)
 
 
 def test_samples_to_look_at_are_of_all_kinds_in_turn_and_one_a_video():
