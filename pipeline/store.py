@@ -34,10 +34,15 @@ def replace_whole(path: Path) -> Iterator[Path]:
             temporary.unlink(missing_ok=True)
 
 
-def write_text(path: Path, text: str) -> None:
-    """Write `text` as UTF-8 with `\\n` line ends, whole or not at all."""
+def write_bytes(path: Path, data: bytes) -> None:
+    """Write `data`, whole or not at all."""
     with replace_whole(path) as temporary:
-        temporary.write_text(text, encoding="utf-8", newline="\n")
+        temporary.write_bytes(data)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write `text` as UTF-8 with its line ends as they are, whole or not at all."""
+    write_bytes(path, text.encode("utf-8"))
 
 
 def canonical_json(value: Any) -> str:

@@ -5,32 +5,23 @@ from pathlib import Path
 import numpy as np
 
 from pipeline.errors import UserError
+from pipeline.index import index
 from pipeline.replica.layout import DATASETS
-
-_SUFFIXES = (".avi", ".mov", ".mp4")
-
-
-def _is_live(dataset: str, path: Path) -> bool:
-    """Live or not by the file's name (shared conventions of the four datasets)."""
-    if dataset == "oulu":
-        return path.stem.endswith("_1")
-    if dataset == "casia":
-        return path.stem in ("1", "2", "HR_1")
-    return "/real/" in path.as_posix()
+from pipeline.video import VideoError, decode
 
 
 def _features(path: Path) -> tuple[float, float, float]:
     """File size in bytes, mean grey (0 to 255) and mean variance of the Laplacian of all frames."""
-    import av
     import cv2
 
     bright, sharp = [], []
-    with av.open(str(path)) as container:
-        container.streams.video[0].codec_context.thread_count = 1
-        for frame in container.decode(video=0):
-            grey = cv2.cvtColor(frame.to_ndarray(format="rgb24"), cv2.COLOR_RGB2GRAY)
+    try:
+        for _, frame in decode(path, False, lambda number: True):
+            grey = cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY)
             bright.append(float(grey.mean()))
             sharp.append(float(cv2.Laplacian(grey, cv2.CV_32F).var()))
+    except VideoError as error:
+        raise UserError(f"{path}: {error}; make the replica again") from None
     return float(path.stat().st_size), float(np.mean(bright)), float(np.mean(sharp))
 
 
@@ -39,15 +30,14 @@ def check_features(folder: Path) -> dict[str, tuple[np.ndarray, np.ndarray]]:
     out = {}
     for dataset in DATASETS:
         root = Path(folder) / dataset
-        paths = [
-            path
-            for path in sorted(root.rglob("*"))
-            if path.suffix in _SUFFIXES and "enrollment" not in path.relative_to(root).parts
-        ]
-        if not paths:
-            raise UserError(f"{root} has no videos: make a replica there with `ocim replica -o`")
-        features = np.array([_features(path) for path in paths])
-        out[dataset] = features, np.array([int(_is_live(dataset, path)) for path in paths])
+        try:
+            rows = index(dataset, root)
+        except UserError:
+            raise UserError(
+                f"{root} has no videos: make a replica there with `ocim replica -o`"
+            ) from None
+        features = np.array([_features(root / row.path) for row in rows])
+        out[dataset] = features, np.array([row.live for row in rows])
     return out
 
 

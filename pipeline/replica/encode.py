@@ -2,7 +2,6 @@
 
 import io
 from fractions import Fraction
-from pathlib import Path
 
 import av
 import numpy as np
@@ -42,11 +41,3 @@ def encode_video(
             container.mux(stream.encode(frame))
         container.mux(stream.encode(None))
     return buffer.getvalue()
-
-
-def write_bytes(path: Path, data: bytes) -> None:
-    """Write beside and rename."""
-    from pipeline.store import replace_whole
-
-    with replace_whole(path) as temporary:
-        temporary.write_bytes(data)

@@ -13,7 +13,7 @@ import numpy as np
 from pipeline import keys
 from pipeline.errors import UserError
 from pipeline.replica.cameras import CAMERAS, Sensor, Targets, aim, settle, spread
-from pipeline.replica.encode import encode_video, write_bytes
+from pipeline.replica.encode import encode_video
 from pipeline.replica.film import Film, generator_for, make_film
 from pipeline.replica.layout import (
     DATASETS,
@@ -25,7 +25,7 @@ from pipeline.replica.layout import (
 )
 from pipeline.replica.readme import README
 from pipeline.replica.truth import truth_of, write_truth
-from pipeline.store import write_json, write_text
+from pipeline.store import write_bytes, write_json, write_text
 
 VERSION = 1
 PACKAGES = ("av", "mediapipe", "numba", "numpy", "opencv-python", "scikit-image")
