@@ -23,9 +23,9 @@ from typing import Any
 
 os.environ.update(OMP_NUM_THREADS="1", OPENCV_FOR_THREADS_NUM="1")  # one core, children included
 
-from pipeline.config import Config, Dataset, DatasetSettings, Layout, PackSettings
+from pipeline.config import Config, DatasetSettings, Layout, PackSettings
 
-DATASETS: tuple[Dataset, ...] = ("oulu", "casia", "replay", "msu")
+DATASETS = ("oulu", "casia", "replay", "msu")
 MB = 1_000_000
 Counts = dict[str, int]
 
@@ -42,7 +42,7 @@ def decode(config: Config) -> Iterator[tuple[str, Counts]]:
 
     yield "", {}
     for dataset, settings in config.datasets.items():
-        root, wanted = dataset_root(dataset, Path(settings.root)), wanted_frames(settings)
+        root, wanted = dataset_root(dataset, settings), wanted_frames(settings)
         counts = {"frames": 0, "sampled_frames": 0}
 
         def count(number: int, wanted: Callable = wanted, counts: Counts = counts) -> bool:

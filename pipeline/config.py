@@ -15,7 +15,8 @@ from pipeline.store import write_text
 from train.config import Settings as TrainSettings
 from train.config import settings_from_dict
 
-Dataset = Literal["oulu", "casia", "replay", "msu"]
+DatasetName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,31}$")]
+"""A dataset's name: it becomes part of file names, and of protocols such as "oulu to mydata"."""
 
 
 class Section(BaseModel):
@@ -28,16 +29,29 @@ class DatasetSettings(Section):
     """Where a dataset lies, which of its frames are taken, into how many partitions it is cut."""
 
     root: str
-    sampling: Literal["every"] = "every"
+    adapter: str | None = None
+    """What reads its names: a module of pipeline/datasets. None: the one named as the dataset."""
+    table: str | None = None
+    """For the adapter `table`: a CSV of its videos. None: its folders tell split and class."""
+    overrides: str | None = None
+    """Corrections by hand, a CSV. None: overrides.csv in the root, where it is there."""
+    sampling: Literal["every", "uniform", "ssdg", "all"] = "every"
     every: Annotated[int, Field(ge=1, le=10_000)] = 5
-    """Frames: every n-th in decoding order, from frame 0."""
+    """For `every`: each n-th frame in decoding order, from frame 0."""
+    frames: Annotated[int, Field(ge=1, le=10_000)] = 1
+    """For `uniform` and `ssdg`: how many frames of each video."""
+    reach: Annotated[int, Field(ge=0, le=100)] = 5
+    """How many frames away the nearest frame with a face may be, where a wanted one has none."""
+    faces: Literal["detected", "shipped"] = "detected"
+    """Where the face is looked for: by the detector, or where the dataset's own files say."""
     partitions: Annotated[int, Field(ge=1, le=9999)] = 16
 
 
 class CropSettings(Section):
     """The geometry of the crop. Sizes are in multiples of the face square's side."""
 
-    mode: Literal["box"] = "box"
+    mode: Literal["box", "aligned"] = "box"
+    """box: an upright square around the face mesh; aligned: the eyes level and at fixed places."""
     margin: Annotated[float, Field(ge=1.0, le=3.0)] = 1.4
     """Side of the crop."""
     shift: Annotated[float, Field(ge=-0.5, le=0.5)] = 0.0
@@ -65,10 +79,10 @@ class PackSettings(Section):
     shard_samples: Annotated[int, Field(ge=1, le=1_000_000)] = 4096
 
 
-def _dataset_defaults() -> dict[Dataset, DatasetSettings]:
+def _dataset_defaults() -> dict[str, DatasetSettings]:
     # Every n-th frame as RFMetaFAS's author gives it (2 to 5); OULU's 9 is our choice, for the same
     # 40,000 to 60,000 frames.
-    table: dict[Dataset, tuple[int, int]] = {
+    table = {
         "oulu": (9, 96),
         "casia": (2, 16),
         "replay": (5, 32),
@@ -85,7 +99,7 @@ class Config(Section):
 
     out: str = "runs/paper"
     seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
-    datasets: dict[Dataset, DatasetSettings] = Field(
+    datasets: dict[DatasetName, DatasetSettings] = Field(
         default_factory=_dataset_defaults, min_length=1
     )
     crop: CropSettings = CropSettings()

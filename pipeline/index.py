@@ -2,29 +2,48 @@
 
 import hashlib
 import importlib
+import pkgutil
+from dataclasses import replace
 from pathlib import Path
 
+import pipeline.datasets
+from pipeline.config import DatasetSettings
+from pipeline.datasets import table
 from pipeline.datasets.base import Adapter, Video, resolve_root
 from pipeline.errors import UserError
 
 
-def adapter(dataset: str) -> Adapter:
-    """The adapter module of a dataset by its name: oulu, casia, replay or msu."""
-    return importlib.import_module(f"pipeline.datasets.{dataset}")
+def adapters() -> list[str]:
+    """The names of the adapters there are: the modules of pipeline/datasets but its base."""
+    names = {module.name for module in pkgutil.iter_modules(pipeline.datasets.__path__)}
+    return sorted(names - {"base"})
 
 
-def dataset_root(dataset: str, root: Path) -> Path:
-    """The folder to which the index's paths are relative; `root` may be one level above it."""
-    return resolve_root(root, adapter(dataset), dataset)
+def adapter(dataset: str, settings: DatasetSettings) -> Adapter:
+    """The adapter module of a dataset; UserError, naming the key to set, when there is none."""
+    name = settings.adapter or dataset
+    if name not in adapters():
+        raise UserError(
+            f"datasets.{dataset}: no adapter '{name}'; there are {', '.join(adapters())}. For data"
+            f" of your own set datasets.{dataset}.adapter to table"
+        )
+    return importlib.import_module(f"pipeline.datasets.{name}")
 
 
-def index(dataset: str, root: Path) -> list[Video]:
+def dataset_root(dataset: str, settings: DatasetSettings) -> Path:
+    """The folder to which the index's paths are relative; the root may be one level above it."""
+    return resolve_root(Path(settings.root), adapter(dataset, settings), dataset)
+
+
+def index(dataset: str, settings: DatasetSettings) -> list[Video]:
     """Every video of a dataset, sorted by the bytes of its path.
 
     Raises UserError when the folder is missing or nothing in it is named like the dataset.
     """
-    place = dataset_root(dataset, root)
-    rows = sorted(adapter(dataset).rows(place), key=lambda row: row.path.encode())
+    place = dataset_root(dataset, settings)
+    module = adapter(dataset, settings)
+    found = table.rows(place, settings.table) if module is table else module.rows(place)
+    rows = sorted((replace(row, dataset=dataset) for row in found), key=lambda r: r.path.encode())
     if not rows:
         raise UserError(f"{place}: no video here is named as {dataset} names them")
     return rows

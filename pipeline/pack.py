@@ -14,7 +14,7 @@ import h5py
 import numpy as np
 
 from pipeline import bundle, keys, layers
-from pipeline.config import Config, Dataset, Layout
+from pipeline.config import Config, Layout
 from pipeline.datasets.base import SPLITS, Video, read_index
 from pipeline.errors import UserError
 from pipeline.provenance import of_bundle, of_one_dataset
@@ -94,7 +94,7 @@ def pack(config: Config, layout: Layout) -> dict[str, Any]:
 
 
 def pack_dataset(
-    dataset: Dataset, config: Config, layout: Layout, provenance: dict[str, Any]
+    dataset: str, config: Config, layout: Layout, provenance: dict[str, Any]
 ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """Write the shards of one dataset; return their manifest entries and the failures."""
     videos = {row.path: row for row in read_index(layout.index(dataset))}

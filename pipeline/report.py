@@ -161,7 +161,7 @@ def truth_of(
 
     for dataset, settings in config.datasets.items():
         try:
-            root = dataset_root(dataset, Path(settings.root))
+            root = dataset_root(dataset, settings)
         except UserError:
             return None
         for shard in shards.get(dataset, []):

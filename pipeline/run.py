@@ -11,10 +11,10 @@ from typing import Any
 import h5py
 
 from pipeline import layers
-from pipeline.config import Config, Dataset, Layout
+from pipeline.config import Config, Layout
 
 
-def crop_partition(config: Config, dataset: Dataset, partition: int) -> bool:
+def crop_partition(config: Config, dataset: str, partition: int) -> bool:
     """Crop one partition; False when it was finished already."""
     from pipeline.crop import crop
     from pipeline.datasets.base import read_index
@@ -27,7 +27,7 @@ def crop_partition(config: Config, dataset: Dataset, partition: int) -> bool:
     loose = config.crop.loose
     return crop(
         partition_rows(rows, partition, settings.partitions),
-        dataset_root(dataset, Path(settings.root)),
+        dataset_root(dataset, settings),
         config.crop,
         settings,
         loose == "always" or (loose == "auto" and reads_loose(config.parse)),
@@ -36,7 +36,7 @@ def crop_partition(config: Config, dataset: Dataset, partition: int) -> bool:
     )
 
 
-def depth_partition(config: Config, dataset: Dataset, partition: int, force: bool = False) -> bool:
+def depth_partition(config: Config, dataset: str, partition: int, force: bool = False) -> bool:
     """Make the depth layer of one partition; False when it was finished already."""
     from pipeline.depth import depth
 
@@ -45,7 +45,7 @@ def depth_partition(config: Config, dataset: Dataset, partition: int, force: boo
     return depth(crops, config.depth, out, force)
 
 
-def parse_partition(config: Config, dataset: Dataset, partition: int, force: bool = False) -> bool:
+def parse_partition(config: Config, dataset: str, partition: int, force: bool = False) -> bool:
     """Make the parsing layer of one partition; False when it was finished already."""
     from pipeline.parse import parse
 
@@ -78,7 +78,7 @@ def check_inputs(config: Config) -> None:
 
     for dataset, settings in config.datasets.items():
         try:
-            dataset_root(dataset, Path(settings.root))
+            dataset_root(dataset, settings)
         except UserError as error:
             raise UserError(f"{error}. Without data of your own: make demo") from None
 
@@ -97,7 +97,7 @@ def check_protocol(config: Config) -> None:
             )
 
 
-def fingerprints(config: Config, dataset: Dataset) -> list[str]:
+def fingerprints(config: Config, dataset: str) -> list[str]:
     """A hash of the names, sizes and times of each partition's videos, for Snakemake.
 
     It lets Snakemake see that a video was added, taken away or changed. Where the folder is
@@ -110,8 +110,8 @@ def fingerprints(config: Config, dataset: Dataset) -> list[str]:
     settings = config.datasets[dataset]
     parts: list[list[tuple[str, int, int]]] = [[] for _ in range(settings.partitions)]
     try:
-        root = dataset_root(dataset, Path(settings.root))
-        rows = index(dataset, root)
+        root = dataset_root(dataset, settings)
+        rows = index(dataset, settings)
     except UserError:
         rows = []
     for row in rows:

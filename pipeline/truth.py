@@ -122,7 +122,7 @@ def label_truth(config: Config, layout: Layout) -> dict[str, Any]:
     bundle, total = Bundle(layout.bundle), Tally()
     by_dataset: dict[str, Any] = {}
     for name, settings in config.datasets.items():
-        root, tally = dataset_root(name, Path(settings.root)), Tally()
+        root, tally = dataset_root(name, settings), Tally()
         for shard in bundle.shards(name):
             for index in np.flatnonzero(shard.live):
                 add_sample(shard, int(index), root, (tally, total))

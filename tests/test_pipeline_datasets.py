@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.config import DatasetSettings
 from pipeline.datasets.base import COLUMNS, Video, read_index, to_csv, write_index
 from pipeline.errors import UserError
 from pipeline.index import dataset_root, index, partition_of, partition_rows
@@ -78,6 +79,10 @@ BESIDE = {  # what else lies there, and is no video of the dataset
 }  # fmt: skip
 
 
+def at(root: Path) -> DatasetSettings:
+    return DatasetSettings(root=str(root))
+
+
 def touch(root: Path, names: list[str]) -> Path:
     for folder in {(root / name).parent for name in names}:
         folder.mkdir(parents=True, exist_ok=True)
@@ -101,7 +106,7 @@ def trees(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def rows(trees: Path) -> dict[str, list[Video]]:
     """The index of each of the four whole datasets."""
-    return {dataset: index(dataset, trees / dataset) for dataset in NAMES}
+    return {dataset: index(dataset, at(trees / dataset)) for dataset in NAMES}
 
 
 def only(rows: list[Video], path: str) -> Video:
@@ -263,7 +268,7 @@ def test_enrollment_videos_of_replay_are_no_part_of_it(rows, trees):
 
 def test_folders_named_replayattack_give_the_same_rows(tmp_path, rows):
     names = [f"replayattack-{name}" for name in replay_names() if "client001" in name]
-    found = index("replay", touch(tmp_path, names))
+    found = index("replay", at(touch(tmp_path, names)))
     expected = [row for row in rows["replay"] if row.subject == "001"]
     assert len(found) == 24
     assert [row.path.removeprefix("replayattack-") for row in found] == [r.path for r in expected]
@@ -274,7 +279,7 @@ def test_folders_named_replayattack_give_the_same_rows(tmp_path, rows):
 def test_the_root_may_be_one_level_above_and_paths_do_not_change(tmp_path, rows, dataset):
     names = [name for name in NAMES[dataset]() if name.startswith(FIRST_FOLDER[dataset])][:40]
     touch(tmp_path / "disk" / "some copy", names)
-    found = index(dataset, tmp_path / "disk")
+    found = index(dataset, at(tmp_path / "disk"))
     assert [row.path for row in found] == sorted(names, key=str.encode)
     assert set(found) <= set(rows[dataset])
 
@@ -282,7 +287,7 @@ def test_the_root_may_be_one_level_above_and_paths_do_not_change(tmp_path, rows,
 @pytest.mark.parametrize("dataset", list(NAMES))
 def test_names_in_upper_case_mean_the_same(tmp_path, rows, dataset):
     names = [name for name in NAMES[dataset]() if name.startswith(FIRST_FOLDER[dataset])][:40]
-    found = index(dataset, touch(tmp_path, [name.upper() for name in names]))
+    found = index(dataset, at(touch(tmp_path, [name.upper() for name in names])))
     by_path = {row.path.upper(): row for row in rows[dataset]}
     assert len(found) == 40
     for row in found:
@@ -293,13 +298,13 @@ def test_names_in_upper_case_mean_the_same(tmp_path, rows, dataset):
 def test_subject_lists_of_msu_override_the_published_split(tmp_path):
     names = [name for name in msu_names() if "client002" in name or "client001" in name]
     touch(tmp_path, names)
-    assert {row.subject: row.split for row in index("msu", tmp_path)} == {
+    assert {row.subject: row.split for row in index("msu", at(tmp_path))} == {
         "001": "test",
         "002": "train",
     }
     (tmp_path / "train_sub_list.txt").write_text("01\r\n")
     (tmp_path / "test_sub_list.txt").write_text("02\r\n")
-    assert {row.subject: row.split for row in index("msu", tmp_path)} == {
+    assert {row.subject: row.split for row in index("msu", at(tmp_path))} == {
         "001": "train",
         "002": "test",
     }
@@ -311,7 +316,7 @@ def test_a_wrong_subject_list_of_msu_is_told(tmp_path, train, test):
     (tmp_path / "train_sub_list.txt").write_bytes(train.encode("latin-1"))
     (tmp_path / "test_sub_list.txt").write_text(test)
     with pytest.raises(UserError, match="sub_list"):
-        index("msu", tmp_path)
+        index("msu", at(tmp_path))
 
 
 def test_a_link_that_leads_out_of_the_root_is_not_followed(tmp_path):
@@ -321,20 +326,22 @@ def test_a_link_that_leads_out_of_the_root_is_not_followed(tmp_path):
     (root / "Train_files" / "1_1_04_1.avi").symlink_to(root / "Train_files" / "1_1_01_1.avi")
     (root / "Train_files" / "1_1_05_1.avi").symlink_to(tmp_path / "nowhere.avi")
     (root / "Dev_files").symlink_to(outside / "Train_files")
-    assert [row.subject for row in index("oulu", root)] == ["01", "04"]
+    assert [row.subject for row in index("oulu", at(root))] == ["01", "04"]
 
 
 def test_the_root_itself_may_be_a_link(tmp_path):
     touch(tmp_path / "disk", ["Train_files/1_1_01_1.avi"])
     (tmp_path / "oulu").symlink_to(tmp_path / "disk")
-    assert [row.path for row in index("oulu", tmp_path / "oulu")] == ["Train_files/1_1_01_1.avi"]
+    assert [row.path for row in index("oulu", at(tmp_path / "oulu"))] == [
+        "Train_files/1_1_01_1.avi"
+    ]
 
 
 @pytest.mark.parametrize("dataset", list(NAMES))
 def test_a_missing_or_foreign_folder_is_told_with_the_key_to_set(tmp_path, dataset):
     for root in (tmp_path / "nowhere", tmp_path):
         with pytest.raises(UserError, match=rf"set datasets\.{dataset}\.root") as caught:
-            index(dataset, root)
+            index(dataset, at(root))
         assert "\n" not in str(caught.value)
 
 
@@ -342,7 +349,7 @@ def test_a_missing_or_foreign_folder_is_told_with_the_key_to_set(tmp_path, datas
 def test_a_folder_without_a_video_of_that_name_is_told(tmp_path, dataset):
     touch(tmp_path, [f"{FIRST_FOLDER[dataset]}/holiday.avi"])
     with pytest.raises(UserError, match="no video"):
-        index(dataset, tmp_path)
+        index(dataset, at(tmp_path))
 
 
 def test_an_index_is_written_sorted_by_bytes_and_read_back_the_same(tmp_path, rows):
@@ -351,7 +358,8 @@ def test_an_index_is_written_sorted_by_bytes_and_read_back_the_same(tmp_path, ro
     assert read_index(path) == rows["msu"]
     lines = path.read_text("utf-8").splitlines()
     assert lines[0] == (
-        "path,dataset,split,live,subject,attack,instrument,session,device,upside_down"
+        "path,dataset,split,live,subject,attack,instrument,session,device,upside_down,"
+        "protocols,corrections"
     )
     row = "scene01/real/real_client003_android_SD_scene01.mp4,msu,train,1,003,,,scene01,android,1"
     assert row in lines
@@ -420,4 +428,4 @@ def test_a_strangers_train_folder_beside_is_not_taken_for_replay(tmp_path):
     live = tmp_path / "replay" / "train" / "real"
     live.mkdir(parents=True)
     (live / "client001_session01_webcam_authenticate_adverse_1.mov").touch()
-    assert dataset_root("replay", tmp_path) == tmp_path / "replay"
+    assert dataset_root("replay", at(tmp_path)) == tmp_path / "replay"

@@ -6,16 +6,16 @@ from typing import TYPE_CHECKING
 import click
 
 from pipeline.cli.options import (
-    DATASETS,
     PATH,
     config_option,
     cores_option,
+    dataset_option,
     dataset_settings,
     load,
 )
 
 if TYPE_CHECKING:
-    from pipeline.config import Config, Dataset
+    from pipeline.config import Config
 
 
 @click.command()
@@ -78,34 +78,42 @@ def check(config_path: Path) -> None:
     click.echo(f"{config_path}: right; {', '.join(config.datasets)} found")
 
 
-def write_dataset_index(config: "Config", dataset: "Dataset") -> Path:
+def write_dataset_index(config: "Config", dataset: str) -> Path:
     """Write OUT/index/DATASET.csv from the names under its root; return the path."""
     from pipeline.config import Layout
     from pipeline.datasets.base import write_index
     from pipeline.index import index
 
     path = Layout(config.out).index(dataset)
-    write_index(path, index(dataset, Path(config.datasets[dataset].root)))
+    write_index(path, index(dataset, config.datasets[dataset]))
     return path
 
 
 @click.command()
-@click.option("--dataset", type=DATASETS, required=True, help="Which dataset.")
+@dataset_option
 @click.option("--root", type=PATH, help="Its folder; default: as the configuration says.")
+@click.option("--table", type=PATH, help="For data of your own: a CSV of its videos.")
 @click.option("-o", "--out", type=PATH, help="The CSV; default: OUT/index/DATASET.csv.")
 @config_option
-def index(dataset: "Dataset", root: Path | None, out: Path | None, config_path: Path) -> None:
+def index(
+    dataset: str, root: Path | None, table: Path | None, out: Path | None, config_path: Path
+) -> None:
     """List a dataset's videos, from their names alone."""
+    from pipeline.config import DatasetSettings, Layout
     from pipeline.datasets.base import write_index
-    from pipeline.index import index
+    from pipeline.index import adapters, index
 
     if root is None or out is None:
-        from pipeline.config import Layout
-
         config = load(config_path)
-        root = root or Path(dataset_settings(config, dataset).root)
         out = out or Layout(config.out).index(dataset)
-    rows = index(dataset, root)
+    if root is None:
+        settings = dataset_settings(config, dataset)
+    else:
+        known = dataset in adapters() and table is None
+        settings = DatasetSettings(root=str(root), adapter=None if known else "table")
+    if table is not None:
+        settings = settings.model_copy(update={"table": str(table)})
+    rows = index(dataset, settings)
     write_index(out, rows)
     click.echo(f"{out}: {len(rows)} videos, {sum(row.live for row in rows)} live")
     for split in ("train", "dev", "test"):

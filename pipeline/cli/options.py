@@ -6,9 +6,8 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
-    from pipeline.config import Config, Dataset, DatasetSettings
+    from pipeline.config import Config, DatasetSettings
 
-DATASETS = click.Choice(["oulu", "casia", "replay", "msu"])
 PATH = click.Path(path_type=Path)
 
 config_option = click.option(
@@ -19,7 +18,9 @@ config_option = click.option(
     show_default=True,
     help="Configuration file: one of config/, or OUT/config.yaml of a run.",
 )
-dataset_option = click.option("--dataset", type=DATASETS, required=True, help="Which dataset.")
+dataset_option = click.option(
+    "--dataset", metavar="NAME", required=True, help="Which dataset of the configuration."
+)
 partition_option = click.option(
     "--partition", type=click.IntRange(0), required=True, help="Number of the partition, from 0."
 )
@@ -35,7 +36,7 @@ def load(path: Path) -> "Config":
     return load(path)
 
 
-def dataset_settings(config: "Config", dataset: "Dataset") -> "DatasetSettings":
+def dataset_settings(config: "Config", dataset: str) -> "DatasetSettings":
     """The settings of one dataset; UserError when the configuration leaves it out."""
     from pipeline.errors import UserError
 

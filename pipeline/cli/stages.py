@@ -2,12 +2,10 @@
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
 from pipeline.cli.options import (
-    DATASETS,
     check_partition,
     config_option,
     cores_option,
@@ -16,9 +14,6 @@ from pipeline.cli.options import (
     load,
     partition_option,
 )
-
-if TYPE_CHECKING:
-    from pipeline.config import Dataset
 
 
 def _tell(stage: str, path: Path, made: bool) -> None:
@@ -30,7 +25,7 @@ def _tell(stage: str, path: Path, made: bool) -> None:
     click.echo(f"{stage} {path}: {samples} samples{failed} ({state})")
 
 
-def _stage(stage: str, config_path: Path, dataset: "Dataset", partition: int) -> None:
+def _stage(stage: str, config_path: Path, dataset: str, partition: int) -> None:
     from pipeline import run
     from pipeline.config import Layout
 
@@ -50,7 +45,7 @@ def _stage(stage: str, config_path: Path, dataset: "Dataset", partition: int) ->
 @config_option
 @dataset_option
 @partition_option
-def crop(config_path: Path, dataset: "Dataset", partition: int) -> None:
+def crop(config_path: Path, dataset: str, partition: int) -> None:
     """Decode one partition's videos, cut out the faces."""
     _stage("crop", config_path, dataset, partition)
 
@@ -59,7 +54,7 @@ def crop(config_path: Path, dataset: "Dataset", partition: int) -> None:
 @config_option
 @dataset_option
 @partition_option
-def depth(config_path: Path, dataset: "Dataset", partition: int) -> None:
+def depth(config_path: Path, dataset: str, partition: int) -> None:
     """Make pseudo-depth of one partition's crops."""
     _stage("depth", config_path, dataset, partition)
 
@@ -68,7 +63,7 @@ def depth(config_path: Path, dataset: "Dataset", partition: int) -> None:
 @config_option
 @dataset_option
 @partition_option
-def parse(config_path: Path, dataset: "Dataset", partition: int) -> None:
+def parse(config_path: Path, dataset: str, partition: int) -> None:
     """Make face-parsing masks of one partition's crops."""
     _stage("parse", config_path, dataset, partition)
 
@@ -93,11 +88,11 @@ def _tell_bundle(manifest: dict, folder: Path) -> None:
 
 
 @click.command()
-@click.argument("dataset", type=DATASETS)
+@click.argument("dataset")
 @click.option("--only", type=click.Choice(["depth", "parsing"]), help="Only this label.")
 @config_option
 @cores_option
-def rebuild(dataset: "Dataset", only: str | None, config_path: Path, cores: int | None) -> None:
+def rebuild(dataset: str, only: str | None, config_path: Path, cores: int | None) -> None:
     """Make one dataset's labels and the bundle again.
 
     Crops are made again only where a video, the index or the crop settings changed. The other

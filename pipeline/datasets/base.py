@@ -19,7 +19,9 @@ class Video:
     path: relative to the dataset's root, forward slashes. live: 1 or 0. subject: unique in its
     dataset. attack: empty, print, warped-print, cut-print or replay. instrument: empty for live.
     upside_down: 1 where the scene stands on its head when the file is decoded as stored and
-    the file may carry no display matrix that says so.
+    the file may carry no display matrix that says so. protocols: which of the dataset's official
+    protocols it takes part in, and how, as "1:train;3.2:test". corrections: what overrides.csv says
+    of it, as JSON (pipeline/corrections.py).
     """
 
     path: str
@@ -32,9 +34,13 @@ class Video:
     session: str = ""
     device: str = ""
     upside_down: int = 0
+    protocols: str = ""
+    corrections: str = ""
 
 
 SPLITS = ("train", "dev", "test")
+VIDEOS = (".avi", ".mov", ".mp4", ".m4v", ".mkv", ".webm", ".mpg", ".mpeg", ".wmv", ".3gp", ".ts")
+PICTURES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp", ".gif", ".ppm", ".pgm")
 COLUMNS = tuple(field.name for field in fields(Video))
 
 
@@ -42,7 +48,7 @@ class Adapter(Protocol):
     """A dataset adapter: a module with these two names."""
 
     FIRST_FOLDERS: tuple[str, ...]
-    """Folders of which at least one lies directly in the root, lower case."""
+    """Folders of which at least one lies directly in the root, lower case; none: any does."""
 
     def rows(self, root: Path) -> Iterator[Video]:
         """Every video of the dataset under `root`, in any order."""
@@ -58,6 +64,8 @@ def resolve_root(root: Path, adapter: Adapter, dataset: str) -> Path:
     key = f"datasets.{dataset}.root"
     if not root.is_dir():
         raise UserError(f"{root}: no such folder; set {key} to the folder of {dataset}")
+    if not adapter.FIRST_FOLDERS:
+        return root
     alike = [
         folder
         for folder in (root, *folders(root))

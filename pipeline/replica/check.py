@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
+from pipeline.config import DatasetSettings
 from pipeline.errors import UserError
 from pipeline.index import index
 from pipeline.replica.layout import DATASETS
@@ -31,7 +32,7 @@ def check_features(folder: Path) -> dict[str, tuple[np.ndarray, np.ndarray]]:
     for dataset in DATASETS:
         root = Path(folder) / dataset
         try:
-            rows = index(dataset, root)
+            rows = index(dataset, DatasetSettings(root=str(root)))
         except UserError:
             raise UserError(
                 f"{root} has no videos: make a replica there with `ocim replica -o`"
