@@ -90,7 +90,7 @@ rule index:
 rule crop:
     input: layout.index("{dataset}")
     output: update(layout.out / "crops/{dataset}/{partition}.h5")
-    params: videos=of_partition, crop=settings.crop.model_dump(), sampling=lambda w: settings.datasets[w.dataset].every
+    params: videos=of_partition, crop=settings.crop.model_dump(), sampling=lambda w: settings.datasets[w.dataset].decides()
     log: LOGS / "crop" / "{dataset}-{partition}.txt"
     benchmark: BENCH / "crop" / "{dataset}-{partition}.tsv"
     shell: "ocim crop --config {CONFIG:q} " + PARTITION + " 2>&1 | tee {log:q}"

@@ -53,7 +53,8 @@ node {
 class Face:
     """One face of a picture.
 
-    score: the detector's, 0.5 to 1. box: x0, y0, x1, y1 of the detection, frame pixels.
+    score: the detector's, 0.5 to 1; NaN where the place was given. box: x0, y0, x1, y1 of the
+    detection, or as given, frame pixels.
     landmarks: (468, 3) float32, the plain mesh: x, y in frame pixels, z in the same unit, smaller
     is nearer, 0 near the head's centre. landmarks_refined: (478, 3) float32, the mesh that looks
     again at eyes and lips, with ten points for the irises: better for parsing, worse for depth.
@@ -104,6 +105,34 @@ class FaceMesh:
             if found:
                 return found
         return []
+
+    def at(
+        self,
+        image: np.ndarray,
+        box: tuple[float, float, float, float],
+        eyes: np.ndarray | None = None,
+    ) -> Face | None:
+        """The face at a place known from elsewhere; None where the mesh network sees none.
+
+        image: (H, W, 3) uint8 RGB. box: x0, y0, x1, y1 around the face, frame pixels. eyes: (2, 2)
+        the subject's right and left eye, where known; they give the turn in the picture's plane.
+        A mesh whose middle lies outside the box is somebody else's and gives None.
+        """
+        corners = np.array(box, np.float64)
+        if not (np.isfinite(corners).all() and (corners[2:] > corners[:2]).all()):
+            raise ValueError(f"box must be x0 < x1 and y0 < y1, not {box}")
+        height, width = image.shape[:2]
+        if (corners[2:] <= 0).any() or (corners[:2] >= (width, height)).any():
+            return None
+        level = np.array([(0.0, 0.0), (1.0, 0.0)]) if eyes is None else np.asarray(eyes)
+        meshes = self._meshes(image, corners, level)
+        if meshes is None:
+            return None
+        bounds = _bounds(meshes[0])
+        middle = (bounds[:2] + bounds[2:]) / 2
+        if (middle < corners[:2]).any() or (middle > corners[2:]).any():
+            return None
+        return Face(float("nan"), _four(corners), *meshes)
 
     def close(self) -> None:
         """Free the graphs."""

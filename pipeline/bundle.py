@@ -40,9 +40,12 @@ FIELDS: dict[str, Field] = {
     "brightness": Field("<f4", (), "mean grey of the crop, 0 to 1"),
     "checksum": Field(None, (), "sha256 of the sample's image, depth and parsing bytes, in hex"),
     "depth": Field("<f4", (DEPTH_SIDE, DEPTH_SIDE), "pseudo-depth, 0 background to 1 nearest"),
-    "detection_score": Field("<f4", (), "the face detector's score, 0 to 1"),
+    "detection_score": Field(
+        "<f4", (), "the face detector's score, 0 to 1; NaN where the place was given"
+    ),
     "device": Field(None, (), "capture device as its dataset names it; may be empty"),
     "face_size": Field("<f4", (), "side of the face square in frame pixels"),
+    "faces": Field("|u1", (), "how many faces the frame shows, at most 255"),
     "frame": Field("<i4", (), "frame number in decoding order, from 0"),
     "image": Field("|u1", (IMAGE_SIDE, IMAGE_SIDE, 3), "RGB crop, 0 to 255"),
     "instrument": Field(None, (), "presentation attack instrument; empty for live"),
@@ -50,10 +53,20 @@ FIELDS: dict[str, Field] = {
     "live": Field("|u1", (), "1 live, 0 spoof"),
     "padding": Field("<f4", (), "share of the crop outside the frame, filled with black, 0 to 1"),
     "parsing": Field("|u1", (IMAGE_SIDE, IMAGE_SIDE), "face-parsing class, 0 to 12"),
+    "pitch": Field("<f4", (), "degrees, up is positive; NaN where no pose fits"),
+    "roll": Field(
+        "<f4", (), "degrees, clockwise in the picture is positive; NaN where no pose fits"
+    ),
     "session": Field(None, (), "session as its dataset names it; may be empty"),
     "sharpness": Field("<f4", (), "variance of the Laplacian of the grey crop (0 to 255)"),
+    "shipped_distance": Field(
+        "<f4",
+        (),
+        "from the dataset's own face position, in sides of the face square; NaN without",
+    ),
     "subject": Field(None, (), "subject, unique in its dataset"),
     "video": Field(None, (), "path of the video, relative to its dataset's root"),
+    "yaw": Field("<f4", (), "degrees, to the subject's left is positive; NaN where no pose fits"),
 }
 """Every dataset of a shard, in the order in which it is created."""
 
@@ -161,6 +174,7 @@ class Shard:
     subject: np.ndarray
     affine: np.ndarray
     landmarks: np.ndarray
+    shipped_distance: np.ndarray
 
     def __init__(self, path: Path) -> None:
         self.path = Path(path)

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, InstanceOf, ValidationError
 
+from pipeline.datasets import require_adapter
 from pipeline.errors import UserError
 from pipeline.store import write_text
 from train.config import Settings as TrainSettings
@@ -45,6 +46,12 @@ class DatasetSettings(Section):
     faces: Literal["detected", "shipped"] = "detected"
     """Where the face is looked for: by the detector, or where the dataset's own files say."""
     partitions: Annotated[int, Field(ge=1, le=9999)] = 16
+
+    def decides(self) -> dict[str, Any]:
+        """What of this section decides which frames become samples, and where the face is."""
+        of_sampling = {"every": "every", "uniform": "frames", "ssdg": "frames"}
+        names = {"sampling", "reach", "faces", of_sampling.get(self.sampling, "sampling")}
+        return self.model_dump(mode="json", include=names)
 
 
 class CropSettings(Section):
@@ -157,7 +164,12 @@ def validate(values: Any, source: str) -> Config:
             message = str(error).replace("train: ", "train.", 1)
             raise UserError(f"{source}: {message}") from None
     try:
-        return Config.model_validate(values)
+        config = Config.model_validate(values)
+        for name, dataset in config.datasets.items():
+            require_adapter(name, dataset.adapter or name)
+        return config
+    except UserError as error:
+        raise UserError(f"{source}: {error}") from None
     except ValidationError as error:
         first = error.errors()[0]
         key = ".".join(str(part) for part in first["loc"] if part != "[key]")

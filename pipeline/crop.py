@@ -1,204 +1,220 @@
 """The crop stage: the videos of one partition to crops, landmarks, affines and failures.
 
-Full frames never touch the disk. What gives nothing is a row in `failures`, not an exception.
+Full frames never touch the disk. What gives nothing is a row in `failures`, not an exception; what
+gives a sample and ought to be known all the same is a row in `remarks`.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pipeline import crops, keys, layers
-from pipeline.bundle import IMAGE_SIDE, fixed_strings
+from pipeline import corrections, crops, keys, layers, sampling
 from pipeline.config import CropSettings, DatasetSettings
 from pipeline.datasets.base import Video
-from pipeline.layers import Failure
-from pipeline.sampling import wanted_frames
-from pipeline.video import VideoError, decode
+from pipeline.faces import FaceFinder, Seen
+from pipeline.layers import Failure, Remark
+from pipeline.people import People, Square
+from pipeline.samples import FIELDS, Samples
+from pipeline.shipped import Shipped, ShippedError, distance, read_shipped
+from pipeline.spool import ByteSpool, Spool
+from pipeline.video import VideoError, frames
 
 if TYPE_CHECKING:
-    from labels.landmarks import Face, FaceMesh
+    from labels.landmarks import FaceMesh
 
-VERSION = 1
-PACKAGES = ("av", "h5py", "mediapipe", "numpy", "opencv-python")
-LOOSE_SIDE = 512
-LOOSE_MARGIN = 2.0
-LOOSE_QUALITY = 95  # JPEG: as plain pixels 200,000 samples would take 200 GB
+VERSION = 2
+PACKAGES = ("av", "h5py", "mediapipe", "numpy", "opencv-python", "pillow")
 
 
-@dataclass
-class Samples:
-    """What a partition has given so far: one entry a sample in every list."""
+@dataclass(frozen=True)
+class Job:
+    """What is to be done with the videos of a dataset.
 
-    video: list[str] = field(default_factory=list)
-    frame: list[int] = field(default_factory=list)
-    live: list[int] = field(default_factory=list)
-    image: list[np.ndarray] = field(default_factory=list)
-    loose: list[bytes] = field(default_factory=list)
-    landmarks: list[np.ndarray] = field(default_factory=list)
-    landmarks_refined: list[np.ndarray] = field(default_factory=list)
-    affine: list[np.ndarray] = field(default_factory=list)
-    loose_affine: list[np.ndarray] = field(default_factory=list)
-    frame_size: list[tuple[int, int]] = field(default_factory=list)
-    detection_score: list[float] = field(default_factory=list)
-    face_size: list[float] = field(default_factory=list)
-    sharpness: list[float] = field(default_factory=list)
-    brightness: list[float] = field(default_factory=list)
-    padding: list[float] = field(default_factory=list)
-    failures: list[Failure] = field(default_factory=list)
+    root: the folder that the rows' paths are relative to. keep_loose: whether the looser picture
+    is kept. shipped_file: the dataset's own file of face positions for a path, where it has one.
+    """
 
-    def arrays(self) -> dict[str, np.ndarray | list[np.ndarray]]:
-        """The lists as arrays of fixed dtype and shape, also when they are empty.
-
-        The images stay a list where there are any: one array of them would be a second copy.
-        """
-        n = len(self.frame)
-
-        def stack(values: Sequence[object], dtype: str, *shape: int) -> np.ndarray:
-            return np.array(values, dtype).reshape(n, *shape)
-
-        side = IMAGE_SIDE
-        arrays: dict[str, np.ndarray | list[np.ndarray]] = {
-            "video": fixed_strings(self.video),
-            "frame": stack(self.frame, "<i4"),
-            "live": stack(self.live, "|u1"),
-            "image": self.image or np.empty((0, side, side, 3), "|u1"),
-            "landmarks": stack(self.landmarks, "<f4", 468, 3),
-            "landmarks_refined": stack(self.landmarks_refined, "<f4", 478, 3),
-            "affine": stack(self.affine, "<f8", 2, 3),
-            "loose_affine": stack(self.loose_affine, "<f8", 2, 3),
-            "frame_size": stack(self.frame_size, "<i4", 2),
-        }
-        for name in ("detection_score", "face_size", "sharpness", "brightness", "padding"):
-            arrays[name] = stack(getattr(self, name), "<f4")
-        if self.loose:
-            lengths = [0, *(len(picture) for picture in self.loose)]
-            arrays["loose"] = np.frombuffer(b"".join(self.loose), "|u1")
-            arrays["loose_offset"] = np.cumsum(lengths, dtype="<i8")
-        return arrays
+    root: Path
+    settings: CropSettings
+    dataset: DatasetSettings
+    keep_loose: bool = False
+    shipped_file: Callable[[str], Path | None] = lambda path: None
 
 
-def crop_key(
-    rows: Sequence[Video],
-    hashes: Sequence[str],
-    settings: CropSettings,
-    sampling: DatasetSettings,
-    keep_loose: bool,
-) -> str:
-    """The key of one partition's crops; hashes are the sha256 of the rows' videos."""
+def crop_key(rows: Sequence[Video], hashes: Sequence[tuple[str, str]], job: Job) -> str:
+    """The key of one partition's crops.
+
+    hashes: sha256 of each row's video and of its file of face positions, "" where there is none.
+    Of a row only what decides bytes counts: another subject makes no crop anew.
+    """
     return keys.key(
         stage="crops",
         version=VERSION,
-        crop=settings.model_dump(exclude={"loose"}),
-        sampling=sampling.model_dump(include={"sampling", "every"}),
-        keep_loose=keep_loose,
-        rows=[asdict(row) for row in rows],
-        videos=list(hashes),
+        crop=job.settings.model_dump(exclude={"loose"}),
+        sampling=job.dataset.decides(),
+        keep_loose=job.keep_loose,
+        rows=[(row.path, row.live, row.upside_down, by_hand(row)) for row in rows],
+        files=list(hashes),
         versions=keys.versions(PACKAGES),
     )
 
 
-def crop(
-    rows: Sequence[Video],
-    root: Path,
-    settings: CropSettings,
-    sampling: DatasetSettings,
-    keep_loose: bool,
-    out: Path,
-    hash_video: Callable[[Path], str],
-) -> bool:
+def crop(rows: Sequence[Video], job: Job, out: Path, hash_video: Callable[[Path], str]) -> bool:
     """Write the crops of one partition to `out`; False when `out` is finished work already.
 
-    rows: the partition's part of the index. root: the folder their paths are relative to.
-    keep_loose: whether the looser picture is kept. hash_video: sha256 of a file, in hex.
+    rows: the partition's part of the index. hash_video: sha256 of a file, in hex.
     """
-    inside = root.resolve()
+    inside = job.root.resolve()
     found, hashes, failures = [], [], []
     for row in rows:
-        path = root / row.path
-        hashes.append("")
-        if not (path.is_file() and path.resolve().is_relative_to(inside)):
+        path, shipped = job.root / row.path, job.shipped_file(row.path)
+        of_video, of_shipped = "", keys.sha256_file(shipped) if shipped else ""
+        if corrections.excluded(corrections.of_row(row), None):
+            pass  # and it is no failure either
+        elif not (path.is_file() and path.resolve().is_relative_to(inside)):
             failures.append(Failure(row.path, -1, "the file is missing"))
-            continue
-        try:
-            hashes[-1] = hash_video(path)
-        except OSError as error:
-            failures.append(Failure(row.path, -1, f"the file cannot be read: {error.strerror}"))
         else:
-            found.append(row)
-    key = crop_key(rows, hashes, settings, sampling, keep_loose)
+            try:
+                of_video = hash_video(path)
+            except OSError as error:
+                reason = f"the file cannot be read: {error.strerror}"
+                failures.append(Failure(row.path, -1, reason))
+            else:
+                found.append(row)
+        hashes.append((of_video, of_shipped))
+    key = crop_key(rows, hashes, job)
     if keys.stored_key(out) == key:
         return False
-    samples = Samples(failures=failures)
-    if found:
-        from labels.landmarks import FaceMesh
+    with ExitStack() as stack:
+        spool = stack.enter_context(Spool(out.parent, FIELDS))
+        loose = stack.enter_context(ByteSpool(out.parent))
+        samples = Samples(spool, loose, job.settings, job.keep_loose, failures=failures)
+        if found:
+            from labels.landmarks import FaceMesh
 
-        with FaceMesh() as mesh:
+            mesh = stack.enter_context(FaceMesh())
             for row in found:
-                crop_video(row, root / row.path, mesh, settings, sampling, keep_loose, samples)
-    samples.failures.sort()
-    layers.write(out, {"key": key, "stage": "crops"}, samples.arrays(), samples.failures)
+                crop_video(row, mesh, job, samples)
+        attributes = {"key": key, "stage": "crops"}
+        failed, remarks = sorted(samples.failures), sorted(samples.remarks)
+        layers.write(out, attributes, samples.arrays(), failed, remarks)
     return True
 
 
-def crop_video(
-    row: Video,
-    path: Path,
-    mesh: "FaceMesh",
-    settings: CropSettings,
-    sampling: DatasetSettings,
-    keep_loose: bool,
-    samples: Samples,
-) -> None:
-    """Add one video's samples and failures to `samples`."""
+def by_hand(row: Video) -> list[tuple[str, tuple[tuple[int, int], ...], str]]:
+    """The corrections that decide bytes: action, frames and value; not the reason, nor labels."""
+    return [
+        (one.action, one.frames, one.value)
+        for one in corrections.of_row(row)
+        if one.action != "relabel"
+    ]
+
+
+def crop_video(row: Video, mesh: "FaceMesh", job: Job, samples: Samples) -> None:
+    """Add one video's samples, failures and remarks to `samples`."""
+    corrected = corrections.of_row(row)
+
+    def fail(frame: int, reason: str) -> None:
+        samples.failures.append(Failure(row.path, frame, reason))
+
+    def remark(frame: int, text: str) -> None:
+        samples.remarks.append(Remark(row.path, frame, text))
+
+    def usable(frame: int) -> bool:
+        return corrections.excluded(corrected, frame) is None
+
+    use_shipped = job.dataset.faces == "shipped"
+    try:
+        shipped = shipped_faces(job.shipped_file(row.path), use_shipped)
+    except ShippedError as error:
+        if use_shipped:
+            fail(-1, str(error))
+            return
+        remark(-1, str(error))
+        shipped = {}
+    look = FaceFinder(mesh, corrected, shipped if use_shipped else None)
+    path, upside_down = job.root / row.path, bool(row.upside_down)
+    wanted = sampling.regular(job.dataset)
+    if wanted is None:
+        countable = usable_frames(path, upside_down, usable, look)
+        numbers, vain = sampling.counted(job.dataset, countable)
+        wanted = set(numbers).__contains__
+        for reason in vain:
+            fail(-1, reason)
+    people = People()
+    seen: list[tuple[int, list[int | str]]] = []
     last = -1
     try:
-        for number, image in decode(path, bool(row.upside_down), wanted_frames(sampling)):
-            last = number
-            faces = mesh.find(image, faces=1)
-            if faces:
-                add(samples, row, number, image, faces[0], settings, keep_loose)
-            else:
-                samples.failures.append(Failure(row.path, number, "no face found"))
+        stream = frames(path, upside_down, remark)
+        for result in sampling.sample(stream, wanted, usable, job.dataset.reach, look):
+            last = result.wanted
+            if result.seen is None:
+                fail(result.wanted, result.reason)
+                continue
+            if not result.seen.faces:
+                fail(result.number, "no face in the box given by hand")
+                continue
+            people.add([square(face.landmarks) for face in result.seen.faces], result.seen.given)
+            records = cut(samples, result.number, result.seen, shipped.get(result.number))
+            seen.append((result.number, records))
     except (VideoError, OSError) as error:
-        where = f" (after sampled frame {last})" if last >= 0 else ""
-        samples.failures.append(Failure(row.path, -1, f"{error}{where}"))
+        fail(-1, f"{error}" + (f" (after sampled frame {last})" if last >= 0 else ""))
+    chosen: list[tuple[int, int]] = []
+    for (frame, records), choice in zip(seen, people.choose(), strict=True):
+        record = choice.reason if choice.face is None else records[choice.face]
+        if isinstance(record, str):
+            fail(frame, record)
+            continue
+        chosen.append((frame, record))
+        if choice.unsure:
+            remark(frame, choice.unsure)
+    samples.chosen += [(record, row) for _, record in sorted(chosen)]
 
 
-def add(
-    samples: Samples,
-    row: Video,
-    number: int,
-    image: np.ndarray,
-    face: "Face",
-    settings: CropSettings,
-    keep_loose: bool,
-) -> None:
-    """Cut one face out of its frame and add the sample."""
-    import cv2
+def square(landmarks: np.ndarray) -> Square:
+    """The face square of a mesh."""
+    return Square(*crops.face_square(landmarks))
 
-    height, width = image.shape[:2]
-    affine = crops.box_affine(face.landmarks, settings.margin, settings.shift, IMAGE_SIDE)
-    loose_affine = crops.box_affine(face.landmarks, LOOSE_MARGIN, settings.shift, LOOSE_SIDE)
-    picture = crops.warp(image, affine, (IMAGE_SIDE, IMAGE_SIDE))
-    grey = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)
-    samples.video.append(row.path)
-    samples.frame.append(number)
-    samples.live.append(row.live)
-    samples.image.append(picture)
-    samples.landmarks.append(face.landmarks)
-    samples.landmarks_refined.append(face.landmarks_refined)
-    samples.affine.append(affine)
-    samples.loose_affine.append(loose_affine)
-    samples.frame_size.append((width, height))
-    samples.detection_score.append(face.score)
-    samples.face_size.append(crops.face_square(face.landmarks)[2])
-    samples.sharpness.append(float(cv2.Laplacian(grey, cv2.CV_64F).var()))
-    samples.brightness.append(float(grey.mean() / 255))
-    samples.padding.append(crops.padding(affine, (width, height), IMAGE_SIDE))
-    if keep_loose:
-        loose = crops.warp(image, loose_affine, (LOOSE_SIDE, LOOSE_SIDE))
-        _, jpeg = cv2.imencode(".jpg", loose[:, :, ::-1], [cv2.IMWRITE_JPEG_QUALITY, LOOSE_QUALITY])
-        samples.loose.append(jpeg.tobytes())
+
+def cut(samples: Samples, number: int, seen: Seen, shipped: Shipped | None) -> list[int | str]:
+    """Cut every face out of a frame: numbers of their records, or why a face gives no crop."""
+    records: list[int | str] = []
+    for face in seen.faces:
+        off = distance(shipped, face.landmarks) if shipped else float("nan")
+        try:
+            records.append(samples.add(number, seen.image, face, len(seen.faces), off))
+        except crops.CropError as error:
+            records.append(f"the face gives no crop: {error}")
+    return records
+
+
+def shipped_faces(path: Path | None, needed: bool) -> dict[int, Shipped]:
+    """Face positions by frame; none where there is no file, which is an error if it is needed."""
+    if path is None:
+        if needed:
+            raise ShippedError("the dataset ships no face positions for this video")
+        return {}
+    return read_shipped(path)
+
+
+def usable_frames(
+    path: Path, upside_down: bool, usable: Callable[[int], bool], look: FaceFinder
+) -> Callable[[bool], list[int]]:
+    """A function that decodes a video to list its usable frames, all or those with a face.
+
+    Where decoding breaks off the list ends; the second pass meets the same error and lists it.
+    """
+
+    def numbers(faces_only: bool) -> list[int]:
+        found = []
+        with suppress(VideoError, OSError):
+            for frame in frames(path, upside_down, lambda frame, text: None):
+                if usable(frame.number) and (not faces_only or look(frame)):
+                    found.append(frame.number)
+        return found
+
+    return numbers

@@ -1,13 +1,15 @@
 """The depth stage: pseudo-depth of every live crop of a partition, zero for spoofs."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
+import h5py
 import numpy as np
 
 from pipeline import keys, layers
 from pipeline.bundle import DEPTH_SIDE, IMAGE_SIDE
 from pipeline.config import DepthSettings
-from pipeline.layers import Failure
+from pipeline.layers import Failure, Rows
 
 VERSION = 1
 PACKAGES = ("h5py", "numba", "numpy", "opencv-python")
@@ -30,21 +32,28 @@ def depth(crops: Path, settings: DepthSettings, out: Path, force: bool = False) 
         )
         if not force and keys.stored_key(out) == key:
             return False
-        live, landmarks = file["live"][:], file["landmarks"][:]
-        sizes, affines = file["frame_size"][:], file["affine"][:]
         frames, videos = file["frame"][:], file["video"][:]
+        failures: list[Failure] = []
+        maps = Rows(len(frames), (DEPTH_SIDE, DEPTH_SIDE), "<f4", depth_maps(file, failures))
+        arrays = {"depth": maps, "frame": frames, "video": videos}
+        layers.write(out, {"key": key, "stage": "depth"}, arrays, failures)
+    return True
+
+
+def depth_maps(file: h5py.File, failures: list[Failure]) -> Iterator[np.ndarray]:
+    """1 x 32 x 32 float32 of each crop of an open file; what gives none is added to failures."""
     from labels.depth.facemesh import depth_map, reduce_depth
     from labels.pose import PoseError
 
-    maps = np.zeros((len(frames), DEPTH_SIDE, DEPTH_SIDE), "<f4")
-    failures = []
-    for i in np.flatnonzero(live):
-        try:
-            full = depth_map(landmarks[i], tuple(sizes[i]), affines[i], IMAGE_SIDE)
-        except PoseError as error:
-            failures.append(Failure(videos[i].decode(), int(frames[i]), f"no depth: {error}"))
-            continue
-        maps[i] = reduce_depth(full, IMAGE_SIDE // DEPTH_SIDE)
-    arrays = {"depth": maps, "frame": frames, "video": videos}
-    layers.write(out, {"key": key, "stage": "depth"}, arrays, failures)
-    return True
+    landmarks, affines = file["landmarks"], file["affine"]
+    sizes, videos, frames = file["frame_size"][:], file["video"][:], file["frame"][:]
+    for i, live in enumerate(file["live"][:]):
+        depth = np.zeros((DEPTH_SIDE, DEPTH_SIDE), "<f4")
+        if live:
+            try:
+                full = depth_map(landmarks[i], tuple(sizes[i]), affines[i], IMAGE_SIDE)
+                depth = reduce_depth(full, IMAGE_SIDE // DEPTH_SIDE)
+            except PoseError as error:
+                reason = f"no depth: {error}"
+                failures.append(Failure(videos[i].decode(), int(frames[i]), reason))
+        yield depth[None]

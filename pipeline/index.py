@@ -2,31 +2,21 @@
 
 import hashlib
 import importlib
-import pkgutil
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-import pipeline.datasets
+from pipeline import corrections
 from pipeline.config import DatasetSettings
-from pipeline.datasets import table
+from pipeline.datasets import require_adapter, table
 from pipeline.datasets.base import Adapter, Video, resolve_root
 from pipeline.errors import UserError
-
-
-def adapters() -> list[str]:
-    """The names of the adapters there are: the modules of pipeline/datasets but its base."""
-    names = {module.name for module in pkgutil.iter_modules(pipeline.datasets.__path__)}
-    return sorted(names - {"base"})
 
 
 def adapter(dataset: str, settings: DatasetSettings) -> Adapter:
     """The adapter module of a dataset; UserError, naming the key to set, when there is none."""
     name = settings.adapter or dataset
-    if name not in adapters():
-        raise UserError(
-            f"datasets.{dataset}: no adapter '{name}'; there are {', '.join(adapters())}. For data"
-            f" of your own set datasets.{dataset}.adapter to table"
-        )
+    require_adapter(dataset, name)
     return importlib.import_module(f"pipeline.datasets.{name}")
 
 
@@ -46,7 +36,18 @@ def index(dataset: str, settings: DatasetSettings) -> list[Video]:
     rows = sorted((replace(row, dataset=dataset) for row in found), key=lambda r: r.path.encode())
     if not rows:
         raise UserError(f"{place}: no video here is named as {dataset} names them")
+    overrides = Path(settings.overrides) if settings.overrides else place / "overrides.csv"
+    if settings.overrides or overrides.is_file():
+        rows = corrections.apply(rows, corrections.read_overrides(overrides, rows))
     return rows
+
+
+def shipped_file(
+    dataset: str, settings: DatasetSettings, root: Path
+) -> Callable[[str], Path | None]:
+    """A function from a video's path to the dataset's own file of its face positions, if any."""
+    hook = getattr(adapter(dataset, settings), "shipped_file", None)
+    return (lambda path: None) if hook is None else (lambda path: hook(root, path))
 
 
 def partition_of(dataset: str, path: str, partitions: int) -> int:

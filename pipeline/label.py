@@ -1,71 +1,101 @@
 """The labels of one picture, as pictures to look at."""
 
-import warnings
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image
 
 from labels import classes
 from pipeline import crops
 from pipeline.bundle import IMAGE_SIDE
 from pipeline.config import CropSettings
+from pipeline.datasets.base import PICTURES, VIDEOS
 from pipeline.errors import UserError
+from pipeline.pictures import read_picture
 from pipeline.store import replace_whole
+from pipeline.video import VideoError
 
 
-def read_image(path: Path) -> np.ndarray:
-    """Read a picture as H x W x 3 uint8 RGB, upright by its EXIF orientation.
-
-    Raises UserError when there is no such file or it is no picture.
-    """
+def is_picture(path: Path) -> bool:
+    """Whether a file is a picture and no video: by its suffix, or else by its contents."""
+    suffix = path.suffix.lower()
+    if suffix in PICTURES or suffix in VIDEOS:
+        return suffix in PICTURES
     try:
-        with warnings.catch_warnings(action="ignore"), Image.open(path) as opened:
-            return np.asarray(ImageOps.exif_transpose(opened).convert("RGB"))
-    except UnidentifiedImageError:
-        raise UserError(f"{path}: not a picture that can be read") from None
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        # SyntaxError is Pillow's for damaged EXIF.
-        raise UserError(f"{path}: cannot read this picture: {error}") from None
+        with Image.open(path):
+            return True
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+        return False
+
+
+class Cut(NamedTuple):
+    """A face and the pictures that its labels are drawn on.
+
+    image: the crop. affine: frame to crop. landmarks, landmarks_refined: frame pixels. frame_size:
+    (width, height). frame: the whole frame, where labels are to have its size and geometry.
+    """
+
+    image: np.ndarray
+    affine: np.ndarray
+    landmarks: np.ndarray
+    landmarks_refined: np.ndarray
+    frame_size: tuple[int, int]
+    frame: np.ndarray | None
 
 
 def label_image(path: Path, out: Path, settings: CropSettings, frame: bool) -> list[Path]:
     """Write crop, depth, parsing and overlay of the picture's face to `out`; return their paths.
 
-    frame: depth, parsing and overlay have the size and the geometry of the picture itself, else
-    those of the crop. Raises UserError when the picture has no face; nothing is written then.
+    Of several faces the largest is taken. frame: depth, parsing and overlay have the size and the
+    geometry of the picture itself, else those of the crop. Raises UserError when the picture has
+    no face; nothing is written then.
     """
-    from labels.depth.facemesh import depth_picture
     from labels.landmarks import FaceMesh
-    from labels.parsing.facemesh import parse
     from labels.pose import PoseError
 
-    image = read_image(path)
+    try:
+        image = read_picture(path)
+    except OSError as error:
+        raise UserError(f"{path}: cannot read this picture: {error.strerror}") from None
+    except VideoError as error:
+        raise UserError(f"{path}: {error}") from None
     height, width = image.shape[:2]
     with FaceMesh() as mesh:
-        faces = mesh.find(image, faces=1)
+        faces = mesh.find(image)
     if not faces:
         raise UserError(f"{path}: no face found in this picture")
-    face = faces[0]
-    affine = crops.box_affine(face.landmarks, settings.margin, settings.shift, IMAGE_SIDE)
-    crop = crops.warp(image, affine, (IMAGE_SIDE, IMAGE_SIDE))
-    picture, place = crop, affine
-    if frame:
-        picture, place = image, np.eye(2, 3)
+    face = max(faces, key=lambda one: crops.face_square(one.landmarks)[2])
     try:
-        depth = depth_picture(face.landmarks, (width, height), place, *picture.shape[:2])
-    except PoseError as error:
-        raise UserError(f"{path}: the face gives no depth: {error}") from None
-    parsing = parse(picture, face.landmarks_refined, place)
-    pictures = {
-        "crop": Image.fromarray(crop),
+        affine = crops.crop_affine(
+            face.landmarks, settings.mode, settings.margin, settings.shift, IMAGE_SIDE
+        )
+        crop = crops.warp(image, affine, (IMAGE_SIDE, IMAGE_SIDE))
+        whole = image if frame else None
+        pictures = draw(
+            Cut(crop, affine, face.landmarks, face.landmarks_refined, (width, height), whole)
+        )
+    except (PoseError, crops.CropError) as error:
+        raise UserError(f"{path}: the face gives no labels: {error}") from None
+    return list(save_all(pictures, out, path.stem))
+
+
+def draw(cut: Cut) -> dict[str, Image.Image]:
+    """Crop, depth (8-bit grey), parsing (palette) and overlay; PoseError where depth fails."""
+    from labels.depth.facemesh import depth_picture
+    from labels.parsing.facemesh import parse
+
+    picture, place = (cut.image, cut.affine) if cut.frame is None else (cut.frame, np.eye(2, 3))
+    depth = depth_picture(cut.landmarks, cut.frame_size, place, *picture.shape[:2])
+    parsing = parse(picture, cut.landmarks_refined, place)
+    return {
+        "crop": Image.fromarray(cut.image),
         "depth": Image.fromarray(grey(depth)),
         "parsing": palette_image(parsing),
         "overlay": Image.fromarray(overlay(picture, parsing)),
     }
-    return list(save_all(pictures, out, path.stem))
 
 
 def save_all(pictures: dict[str, Image.Image], out: Path, stem: str) -> Iterator[Path]:

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import h5py
 import numpy as np
 
-from pipeline import bundle, keys, layers
+from pipeline import bundle, corrections, keys, layers
 from pipeline.config import Config, Layout
 from pipeline.datasets.base import SPLITS, Video, read_index
 from pipeline.errors import UserError
@@ -27,11 +27,16 @@ _FROM_CROPS = (
     "brightness",
     "detection_score",
     "face_size",
+    "faces",
     "frame",
     "landmarks",
     "live",
     "padding",
+    "pitch",
+    "roll",
     "sharpness",
+    "shipped_distance",
+    "yaw",
 )
 _FROM_INDEX = ("attack", "device", "instrument", "session", "subject")
 
@@ -73,30 +78,32 @@ def pack(config: Config, layout: Layout) -> dict[str, Any]:
     missing, when labels break their rules, or when a dataset has no sample at all.
     """
     layout.bundle.mkdir(parents=True, exist_ok=True)
-    entries: list[dict[str, Any]] = []
-    failures: list[dict[str, Any]] = []
+    lists: dict[str, list[dict[str, Any]]] = {
+        "shards": [],
+        "failures": [],
+        "remarks": [],
+        "corrections": [],
+    }
     provenance = of_bundle(config)
     for dataset in sorted(config.datasets):
-        made, failed = pack_dataset(dataset, config, layout, provenance)
-        entries += made
-        failures += failed
+        for name, entries in pack_dataset(dataset, config, layout, provenance).items():
+            lists[name] += entries
     manifest = {
         "schema": bundle.SCHEMA,
-        "shards": entries,
-        "counts": counts(entries),
-        "failures": failures,
+        "counts": counts(lists["shards"]),
+        **lists,
         **provenance,
     }
     manifest["hash"] = hashlib.sha256(canonical_json(manifest).encode()).hexdigest()
     write_json(layout.bundle / bundle.MANIFEST, manifest)
-    remove_strangers(layout.bundle, {entry["file"] for entry in entries})
+    remove_strangers(layout.bundle, {entry["file"] for entry in lists["shards"]})
     return manifest
 
 
 def pack_dataset(
     dataset: str, config: Config, layout: Layout, provenance: dict[str, Any]
-) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    """Write the shards of one dataset; return their manifest entries and the failures."""
+) -> dict[str, list[dict[str, Any]]]:
+    """Write the shards of one dataset; return what the manifest lists of it."""
     videos = {row.path: row for row in read_index(layout.index(dataset))}
     check_one_split_a_subject(dataset, videos.values())
     with ExitStack() as stack:
@@ -112,7 +119,12 @@ def pack_dataset(
             for number in range(config.datasets[dataset].partitions)
         ]
         failures = gather_failures(dataset, partitions, videos)
-        dropped = {(f["video"], f["frame"]) for f in failures}
+        dropped = {
+            (failure.video, failure.frame)
+            for partition in partitions
+            for layer in (partition.depth, partition.parsing)
+            for failure in layers.read_failures(layer)
+        }
         samples = [s for s in gather(partitions) if (s.video, s.frame) not in dropped]
         if not samples:
             reasons = sorted({f["reason"] for f in failures})[:3]
@@ -133,7 +145,32 @@ def pack_dataset(
             entries += pack_split(
                 dataset, split, of_split, partitions, videos, config, layout, of_dataset
             )
-    return entries, failures
+        return {
+            "shards": entries,
+            "failures": failures,
+            "remarks": gather_remarks(dataset, partitions),
+            "corrections": list(what_corrections_did(dataset, videos, samples)),
+        }
+
+
+def what_corrections_did(
+    dataset: str, videos: dict[str, Video], samples: Sequence[Sample]
+) -> Iterator[dict[str, Any]]:
+    """The corrections by hand of a dataset, each with how many samples it concerns."""
+    frames: dict[str, list[int]] = {}
+    for sample in samples:
+        frames.setdefault(sample.video, []).append(sample.frame)
+    for row in videos.values():
+        for one, text in zip(corrections.of_row(row), corrections.summary([row]), strict=True):
+            of_video = frames.get(row.path, [])
+            concerned = sum(1 for frame in of_video if one.covers(frame))
+            yield {"dataset": dataset, **text, "samples": concerned}
+
+
+def gather_remarks(dataset: str, partitions: Sequence[Partition]) -> list[dict[str, Any]]:
+    """What the crop stage remarked of samples and videos, sorted."""
+    remarks = [one for partition in partitions for one in layers.read_remarks(partition.crops)]
+    return [{"dataset": dataset, **one._asdict()} for one in sorted(remarks)]
 
 
 def gather(partitions: Sequence[Partition]) -> Iterator[Sample]:

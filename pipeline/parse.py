@@ -2,11 +2,10 @@
 
 from pathlib import Path
 
-import numpy as np
-
 from pipeline import keys, layers
 from pipeline.bundle import IMAGE_SIDE
 from pipeline.config import ParseSettings
+from pipeline.layers import Rows
 
 VERSION = 1
 PACKAGES = ("h5py", "numba", "numpy", "opencv-python")
@@ -36,11 +35,11 @@ def parse(crops: Path, settings: ParseSettings, out: Path, force: bool = False) 
         from labels.parsing import facemesh
 
         frames, videos = file["frame"][:], file["video"][:]
-        affines, landmarks = file["affine"][:], file["landmarks_refined"][:]
-        images = file["image"]
-        maps = np.zeros((len(frames), IMAGE_SIDE, IMAGE_SIDE), "|u1")
-        for i in range(len(frames)):
-            maps[i] = facemesh.parse(images[i], landmarks[i], affines[i])
-    arrays = {"parsing": maps, "frame": frames, "video": videos}
-    layers.write(out, {"key": key, "stage": "parsing"}, arrays, [])
+        affines, landmarks, images = file["affine"], file["landmarks_refined"], file["image"]
+        maps = (
+            facemesh.parse(images[i], landmarks[i], affines[i])[None] for i in range(len(frames))
+        )
+        parsing = Rows(len(frames), (IMAGE_SIDE, IMAGE_SIDE), "|u1", maps)
+        arrays = {"parsing": parsing, "frame": frames, "video": videos}
+        layers.write(out, {"key": key, "stage": "parsing"}, arrays, [])
     return True

@@ -19,8 +19,7 @@ def of_bundle(config: Config) -> dict[str, Any]:
             "parse": config.parse.model_dump(mode="json", exclude={"weights"}),
             "pack": config.pack.model_dump(mode="json"),
             "sampling": {
-                name: settings.model_dump(mode="json", include={"sampling", "every"})
-                for name, settings in sorted(config.datasets.items())
+                name: settings.decides() for name, settings in sorted(config.datasets.items())
             },
         },
         "versions": keys.versions(packages),

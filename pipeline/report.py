@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from labels import classes
+from pipeline import report_data
 from pipeline.bundle import Bundle, Shard
 from pipeline.config import Config, Layout, dump
 from pipeline.datasets.base import Video, read_index
@@ -22,7 +23,7 @@ from pipeline.store import write_text
 from train.published import TABLE_I
 
 COLUMNS = 6  # samples in a contact sheet
-FAILURES_SHOWN = 200
+FAILURES_SHOWN = 200  # and remarks
 SCHEMA = 1  # of results.json, as train/evaluate.py writes it; that module would bring torch
 NO_LOSSES = ("step", "epoch", "mining", "learning_rate", "gradient_norm")
 CURVES_A_ROW = 5
@@ -55,6 +56,14 @@ def write_report(config: Config, layout: Layout) -> None:
             for number, name in enumerate(classes.NAMES)
         ],
         sheets=list(contact_sheets(shards)),
+        published=report_data.published(config, layout),
+        names_shown=report_data.NAMES_SHOWN,
+        quality=report_data.quality_rows(shards),
+        quality_names=report_data.QUALITY,
+        shipped=report_data.shipped_rows(shards),
+        far=report_data.FAR,
+        corrections=report_data.listed(bundle, "corrections"),
+        remarks=report_data.listed(bundle, "remarks"),
         failures=bundle.failures,
         reasons=reasons.most_common(),
         limit=FAILURES_SHOWN,

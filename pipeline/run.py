@@ -5,6 +5,7 @@ runs many of them at once where no Snakemake does.
 """
 
 from collections.abc import Callable, Iterable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -16,21 +17,26 @@ from pipeline.config import Config, Layout
 
 def crop_partition(config: Config, dataset: str, partition: int) -> bool:
     """Crop one partition; False when it was finished already."""
-    from pipeline.crop import crop
+    from pipeline.crop import Job, crop
     from pipeline.datasets.base import read_index
-    from pipeline.index import dataset_root, partition_rows
+    from pipeline.index import dataset_root, partition_rows, shipped_file
     from pipeline.keys import VideoHashes
     from pipeline.parse import reads_loose
 
     layout, settings = Layout(config.out), config.datasets[dataset]
     rows = read_index(layout.index(dataset))
     loose = config.crop.loose
-    return crop(
-        partition_rows(rows, partition, settings.partitions),
-        dataset_root(dataset, settings),
+    root = dataset_root(dataset, settings)
+    job = Job(
+        root,
         config.crop,
         settings,
         loose == "always" or (loose == "auto" and reads_loose(config.parse)),
+        shipped_file(dataset, settings, root),
+    )
+    return crop(
+        partition_rows(rows, partition, settings.partitions),
+        job,
         layout.partition("crops", dataset, partition),
         VideoHashes(),
     )
@@ -72,15 +78,16 @@ def at_once(
 
 
 def check_inputs(config: Config) -> None:
-    """Raise UserError, naming the key to set, unless every dataset's folder is there."""
+    """Raise UserError, naming what to set, unless every dataset's index can be made."""
     from pipeline.errors import UserError
-    from pipeline.index import dataset_root
+    from pipeline.index import index
 
     for dataset, settings in config.datasets.items():
         try:
-            dataset_root(dataset, settings)
+            index(dataset, settings)
         except UserError as error:
-            raise UserError(f"{error}. Without data of your own: make demo") from None
+            hint = "" if Path(settings.root).is_dir() else ". Without data of your own: make demo"
+            raise UserError(f"{error}{hint}") from None
 
 
 def check_protocol(config: Config) -> None:
@@ -98,25 +105,29 @@ def check_protocol(config: Config) -> None:
 
 
 def fingerprints(config: Config, dataset: str) -> list[str]:
-    """A hash of the names, sizes and times of each partition's videos, for Snakemake.
+    """A hash of each partition's index rows and of its files' sizes and times, for Snakemake.
 
-    It lets Snakemake see that a video was added, taken away or changed. Where the folder is
-    missing every hash is that of nothing, so that a dry run works without data.
+    It lets Snakemake see that a video was added, taken away, changed or corrected. Where the
+    index cannot be made every hash is that of nothing, so that a dry run works without data.
     """
     from pipeline.errors import UserError
-    from pipeline.index import dataset_root, index, partition_of
+    from pipeline.index import dataset_root, index, partition_of, shipped_file
     from pipeline.keys import key
 
     settings = config.datasets[dataset]
-    parts: list[list[tuple[str, int, int]]] = [[] for _ in range(settings.partitions)]
+    parts: list[list[Any]] = [[] for _ in range(settings.partitions)]
     try:
         root = dataset_root(dataset, settings)
         rows = index(dataset, settings)
     except UserError:
-        rows = []
+        return [key(videos=part) for part in parts]
+    shipped = shipped_file(dataset, settings, root)
     for row in rows:
-        status = (root / row.path).stat()
-        entry = (row.path, status.st_size, status.st_mtime_ns)
+        entry: list[Any] = [asdict(row)]
+        for path in (root / row.path, shipped(row.path)):
+            if path is not None and path.is_file():
+                status = path.stat()
+                entry.append((status.st_size, status.st_mtime_ns))
         parts[partition_of(dataset, row.path, settings.partitions)].append(entry)
     return [key(videos=part) for part in parts]
 

@@ -16,7 +16,7 @@ from pipeline.bundle import FIELDS, fixed_strings
 from pipeline.config import Config, Layout, validate
 from pipeline.datasets.base import Video, write_index
 from pipeline.index import partition_rows
-from pipeline.layers import Failure
+from pipeline.layers import Failure, Remark
 
 FRAMES = (0, 5)
 
@@ -62,6 +62,7 @@ def write_partition(
     failures: Sequence[Failure] = (),
     depth_failures: Sequence[Failure] = (),
     key: str = "key",
+    remarks: Sequence[Remark] = (),
 ) -> None:
     """Write crops, depth and parsing of one partition."""
     made = [made_sample(row, frame) for row, frame in samples]
@@ -82,7 +83,8 @@ def write_partition(
     }
     for stage, (arrays, failed) in stages.items():
         path = layout.partition(stage, dataset, number)
-        layers.write(path, {"key": f"{stage} {key} {number}"}, {**arrays, **same}, failed)
+        remarked = remarks if stage == "crops" else ()
+        layers.write(path, {"key": f"{stage} {key} {number}"}, {**arrays, **same}, failed, remarked)
 
 
 def write_run(
@@ -91,13 +93,14 @@ def write_run(
     failures: Sequence[Failure] = (),
     depth_failures: Sequence[Failure] = (),
     dataset: str = "oulu",
+    remarks: Sequence[Remark] = (),
 ) -> Layout:
     """Write the index and every partition of one dataset. Videos that fail whole give nothing."""
     layout = Layout(config.out)
     ordered = sorted(rows, key=lambda row: row.path.encode())
     write_index(layout.index(dataset), ordered)
     lost = {(failure.video, failure.frame) for failure in failures}
-    partitions = config.datasets[dataset].partitions  # type: ignore[index]
+    partitions = config.datasets[dataset].partitions
     for number in range(partitions):
         own = partition_rows(ordered, number, partitions)
         paths = {row.path for row in own}
@@ -114,5 +117,6 @@ def write_run(
             samples,
             [failure for failure in failures if failure.video in paths],
             [failure for failure in depth_failures if failure.video in paths],
+            remarks=[remark for remark in remarks if remark.video in paths],
         )
     return layout

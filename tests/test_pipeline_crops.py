@@ -1,9 +1,16 @@
+"""Crop geometry: against hand-worked places, and as properties of all faces, turns and borders."""
+
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from labels.canonical import VERTICES
+from labels.parsing import polygons
 from pipeline import crops
+
+FRONT = VERTICES.astype(np.float64) * (1, -1, -1)
+"""The canonical face as a picture has it: x right, y down, z away, seen from the front."""
 
 finite = {"allow_nan": False, "allow_infinity": False}
 FACE = np.array([[100.0, 60.0, -7.0], [180.0, 110.0, 3.0], [140.0, 160.0, 0.0]], np.float32)
@@ -49,6 +56,57 @@ def test_turned_affines_are_undone_as_well(angle, scale, move, points):
     there = crops.transform(affine, points)
     assert np.abs(crops.transform(crops.inverse(affine), there) - points).max() < 1e-6
     assert crops.scale_of(affine) == pytest.approx(scale)
+
+
+def turn_of(degrees: float) -> np.ndarray:
+    """Clockwise in a picture, whose y runs down."""
+    cos, sin = np.cos(np.radians(degrees)), np.sin(np.radians(degrees))
+    return np.array([[cos, -sin], [sin, cos]])
+
+
+def mesh(extent: float, yaw: float, roll: float, centre: tuple[float, float]) -> np.ndarray:
+    """The canonical face seen without perspective, turned, `extent` pixels tall when upright."""
+    x, y, z = (FRONT - FRONT.mean(0)).T
+    x = x * np.cos(np.radians(yaw)) - z * np.sin(np.radians(yaw))
+    points = np.column_stack([x, y]) @ turn_of(roll).T
+    return points * (extent / np.ptp(FRONT[:, 1])) + centre
+
+
+@st.composite
+def affines(draw: st.DrawFn, extents: tuple[float, float] = (8, 4000)) -> tuple[np.ndarray, int]:
+    """Crops of every kind: faces near, far, turned, over the border and outside; and their size."""
+    face = mesh(
+        draw(st.floats(*extents, **finite)),
+        draw(st.floats(-60, 60, **finite)),
+        draw(st.floats(-180, 180, **finite)),
+        (draw(st.floats(-3000, 7000, **finite)), draw(st.floats(-3000, 5000, **finite))),
+    )
+    margin = draw(st.floats(1.0, 3.0, **finite))
+    shift = draw(st.floats(-0.5, 0.5, **finite))
+    size = draw(st.integers(64, 512))
+    mode = draw(st.sampled_from(["box", "aligned"]))
+    return crops.crop_affine(face.astype(np.float32), mode, margin, shift, size), size
+
+
+@given(affines(), st.lists(st.tuples(*[st.floats(-1, 2, **finite)] * 2), min_size=1, max_size=8))
+def test_no_point_drifts_in_ten_trips_there_and_back(crop, points):
+    made, size = crop
+    affine = np.frombuffer(made.astype("<f8").tobytes(), "<f8").reshape(2, 3)  # as it is stored
+    start = np.array(points) * size
+    back = crops.inverse(affine)
+    frame = place = crops.transform(back, start)
+    for _ in range(10):
+        place = crops.transform(affine, place)
+        assert np.abs(place - start).max() < 1e-6
+        place = crops.transform(back, place)
+        assert np.abs(place - frame).max() < 1e-6
+
+
+@given(affines())
+def test_no_crop_is_stretched_or_mirrored(crop):
+    linear = crop[0][:, :2]
+    assert np.linalg.det(linear) > 0
+    assert np.allclose(linear @ linear.T, crops.scale_of(crop[0]) ** 2 * np.eye(2), rtol=1e-9)
 
 
 def test_the_face_square_is_the_longer_side_around_the_middle_of_the_landmarks():
@@ -168,3 +226,126 @@ def test_padding_counts_what_lies_left_and_above_as_well():
     moved = FACE[:, :2] - [105.0, 75.0]  # the crop covers x -35 to 105 and y -35 to 105
     affine = crops.box_affine(moved, 1.4, 0.0, 256)
     assert crops.padding(affine, (400, 400), 256) == pytest.approx(1 - (105 / 140) ** 2)
+
+
+@pytest.mark.parametrize("degrees", [0, 10, 45, 77, 90, 180, 251])
+@pytest.mark.parametrize(
+    "middle, expected", [((300, 200), 0.0), ((600, 200), 0.5), ((0, 0), 0.75), ((900, 200), 1.0)]
+)
+def test_padding_of_a_turned_crop(degrees, middle, expected):
+    # A square has the same quarters and halves however it is turned about its centre.
+    linear = 2.5 * turn_of(degrees)
+    affine = np.column_stack([linear, 128 - linear @ middle])
+    assert crops.padding(affine, (600, 400), 256) == pytest.approx(expected, abs=1e-12)
+    if expected in (0.0, 1.0):
+        assert crops.padding(affine, (600, 400), 256) == expected
+
+
+def test_padding_of_a_crop_that_holds_the_whole_frame():
+    linear = 0.5 * turn_of(30)  # the frame's 40 x 60 pixels cover 600 of 256 x 256
+    affine = np.column_stack([linear, 128 - linear @ [20, 30]])
+    assert crops.padding(affine, (40, 60), 256) == pytest.approx(1 - 600 / 256**2, abs=1e-12)
+
+
+def test_padding_at_a_cut_corner():
+    # Turned by 45 degrees and side 100, the crop's corner reaches 50 sqrt(2) right of its middle;
+    # beyond a border 20 short of that there is a right-angled triangle of height 20, area 400.
+    linear = turn_of(45)
+    affine = np.column_stack([linear, 50 - linear @ [200 + 20 - 50 * np.sqrt(2), 150]])
+    assert crops.padding(affine, (200, 300), 100) == pytest.approx(400 / 100**2, abs=1e-12)
+
+
+@settings(deadline=None, max_examples=50)
+@given(affines((40, 3000)), st.tuples(*[st.integers(1, 2000)] * 2))
+def test_padding_is_the_share_of_crop_pixels_whose_place_is_outside(crop, frame):
+    affine, size = crop
+    rows, columns = (np.indices((size, size)).reshape(2, -1) + 0.5) / 1
+    places = crops.transform(crops.inverse(affine), np.column_stack([columns, rows]))
+    outside = ((places < 0) | (places > frame)).any(axis=1).mean()
+    assert crops.padding(affine, frame, size) == pytest.approx(outside, abs=4 / size)
+
+
+def test_the_places_of_the_eyes_are_those_of_the_canonical_face():
+    x, y, side = crops.face_square(FRONT)
+    right, left = crops.eye_centres(FRONT)
+    assert pytest.approx(np.hypot(*(left - right)) / side, abs=1e-7) == crops.EYE_DISTANCE
+    assert pytest.approx((y - (right + left)[1] / 2) / side, abs=1e-7) == crops.EYE_RAISE
+    assert (right + left)[0] / 2 == pytest.approx(x, abs=1e-6)
+
+
+def test_the_eyes_are_the_rings_of_the_parser_the_subjects_right_first():
+    assert (crops.RIGHT_EYE, crops.LEFT_EYE) == (polygons.RIGHT_EYE, polygons.LEFT_EYE)
+    right, left = crops.eye_centres(FRONT.astype(np.float32))
+    assert right[0] < 0 < left[0]  # the subject's right is at the picture's left
+    assert crops.eye_centres(FRONT).dtype == np.float64
+
+
+@pytest.mark.parametrize("margin, shift, size", [(1.0, 0.0, 64), (1.4, 0.1, 256), (3, -0.4, 512)])
+def test_an_upright_frontal_canonical_face_has_the_same_crop_in_both_modes(margin, shift, size):
+    face = mesh(200, 0, 0, (310.0, 170.0))
+    corners = np.array([[200.0, 60.0], [420.0, 280.0]])
+    box, aligned = (
+        crops.transform(crops.crop_affine(face, mode, margin, shift, size), corners)
+        for mode in ("box", "aligned")
+    )
+    assert np.abs(box - aligned).max() < 1e-3
+
+
+@pytest.mark.parametrize("roll", [-170, -90, -25, 0, 40, 90, 180])
+@pytest.mark.parametrize("yaw", [-40, 0, 30])
+def test_aligned_eyes_are_level_and_at_fixed_places(roll, yaw):
+    face = mesh(300, yaw, roll, (500.0, 400.0))
+    affine = crops.crop_affine(face, "aligned", 2.0, 0.25, 400)
+    eyes = crops.transform(affine, crops.eye_centres(face))
+    # A face square is 200 crop pixels; the crop's centre lies a quarter of that below its own.
+    y = 200 - (0.25 + crops.EYE_RAISE) * 200
+    apart = crops.EYE_DISTANCE * 200
+    assert np.allclose(eyes, [[200 - apart / 2, y], [200 + apart / 2, y]])
+    chin = crops.transform(affine, face[[152]])[0]
+    assert chin[1] > y + 50  # the right way up
+
+
+def test_swapped_eyes_turn_the_crop_and_never_mirror_it():
+    eyes = np.array([[100.0, 80.0], [160.0, 80.0]])
+    there, swapped = (crops.aligned_affine(one, 1.4, 0.0, 256) for one in (eyes, eyes[::-1]))
+    assert np.allclose(swapped[:, :2], -there[:, :2])
+
+
+NO_FACE = {
+    "not finite": np.where(np.arange(468)[:, None] == 7, np.nan, mesh(100, 0, 0, (200, 200))),
+    "infinite": np.where(np.arange(468)[:, None] == 7, np.inf, mesh(100, 0, 0, (200, 200))),
+    "a point": np.full((468, 2), 120.0),
+    "half a pixel": mesh(0.5, 0, 0, (200, 200)),
+    "none": np.empty((0, 2)),
+    "too large for a number": mesh(100, 0, 0, (0, 0)).astype(np.float32) * np.float32(5e36),
+}
+
+
+@pytest.mark.parametrize("mode", ["box", "aligned"])
+@pytest.mark.parametrize("landmarks", NO_FACE.values(), ids=NO_FACE.keys())
+def test_what_has_no_extent_gives_an_error_and_no_crop(landmarks, mode):
+    with pytest.raises(crops.CropError), np.errstate(over="ignore"):
+        crops.crop_affine(landmarks, mode, 1.4, 0.0, 256)
+
+
+@pytest.mark.parametrize(
+    "eyes", [[[50, 60], [50, 60]], [[50, 60], [50.2, 60.1]], [[np.nan, 60], [90, 60]]]
+)
+def test_eyes_that_coincide_or_are_nowhere_give_an_error(eyes):
+    with pytest.raises(crops.CropError):
+        crops.aligned_affine(np.array(eyes, float), 1.4, 0.0, 256)
+
+
+def test_a_head_that_is_turned_away_is_not_aligned_by_its_eyes():
+    # Without perspective the eyes' distance shrinks with the cosine: 0.34 at 70, 0.17 at 80.
+    crops.crop_affine(mesh(200, 70, 0, (300, 300)), "aligned", 1.4, 0.0, 256)
+    for yaw in (80, -80, 90, 100):
+        face = mesh(200, yaw, 0, (300, 300))
+        with pytest.raises(crops.CropError, match="turned away"):
+            crops.crop_affine(face, "aligned", 1.4, 0.0, 256)
+        crops.crop_affine(face, "box", 1.4, 0.0, 256)
+
+
+def test_an_unknown_mode_is_refused():
+    with pytest.raises(ValueError, match="box or aligned"):
+        crops.crop_affine(mesh(100, 0, 0, (200, 200)), "tight", 1.4, 0.0, 256)

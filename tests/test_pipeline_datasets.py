@@ -1,74 +1,38 @@
 """Adapters and index against trees of empty files with the names of all 7,030 real videos."""
 
 import hashlib
+import importlib
 from collections import Counter
-from collections.abc import Iterator
-from itertools import product
 from pathlib import Path
 
 import pytest
+from dataset_names import NAMES, at, msu_names, replay_names, touch, write_sub_lists
 
-from pipeline.config import DatasetSettings
+from pipeline.datasets import casia, msu, oulu, replay
 from pipeline.datasets.base import COLUMNS, Video, read_index, to_csv, write_index
 from pipeline.errors import UserError
 from pipeline.index import dataset_root, index, partition_of, partition_rows
 
-MSU_TRAIN = (2, 3, 5, 6, 7, 8, 9, 11, 12, 21, 22, 34, 53, 54, 55)
-MSU_TEST = (1, 13, 14, 23, 24, 26, 28, 29, 30, 32, 33, 35, 36, 37, 39, 42, 48, 49, 50, 51)
 FIRST_FOLDER = {"oulu": "Train_files", "casia": "test_release", "replay": "devel", "msu": "scene01"}
 
-
-def oulu_names() -> Iterator[str]:
-    splits = {"Train_files": (1, 20), "Dev_files": (21, 35), "Test_files": (36, 55)}
-    for folder, (first, last) in splits.items():
-        for subject in range(first, last + 1):
-            for phone, session, access in product(range(1, 7), range(1, 4), range(1, 6)):
-                yield f"{folder}/{phone}_{session}_{subject:02d}_{access}.avi"
-
-
-def casia_names() -> Iterator[str]:
-    names = [*range(1, 9), "HR_1", "HR_2", "HR_3", "HR_4"]
-    for folder, subjects in (("train_release", 20), ("test_release", 30)):
-        for subject, name in product(range(1, subjects + 1), names):
-            yield f"{folder}/{subject}/{name}.avi"
-
-
-def replay_names() -> Iterator[str]:
-    attacks = ("print {} highdef_photo", "mobile {} mobile_photo", "mobile {} mobile_video",
-               "highdef {} highdef_photo", "highdef {} highdef_video")  # fmt: skip
-    clients = {"train": range(1, 16), "devel": range(16, 31), "test": range(31, 51)}
-    for folder, numbers in clients.items():
-        for number, light in product(numbers, ("adverse", "controlled")):
-            name = f"client{number:03d}_session01"
-            for take in (1, 2):
-                yield f"{folder}/real/{name}_webcam_authenticate_{light}_{take}.mov"
-            for attack, support in product(attacks, ("fixed", "hand")):
-                stem = attack.format(name).replace(" ", "_")
-                yield f"{folder}/attack/{support}/attack_{stem}_{light}.mov"
-
-
-def msu_names() -> Iterator[str]:
-    instruments = ("ipad_video", "iphone_video", "printed_photo")
-    for subject in (*MSU_TRAIN, *MSU_TEST):
-        for device, suffix in (("android", "mp4"), ("laptop", "mov")):
-            client = f"client{subject:03d}_{device}_SD"
-            yield f"scene01/real/real_{client}_scene01.{suffix}"
-            for instrument in instruments:
-                yield f"scene01/attack/attack_{client}_{instrument}_scene01.{suffix}"
-
-
-NAMES = {"oulu": oulu_names, "casia": casia_names, "replay": replay_names, "msu": msu_names}
 
 BESIDE = {  # what else lies there, and is no video of the dataset
     "oulu": ["Train_files/1_1_01_1.txt", "Protocols/Protocol_1/Train.txt",
              "Train_files/7_1_01_1.avi", "Train_files/1_1_01_6.avi",
              "Train_files/copy/1_1_01_1.avi",
-             "Train_files/.1_1_01_1.avi", "Other/1_1_01_1.avi", "1_1_01_1.avi"],
+             "Train_files/.1_1_01_1.avi", "Train_files/._1_1_01_1.avi", ".Trash/1_1_01_1.avi",
+             "Train_files/1_1_٠١_1.avi", "Train_files/täglich.avi", "__MACOSX/Train_files/._1.avi",
+             "Train_files/1_1_01_1.avi.part", "Train_files/1_1_01_1 (1).avi",
+             "Other/1_1_01_1.avi", "1_1_01_1.avi"],
     "casia": ["train_release/1/9.avi", "train_release/1/HR_5.avi", "train_release/1/1.mp4",
-              "train_release/1.avi", "train_release/x/1.avi", "other/1/1.avi"],
+              "train_release/1.avi", "train_release/x/1.avi", "other/1/1.avi",
+              "train_release/١/1.avi", "train_release/²/1.avi", "train_release/1/a/1.avi"],
     "replay": [f"enrollment/client{n:03d}_session01_webcam_authenticate_{light}_1.mov"
                for n in range(1, 51) for light in ("adverse", "controlled")]
-              + ["enrollment/real/client001_session01_webcam_authenticate_adverse_1.mov",
+              + ["enroll/train/client001_session01_webcam_enroll_adverse.mov",
+                 "Enrollment/train/real/client001_session01_webcam_authenticate_adverse_1.mov",
+                 "train/enrollment/client001_session01_webcam_authenticate_adverse_1.mov",
+                 "enrollment/real/client001_session01_webcam_authenticate_adverse_1.mov",
                  "face-locations/train/real/client001_session01_webcam_authenticate_adverse_1.face",
                  "train/attack/attack_print_client001_session01_highdef_photo_adverse.mov",
                  "train/attack/real/client001_session01_webcam_authenticate_adverse_1.mov"],
@@ -79,27 +43,13 @@ BESIDE = {  # what else lies there, and is no video of the dataset
 }  # fmt: skip
 
 
-def at(root: Path) -> DatasetSettings:
-    return DatasetSettings(root=str(root))
-
-
-def touch(root: Path, names: list[str]) -> Path:
-    for folder in {(root / name).parent for name in names}:
-        folder.mkdir(parents=True, exist_ok=True)
-    for name in names:
-        (root / name).touch()
-    return root
-
-
 @pytest.fixture(scope="module")
 def trees(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """oulu, casia, replay and msu with every real name, and with strangers beside them."""
     place = tmp_path_factory.mktemp("trees")
     for dataset, names in NAMES.items():
         touch(place / dataset, [*names(), *BESIDE[dataset]])
-    for split, subjects in (("train", MSU_TRAIN), ("test", MSU_TEST)):
-        text = "".join(f"{subject:02d}\n" for subject in subjects)
-        (place / "msu" / f"{split}_sub_list.txt").write_text(text)
+    write_sub_lists(place / "msu")
     return place
 
 
@@ -146,6 +96,40 @@ def test_the_index_holds_exactly_the_real_names_sorted_by_bytes(rows, dataset):
     paths = [row.path for row in rows[dataset]]
     assert paths == sorted(NAMES[dataset](), key=str.encode)
     assert all(row.dataset == dataset for row in rows[dataset])
+
+
+PUBLISHED = {
+    # sha256 of the sorted lines "PATH SPLIT LIVE SUBJECT", the path without its suffix, subjects
+    # as this index writes them; made by a script of its own from the file lists of other people's
+    # packages on PyPI.
+    # bob.db.oulunpu 0.1.2: lists/Protocol_{1,2,3_k,4_k}, all together.
+    "oulu": "7f2d21fd1feb93f41c5fc29ee7a0dc6cd0e3fb40f64e9da2dfb77aa7ef37cf52",
+    # bob.db.casia_fasd 2.0.10: names from face-locations, class from folds/.
+    "casia": "08d227fc0fb25c90cdc5f4232c8204f27ea900675b083947bbb5b13f53dfdbd9",
+    # bob.db.replay 2.0.5: db.sql3, but for enrolment.
+    "replay": "d58e29290d72ca3690611addf798a1ab5302f14b505a8b99bb80330c48b267b1",
+    # bob.db.msu_mfsd_mod 2.2.9: folds/msu_mfsd_mod_*vids.txt and *_sub_list.txt.
+    "msu": "4f9eb272a0ba2769b14988f3ded9574242017ee440c24828af3f5396276b4d9e",
+}
+
+
+@pytest.mark.parametrize("dataset", list(NAMES))
+def test_rows_are_those_of_the_lists_that_others_published(rows, dataset):
+    lines = [
+        f"{row.path.rpartition('.')[0]} {row.split} {row.live} {row.subject}"
+        for row in rows[dataset]
+    ]
+    assert hashlib.sha256("\n".join(sorted(lines)).encode()).hexdigest() == PUBLISHED[dataset]
+
+
+@pytest.mark.parametrize("dataset", list(NAMES))
+def test_an_adapter_knows_the_published_names_and_their_spelling(dataset):
+    module = importlib.import_module(f"pipeline.datasets.{dataset}")
+    names = list(module.published())
+    assert sorted(names) == sorted(NAMES[dataset]())
+    for name in names:
+        assert module.canonical(name) == module.canonical(name.upper()) == name
+    assert module.canonical(f"x/{names[0]}") is module.row(f"x/{names[0]}") is None
 
 
 @pytest.mark.parametrize(
@@ -200,23 +184,23 @@ EXAMPLES = [  # path, split, live, subject, attack, instrument, session, device,
     ),
     (
         "replay",
-        "test/real/client050_session01_webcam_authenticate_controlled_2.mov"
-        " test 1 050 - - controlled webcam 0",
+        "test/real/client117_session01_webcam_authenticate_controlled_2.mov"
+        " test 1 117 - - controlled webcam 0",
     ),
     (
         "replay",
-        "devel/attack/hand/attack_print_client016_session01_highdef_photo_controlled.mov"
-        " dev 0 016 print print controlled webcam 0",
+        "devel/attack/hand/attack_print_client003_session01_highdef_photo_controlled.mov"
+        " dev 0 003 print print controlled webcam 0",
     ),
     (
         "replay",
-        "train/attack/fixed/attack_mobile_client015_session01_mobile_photo_adverse.mov"
-        " train 0 015 replay mobile adverse webcam 0",
+        "train/attack/fixed/attack_mobile_client110_session01_mobile_photo_adverse.mov"
+        " train 0 110 replay mobile adverse webcam 0",
     ),
     (
         "replay",
-        "test/attack/fixed/attack_highdef_client031_session01_highdef_video_adverse.mov"
-        " test 0 031 replay highdef adverse webcam 0",
+        "test/attack/fixed/attack_highdef_client009_session01_highdef_video_adverse.mov"
+        " test 0 009 replay highdef adverse webcam 0",
     ),
     ("msu", "scene01/real/real_client003_android_SD_scene01.mp4 train 1 003 - - scene01 android 1"),
     ("msu", "scene01/real/real_client003_laptop_SD_scene01.mov train 1 003 - - scene01 laptop 0"),
@@ -243,7 +227,8 @@ EXAMPLES = [  # path, split, live, subject, attack, instrument, session, device,
 def test_a_name_says_every_column_of_its_row(rows, dataset, text):
     path, split, live, *words, upside_down = text.split()
     texts = ["" if word == "-" else word for word in words]
-    expected = Video(path, dataset, split, int(live), *texts, upside_down=int(upside_down))
+    protocols = f"sub_list:{split}" if dataset == "msu" else ""
+    expected = Video(path, dataset, split, int(live), *texts, int(upside_down), protocols)
     assert only(rows[dataset], path) == expected
 
 
@@ -263,7 +248,7 @@ def test_subject_1_of_casias_training_and_test_folders_are_two_people(rows):
 
 def test_enrollment_videos_of_replay_are_no_part_of_it(rows, trees):
     assert len(list((trees / "replay" / "enrollment").rglob("*.mov"))) == 101
-    assert not [row for row in rows["replay"] if "enrollment" in row.path]
+    assert not [row for row in rows["replay"] if "enroll" in row.path.lower()]
 
 
 def test_folders_named_replayattack_give_the_same_rows(tmp_path, rows):
@@ -279,6 +264,8 @@ def test_folders_named_replayattack_give_the_same_rows(tmp_path, rows):
 def test_the_root_may_be_one_level_above_and_paths_do_not_change(tmp_path, rows, dataset):
     names = [name for name in NAMES[dataset]() if name.startswith(FIRST_FOLDER[dataset])][:40]
     touch(tmp_path / "disk" / "some copy", names)
+    if dataset == "msu":
+        write_sub_lists(tmp_path / "disk" / "some copy")
     found = index(dataset, at(tmp_path / "disk"))
     assert [row.path for row in found] == sorted(names, key=str.encode)
     assert set(found) <= set(rows[dataset])
@@ -287,7 +274,10 @@ def test_the_root_may_be_one_level_above_and_paths_do_not_change(tmp_path, rows,
 @pytest.mark.parametrize("dataset", list(NAMES))
 def test_names_in_upper_case_mean_the_same(tmp_path, rows, dataset):
     names = [name for name in NAMES[dataset]() if name.startswith(FIRST_FOLDER[dataset])][:40]
-    found = index(dataset, at(touch(tmp_path, [name.upper() for name in names])))
+    touch(tmp_path, [name.upper() for name in names])
+    if dataset == "msu":
+        write_sub_lists(tmp_path, upper=True)
+    found = index(dataset, at(tmp_path))
     by_path = {row.path.upper(): row for row in rows[dataset]}
     assert len(found) == 40
     for row in found:
@@ -317,6 +307,102 @@ def test_a_wrong_subject_list_of_msu_is_told(tmp_path, train, test):
     (tmp_path / "test_sub_list.txt").write_text(test)
     with pytest.raises(UserError, match="sub_list"):
         index("msu", at(tmp_path))
+
+
+@pytest.mark.parametrize("ends", ["\n", "\r\n", "\r", "\n\n  \n"])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+def test_subject_lists_of_msu_may_have_any_line_end_and_mark(tmp_path, ends, encoding):
+    touch(tmp_path, list(msu_names())[:16])
+    (tmp_path / "Train_Sub_List.TXT").write_bytes(ends.join(("01", "50")).encode(encoding))
+    (tmp_path / "test_sub_list.txt").write_bytes(ends.join(("03", "02")).encode(encoding))
+    rows = index("msu", at(tmp_path))
+    assert {(row.subject, row.split, row.protocols) for row in rows} == {
+        ("002", "test", "sub_list:test"),
+        ("003", "test", "sub_list:test"),
+    }
+
+
+def test_a_subject_that_the_lists_leave_out_keeps_the_published_split(tmp_path):
+    touch(tmp_path, list(msu_names())[:16])
+    (tmp_path / "train_sub_list.txt").write_text("03")
+    assert {(row.subject, row.split, row.protocols) for row in index("msu", at(tmp_path))} == {
+        ("002", "train", ""),
+        ("003", "train", "sub_list:train"),
+    }
+
+
+@pytest.mark.parametrize("text", ["²", "1a", "-1", "0001", "٠١"])
+def test_what_is_no_number_in_a_subject_list_is_told_with_its_line(tmp_path, text):
+    touch(tmp_path, list(msu_names())[:8])
+    (tmp_path / "train_sub_list.txt").write_text(f"\n02\n{text}\n", "utf-8")
+    with pytest.raises(UserError, match=r"train_sub_list\.txt: line 3: .*subject number"):
+        index("msu", at(tmp_path))
+
+
+def test_of_two_copies_below_the_root_the_user_must_choose(tmp_path):
+    for name in ("first", "second"):
+        touch(tmp_path / name, ["Train_files/1_1_01_1.avi"])
+    with pytest.raises(UserError, match=r"first and second .* set datasets\.oulu\.root"):
+        dataset_root("oulu", at(tmp_path))
+    touch(tmp_path, ["TRAIN_FILES/1_1_01_1.avi"])  # and the root's own count before theirs
+    assert dataset_root("oulu", at(tmp_path)) == tmp_path
+
+
+def test_enrollment_beside_or_alone_is_never_taken_for_the_dataset(tmp_path):
+    name = "train/real/client001_session01_webcam_authenticate_adverse_1.mov"
+    touch(tmp_path, [name, f"Enrollment/{name}", f"face-locations/{name}"])
+    assert [row.path for row in index("replay", at(tmp_path))] == [name]
+    touch(tmp_path / "alone", ["enrollment/client001_session01_webcam_authenticate_adverse_1.mov"])
+    with pytest.raises(UserError, match="none of the folders"):
+        index("replay", at(tmp_path / "alone"))
+
+
+def test_a_file_of_eyes_lies_beside_a_video_of_oulu_in_any_case(tmp_path):
+    names = [f"Train_files/1_1_0{number}_1" for number in range(1, 6)]
+    touch(tmp_path / "o", [f"{name}.AVI" for name in names])
+    touch(tmp_path / "o", [f"{names[0]}.txt", f"{names[1]}.TXT", f"{names[2]}.Txt"])
+    (tmp_path / "outside.txt").touch()
+    (tmp_path / "o" / f"{names[3]}.txt").symlink_to(tmp_path / "outside.txt")
+    (tmp_path / "o" / f"{names[4]}.txt").mkdir()
+    found = [oulu.shipped_file(tmp_path / "o", f"{name}.AVI") for name in names]
+    assert [path and path.name for path in found] == [
+        "1_1_01_1.txt", "1_1_02_1.TXT", "1_1_03_1.Txt", None, None
+    ]  # fmt: skip
+
+
+REAL = "real/client001_session01_webcam_authenticate_adverse_1"
+
+
+@pytest.mark.parametrize(
+    "module, video, face",
+    [
+        (replay, f"train/{REAL}.mov", f"d/face-locations/train/{REAL}.face"),
+        (replay, f"train/{REAL}.mov", f"face-locations/train/{REAL}.face"),
+        (replay, f"replayattack-train/{REAL}.mov", f"d/face-locations/train/{REAL}.face"),
+        (replay, f"replayattack-train/{REAL}.mov",
+         f"d/Face-Locations/replayattack-train/{REAL}.face"),
+        (replay, f"TRAIN/{REAL}.MOV", f"d/face-locations/train/{REAL}.FACE"),
+        (casia, "train_release/1/HR_1.avi", "d/face-locations/train_release/1/HR_1.face"),
+        (casia, "Train_Release/01/hr_1.AVI", "face-locations/train_release/1/HR_1.face"),
+    ],
+)  # fmt: skip
+def test_face_locations_lie_in_the_root_or_beside_it(tmp_path, module, video, face):
+    root = touch(tmp_path / "d", [video])
+    assert module.shipped_file(root, video) is None
+    touch(tmp_path, [face])
+    assert module.shipped_file(root, video) == tmp_path / face
+
+
+def test_face_locations_that_lead_out_do_not_count(tmp_path):
+    video = f"train/{REAL}.mov"
+    touch(tmp_path / "elsewhere", [f"train/{REAL}.face"])
+    root = touch(tmp_path / "disk" / "replay", [video])
+    (root / "face-locations").symlink_to(tmp_path / "elsewhere")
+    assert replay.shipped_file(root, video) is None
+
+
+def test_msu_ships_no_positions():
+    assert not hasattr(msu, "shipped_file")
 
 
 def test_a_link_that_leads_out_of_the_root_is_not_followed(tmp_path):
@@ -361,11 +447,11 @@ def test_an_index_is_written_sorted_by_bytes_and_read_back_the_same(tmp_path, ro
         "path,dataset,split,live,subject,attack,instrument,session,device,upside_down,"
         "protocols,corrections"
     )
-    row = "scene01/real/real_client003_android_SD_scene01.mp4,msu,train,1,003,,,scene01,android,1"
-    assert row in lines
+    row = "scene01/real/real_client003_android_SD_scene01.mp4,msu,train,1,003,,,scene01,android,1,"
+    assert f"{row}sub_list:train," in lines
 
 
-GOOD = "Train_files/1_1_01_1.avi,oulu,train,1,01,,,1,1,0"
+GOOD = "Train_files/1_1_01_1.avi,oulu,train,1,01,,,1,1,0,1:train,"
 
 
 @pytest.mark.parametrize(
@@ -375,7 +461,10 @@ GOOD = "Train_files/1_1_01_1.avi,oulu,train,1,01,,,1,1,0"
         ("", "line 1: the column"),
         (",".join(COLUMNS) + f"\n{GOOD}\na.avi,oulu\n", "line 3: too few columns"),
         (",".join(COLUMNS) + "\n" + GOOD.replace(",1,01", ",2,01"), "line 2: live is '2'"),
-        (",".join(COLUMNS) + "\n" + GOOD[:-1] + "yes", "line 2: upside_down is 'yes'"),
+        (
+            ",".join(COLUMNS) + "\n" + GOOD.replace(",0,1:", ",yes,1:"),
+            "line 2: upside_down is 'yes'",
+        ),
         (",".join(COLUMNS) + "\n" + GOOD.replace("train", "trian"), "line 2: split is 'trian'"),
         (",".join(COLUMNS) + "\n../" + GOOD, "does not stay inside"),
         (",".join(COLUMNS) + "\n/" + GOOD, "does not stay inside"),

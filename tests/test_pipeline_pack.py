@@ -8,10 +8,11 @@ import pytest
 from made_run import FRAMES, made_config, made_rows, made_sample, write_partition, write_run
 
 from pipeline.bundle import FIELDS, Bundle
+from pipeline.corrections import apply, read_overrides
 from pipeline.datasets.base import Video, write_index
 from pipeline.errors import UserError
 from pipeline.index import partition_of
-from pipeline.layers import Failure
+from pipeline.layers import Failure, Remark
 from pipeline.pack import order, pack
 from pipeline.store import canonical_json
 
@@ -139,7 +140,9 @@ def test_nothing_in_the_bundle_tells_where_it_was_made(packed):
 def test_settings_versions_and_back_ends_stand_in_the_manifest(packed):
     manifest = Bundle(packed).manifest
     assert manifest["settings"]["crop"]["margin"] == 1.4
-    assert manifest["settings"]["sampling"] == {"oulu": {"sampling": "every", "every": 9}}
+    assert manifest["settings"]["sampling"] == {
+        "oulu": {"sampling": "every", "every": 9, "reach": 5, "faces": "detected"}
+    }
     assert {"mediapipe", "numpy", "h5py", "ocim"} <= set(manifest["versions"])
     assert manifest["backends"]["parsing"] == "facemesh"
     assert manifest["backends"]["parsing_classes_never_given"] == [
@@ -377,3 +380,44 @@ def test_another_dataset_leaves_the_shards_of_the_first_untouched(tmp_path):
     assert len(after) == 4
     pack(one, layout)
     assert stamps(layout.bundle) == before
+
+
+def test_corrections_and_remarks_stand_in_the_manifest_with_what_they_concern(tmp_path):
+    overrides = tmp_path / "overrides.csv"
+    overrides.write_text(
+        "video,frames,action,value,reason\n"
+        "train/0_live.avi,,exclude,,not the subject\n"
+        "test/0_live.avi,0-3,rotate,180,held upside down\n"
+        "test/0_print.avi,,relabel,instrument=printer2,the list was wrong\n"
+    )
+    rows = apply(ROWS, read_overrides(overrides, ROWS))
+    config = made_config(tmp_path / "run", partitions=2)
+    # The crop stage gives nothing of an excluded video.
+    remarks = [Remark("test/1_live.avi", 5, "2 faces of like size")]
+    gone = [Failure("train/0_live.avi", -1, "excluded")]
+    layout = write_run(config, rows, gone, remarks=remarks)
+    pack(config, layout)
+    manifest = Bundle(layout.bundle).manifest
+    assert manifest["remarks"] == [
+        {"dataset": "oulu", "video": "test/1_live.avi", "frame": 5, "text": "2 faces of like size"}
+    ]
+    assert [(c["video"], c["action"], c["samples"]) for c in manifest["corrections"]] == [
+        ("test/0_live.avi", "rotate", 1),  # of frames 0 and 5
+        ("test/0_print.avi", "relabel", 2),
+        ("train/0_live.avi", "exclude", 0),
+    ]
+    assert manifest["corrections"][1]["before"] == "instrument=printer1"
+    assert manifest["corrections"][1]["reason"] == "the list was wrong"
+    (shard,) = Bundle(layout.bundle).shards("oulu", ["test"])
+    of_print = shard.video == "test/0_print.avi"
+    assert shard.instrument[of_print].tolist() == ["printer2", "printer2"]
+
+
+def test_a_frame_that_failed_as_another_ones_place_keeps_its_own_sample(tmp_path):
+    # The crop stage lists wanted frames; only what depth or parsing could not do takes one away.
+    config = made_config(tmp_path)
+    layout = write_run(config, ROWS)
+    same = [Failure(ROWS[0].path, FRAMES[0], "wanted twice")]
+    write_partition(layout, "oulu", 0, [(row, f) for row in ROWS for f in FRAMES], same)
+    pack(config, layout)
+    assert (ROWS[0].path, FRAMES[0]) in identities(layout.bundle, "train")

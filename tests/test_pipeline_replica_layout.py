@@ -3,9 +3,10 @@ from collections import Counter, defaultdict
 
 import pytest
 
+from pipeline.datasets import casia, msu, oulu, replay
 from pipeline.replica.attacks import MEDIA
 from pipeline.replica.cameras import CAMERAS
-from pipeline.replica.layout import MAX_SUBJECTS, all_videos, oulu_protocols
+from pipeline.replica.layout import MAX_SUBJECTS, all_videos, oulu_protocols, replay_protocols
 
 NAMES = {
     "oulu": r"(Train|Dev|Test)_files/[1-6]_[1-3]_\d\d_[1-5]\.avi",
@@ -27,6 +28,14 @@ def test_every_name_is_one_that_the_dataset_uses(subjects: int) -> None:
             assert re.fullmatch(NAMES[video.dataset], video.path), video.path
         assert video.camera in CAMERAS
         assert video.live or video.medium in MEDIA
+
+
+def test_every_name_is_one_that_was_published() -> None:
+    modules = {"oulu": oulu, "casia": casia, "replay": replay, "msu": msu}
+    published = {name: set(module.published()) for name, module in modules.items()}
+    for video in all_videos(MAX_SUBJECTS, 0):
+        if not video.path.startswith("enrollment/"):
+            assert video.path in published[video.dataset]
 
 
 def test_three_subjects_a_split_give_these_counts() -> None:
@@ -86,3 +95,17 @@ def test_protocols_of_the_whole_dataset_have_the_official_sizes() -> None:
             assert found == sizes
     assert "+1,1_1_01_1" in files["Protocols/Protocol_1/Train.txt"].splitlines()
     assert "-2,1_3_36_5" in files["Protocols/Protocol_2/Test.txt"].splitlines()
+
+
+def test_lists_of_the_whole_of_replay_have_the_official_sizes() -> None:
+    files = replay_protocols(list(replay.published()))
+    sizes = {name: len(text.splitlines()) for name, text in files.items()}
+    # Attacks of a client: 20, of which print 4, mobile and highdef 8 each, half of those photos.
+    a_client = {"grandtest": 20, "print": 4, "mobile": 8, "highdef": 8, "photo": 12, "video": 8,
+                "digitalphoto": 8}  # fmt: skip
+    expected = {}
+    for folder, clients in (("train", 15), ("devel", 15), ("test", 20)):
+        expected[f"protocols/real-{folder}.txt"] = 4 * clients
+        for name, attacks in a_client.items():
+            expected[f"protocols/attack-{name}-allsupports-{folder}.txt"] = attacks * clients
+    assert sizes == expected

@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 
 from labels.landmarks import FaceMesh
+from pipeline.datasets import oulu, replay
 from pipeline.errors import UserError
 from pipeline.replica import check_replica, make_replica
 from pipeline.replica.layout import Video, all_videos
-from pipeline.replica.make import all_targets, make_video
+from pipeline.replica.make import _write_faces, all_targets, make_video
 
 SEED = 4
 
@@ -134,6 +135,41 @@ def test_oulus_eye_positions_lie_on_the_eyes(replica: Path) -> None:
     assert row[0] == 3
     assert np.hypot(*(points[[33, 133]].mean(0) - row[1:3])) < 4
     assert np.hypot(*(points[[263, 362]].mean(0) - row[3:5])) < 4
+
+
+def test_replays_face_files_lie_on_the_faces_of_live_and_spoof(tmp_path: Path) -> None:
+    videos, targets = all_videos(1, 0), all_targets(all_videos(1, 0), 0)
+    for live in (True, False):
+        number = next(i for i, v in enumerate(videos) if v.dataset == "replay" and v.live == live)
+        make_video(tmp_path, videos[number], targets[number], 0)
+        path = tmp_path / "replay" / videos[number].path
+        place = tmp_path / "replay" / "face-locations" / videos[number].path
+        rows = np.loadtxt(place.with_suffix(".face"), dtype=int)
+        frames = decode(path)
+        assert (rows[:, 0] == np.arange(len(frames))).all()
+        with FaceMesh() as mesh:
+            found = mesh.find(frames[3])[0].landmarks[:, :2]
+        x, y, width, height = rows[3, 1:]
+        box = np.array([x, y, x + width, y + height])
+        assert np.abs(box - [*found.min(0), *found.max(0)]).max() < 0.1 * width
+        if live:
+            with np.load(path.with_suffix(".npz"), allow_pickle=False) as truth:
+                assert (truth["box"][3] == box).all()
+
+
+def test_a_face_file_stays_in_the_frame_and_has_zeros_where_no_face_is(tmp_path: Path) -> None:
+    faces = np.array([[-3.5, 2.2, 10.4, 9.0], [15.0, 5.0, 40.0, 7.5], [-9.0, 1.0, -2.0, 5.0]])
+    _write_faces(tmp_path / "a.face", faces, 12, 20)
+    assert (tmp_path / "a.face").read_text() == "0 0 2 11 7\n1 15 5 5 3\n2 0 0 0 0\n"
+
+
+@pytest.mark.slow
+def test_the_replicas_index_has_its_protocols_and_positions(replica: Path) -> None:
+    for dataset, module in (("oulu", oulu), ("replay", replay)):
+        root = replica / dataset
+        rows = list(module.rows(root))
+        assert all(row.protocols for row in rows)
+        assert all(module.shipped_file(root, row.path) for row in rows)
 
 
 @pytest.mark.slow

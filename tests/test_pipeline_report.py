@@ -1,6 +1,7 @@
 import base64
 import io
 import json
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 from types import SimpleNamespace
@@ -10,11 +11,11 @@ import pytest
 from made_run import made_config, made_rows, write_run
 from PIL import Image
 
-from pipeline.bundle import BundleError
+from pipeline.bundle import Bundle, BundleError
 from pipeline.config import Config, Layout
 from pipeline.datasets.base import Video
 from pipeline.errors import UserError
-from pipeline.layers import Failure
+from pipeline.layers import Failure, Remark
 from pipeline.pack import pack
 from pipeline.report import choose, write_report
 from pipeline.sheets import CELL, GAP
@@ -29,6 +30,10 @@ FAILURES = [
     Failure("test/0_live.avi", 5, "no face found"),
     Failure("test/1_live.avi", 5, "no face found"),
 ]
+REMARKS = [Remark("test/0_print.avi", 0, "2 faces of like size <b>")]
+CORRECTION = (
+    '[{"action":"exclude","frames":"7","value":"","reason":"a hand <i>before</i> the face"}]'
+)
 RESULTS = {
     "schema": 1,
     "protocol": "O&C&I to M",
@@ -52,7 +57,8 @@ CURVES = "step,epoch,mining,learning_rate,total,depth\n" + "".join(
 def made(folder: Path) -> tuple[Config, Layout]:
     """A run of two labelled splits with failures, results and curves."""
     config = made_config(folder, partitions=2)
-    layout = write_run(config, ROWS, FAILURES)
+    rows = [replace(ROWS[0], corrections=CORRECTION), *ROWS[1:]]
+    layout = write_run(config, rows, FAILURES, remarks=REMARKS)
     pack(config, layout)
     layout.results.write_text(json.dumps(RESULTS))
     layout.model.parent.mkdir()
@@ -216,3 +222,33 @@ def test_samples_to_look_at_are_of_all_kinds_in_turn_and_one_a_video():
     chosen = choose([shard], 0)
     assert [sample.row for sample in chosen] == [0, 8, 10, 2, 4, 6]
     assert choose([shard], 1) == []
+
+
+def test_the_index_is_held_against_the_published_list(page):
+    # The made rows are not named as OULU's, so all of them are surplus and everything is missing.
+    rows = page.rows
+    assert ["oulu", "train", "live", "360", "3", "360", "3"] in rows
+    assert ["oulu", "dev", "spoof", "1080", "0", "1080", "0"] in rows
+
+
+def test_corrections_and_remarks_are_shown_and_escaped(page):
+    rows = page.rows
+    reason = "a hand <i>before</i> the face"
+    assert ["oulu", ROWS[0].path, "7", "exclude", "", "", reason, "0"] in rows
+    assert ["oulu", "test/0_print.avi", "0", "2 faces of like size <b>"] in rows
+
+
+def test_quality_is_told_by_dataset_and_class(run, page):
+    shards = Bundle(run[1].bundle).shards("oulu")
+    live = np.concatenate([shard.yaw[shard.live == 1] for shard in shards])
+    middle = f"{np.median(live):.3g}"
+    (row,) = [row for row in page.rows if row[:2] == ["oulu", "live"] and len(row) == 10]
+    assert f" / {middle} / " in row[4]
+
+
+def test_shipped_positions_are_compared_with_what_was_found(run, page):
+    shards = Bundle(run[1].bundle).shards("oulu")
+    off = np.concatenate([shard.shipped_distance for shard in shards])
+    (row,) = [row for row in page.rows if len(row) == 7 and row[1] == row[2] == str(len(off))]
+    assert row[3] == f"{np.median(off):.3f}"
+    assert row[5] == str((off > 0.25).sum())

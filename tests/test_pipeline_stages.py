@@ -13,11 +13,12 @@ import pytest
 from pipeline import crops, layers
 from pipeline.bundle import read_strings
 from pipeline.config import CropSettings, DatasetSettings, DepthSettings, ParseSettings
-from pipeline.crop import crop
+from pipeline.crop import Job, crop
 from pipeline.datasets.base import Video
 from pipeline.depth import depth
 from pipeline.layers import Failure
 from pipeline.parse import parse
+from pipeline.samples import QUALITY
 
 EVERY_THIRD = DatasetSettings(root="unused", every=3)
 ROWS = [
@@ -41,7 +42,7 @@ def sha256(path: Path) -> str:
 
 
 def run_crop(root: Path, out: Path, rows: list[Video] = ROWS, loose: bool = False) -> bool:
-    return crop(rows, root, CropSettings(), EVERY_THIRD, loose, out, sha256)
+    return crop(rows, Job(root, CropSettings(), EVERY_THIRD, loose), out, sha256)
 
 
 @pytest.fixture(scope="module")
@@ -79,7 +80,7 @@ def made(root: Path, tmp_path_factory) -> Path:
 
 def arrays(path: Path) -> dict[str, np.ndarray]:
     with h5py.File(path) as file:
-        found = {name: file[name][:] for name in file if name != "failures"}
+        found = {n: file[n][:] for n in file if n not in ("failures", "remarks")}
         found["video"] = read_strings(file["video"])
     return found
 
@@ -102,7 +103,8 @@ def test_what_gives_nothing_is_listed_with_its_reason_and_the_rest_goes_on(made)
     by_video = {video: [] for video in (row.path for row in ROWS if row.path not in GOOD)}
     for failure in failures:
         by_video[failure.video].append((failure.frame, failure.reason))
-    assert by_video["faceless.mp4"] == [(0, "no face found"), (3, "no face found")]
+    near = "no face found, nor in any within 5 frames"
+    assert by_video["faceless.mp4"] == [(0, near), (3, near)]
     assert by_video["empty.avi"] == [(-1, "the file is empty")]
     assert by_video["missing.avi"] == [(-1, "the file is missing")]
     assert by_video["out/of/here.mp4"] == [(-1, "the file is missing")]
@@ -123,9 +125,8 @@ def test_arrays_have_the_shapes_and_dtypes_of_the_design(made):
         "frame_size": ((n, 2), "int32"),
         "frame": ((n,), "int32"),
         "live": ((n,), "uint8"),
-    } | dict.fromkeys(
-        ("detection_score", "face_size", "sharpness", "brightness", "padding"), ((n,), "float32")
-    )
+        "faces": ((n,), "uint8"),
+    } | dict.fromkeys(QUALITY, ((n,), "float32"))
     found = arrays(made / "crops.h5")
     found.pop("video")
     assert {name: (array.shape, str(array.dtype)) for name, array in found.items()} == expected
@@ -230,7 +231,8 @@ def test_a_changed_video_row_or_setting_makes_the_crops_again(root, tmp_path):
     def again(row: Video, loose: bool = False, **change: float) -> bool:
         every = DatasetSettings(root="unused", every=int(change.pop("every", 3)))
         settings = CropSettings(**change)
-        return crop([row], tmp_path / "videos", settings, every, loose, out, sha256)
+        job = Job(tmp_path / "videos", settings, every, loose)
+        return crop([row], job, out, sha256)
 
     assert again(row) is True
     assert again(row) is False
@@ -240,7 +242,8 @@ def test_a_changed_video_row_or_setting_makes_the_crops_again(root, tmp_path):
     for change in ({"margin": 1.5}, {"shift": 0.1}, {"every": 4}, {"loose": True}):
         assert again(row, **change) is True, change
         assert again(row) is True
-    assert again(dataclasses.replace(row, subject="8")) is True
+    assert again(dataclasses.replace(row, live=1)) is True
+    assert again(dataclasses.replace(row, live=1, subject="8", protocols="1:train")) is False
     video.unlink()
     assert again(row) is True
 
@@ -251,7 +254,7 @@ def test_a_video_that_may_not_be_read_is_a_failure_until_it_may(root, tmp_path):
 
     def again(hash_video: Callable[[Path], str]) -> list[Failure]:
         out = tmp_path / "crops.h5"
-        assert crop(ROWS[9:10], root, CropSettings(), EVERY_THIRD, False, out, hash_video) is True
+        assert crop(ROWS[9:10], Job(root, CropSettings(), EVERY_THIRD), out, hash_video) is True
         with h5py.File(out) as file:
             return layers.read_failures(file)
 

@@ -15,7 +15,8 @@ from pipeline.cli.options import (
 )
 
 if TYPE_CHECKING:
-    from pipeline.config import Config
+    from pipeline.config import Config, DatasetSettings
+    from pipeline.datasets.base import Video
 
 
 @click.command()
@@ -94,14 +95,21 @@ def write_dataset_index(config: "Config", dataset: str) -> Path:
 @click.option("--root", type=PATH, help="Its folder; default: as the configuration says.")
 @click.option("--table", type=PATH, help="For data of your own: a CSV of its videos.")
 @click.option("-o", "--out", type=PATH, help="The CSV; default: OUT/index/DATASET.csv.")
+@click.option("--missing", type=PATH, help="Write what was published and is not here, one a line.")
 @config_option
 def index(
-    dataset: str, root: Path | None, table: Path | None, out: Path | None, config_path: Path
+    dataset: str,
+    root: Path | None,
+    table: Path | None,
+    out: Path | None,
+    missing: Path | None,
+    config_path: Path,
 ) -> None:
     """List a dataset's videos, from their names alone."""
     from pipeline.config import DatasetSettings, Layout
+    from pipeline.datasets import adapters
     from pipeline.datasets.base import write_index
-    from pipeline.index import adapters, index
+    from pipeline.index import index
 
     if root is None or out is None:
         config = load(config_path)
@@ -122,6 +130,26 @@ def index(
             live = sum(row.live for row in of_split)
             subjects = len({row.subject for row in of_split})
             click.echo(f"  {split}: {live} live, {len(of_split) - live} spoof, {subjects} subjects")
+    _tell_counts(dataset, settings, rows, missing)
+
+
+def _tell_counts(
+    dataset: str, settings: "DatasetSettings", rows: list["Video"], missing: Path | None
+) -> None:
+    """Print the index beside the published list, and write what is missing to a file."""
+    from pipeline.counts import compare, passed_over, to_lines
+    from pipeline.errors import UserError
+    from pipeline.index import adapter, dataset_root
+    from pipeline.store import write_text
+
+    module = adapter(dataset, settings)
+    compared = compare(rows, module)
+    if missing is not None and compared is None:
+        raise UserError(f"--missing: nothing is published of {dataset} to compare it with")
+    for line in to_lines(compared, passed_over(dataset_root(dataset, settings), rows, module)):
+        click.echo(line)
+    if missing is not None and compared is not None:
+        write_text(missing, "".join(f"{path}\n" for path in compared.missing))
 
 
 @click.command()

@@ -8,22 +8,36 @@ from pipeline.cli.options import PATH, config_option, load
 
 
 @click.command()
-@click.argument("image", type=PATH)
+@click.argument("path", metavar="IMAGE|VIDEO", type=PATH)
 @click.option("-o", "--out", type=PATH, required=True, help="Folder for the pictures.")
 @click.option("--frame", is_flag=True, help="Depth and parsing with the input's size and place.")
+@click.option("--every", type=click.IntRange(1), default=1, show_default=True,
+              help="Of a video: each N-th frame.")  # fmt: skip
 @click.option("--config", "config_path", type=PATH, help="Configuration with the crop's geometry.")
-def label(image: Path, out: Path, frame: bool, config_path: Path | None) -> None:
-    """Make the labels of one picture, to look at.
+def label(path: Path, out: Path, frame: bool, every: int, config_path: Path | None) -> None:
+    """Make the labels of a picture or a video, to look at.
 
     Writes STEM_crop.png, STEM_depth.png (8-bit grey), STEM_parsing.png (palette, classes 0 to 12)
-    and STEM_overlay.png.
+    and STEM_overlay.png. Of a video: STEM_00000_crop.png and so on for each frame with a face, and
+    STEM_overlay.mp4.
     """
     from pipeline.config import CropSettings
-    from pipeline.label import label_image
+    from pipeline.label import is_picture, label_image
+    from pipeline.label_video import label_video
 
     settings = load(config_path).crop if config_path else CropSettings()
-    for path in label_image(image, out, settings, frame):
-        click.echo(path)
+    if is_picture(path):
+        for written in label_image(path, out, settings, frame):
+            click.echo(written)
+        return
+    made = label_video(path, out, settings, frame, every)
+    for failure in made.failures:
+        where = "the video" if failure.frame < 0 else f"frame {failure.frame}"
+        click.echo(f"{where}: {failure.reason}")
+    for remark in made.remarks:
+        where = "the video" if remark.frame < 0 else f"frame {remark.frame}"
+        click.echo(f"{where}: unsure: {remark.text}")
+    click.echo(f"{made.overlay}: {len(made.frames)} frames labelled")
 
 
 @click.command()

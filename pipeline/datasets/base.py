@@ -2,14 +2,17 @@
 
 import csv
 import io
+import os
 import re
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, fields
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Protocol
 
 from pipeline.errors import UserError
 from pipeline.store import write_text
+from pipeline.tree import files as files
+from pipeline.tree import find_file, folders
 
 
 @dataclass(frozen=True)
@@ -45,7 +48,12 @@ COLUMNS = tuple(field.name for field in fields(Video))
 
 
 class Adapter(Protocol):
-    """A dataset adapter: a module with these two names."""
+    """A dataset adapter: a module with these two names.
+
+    Optional: those of `Published`; `NO_PART: tuple[str, ...]`, first folders, lower case, that
+    belong to another task; and `shipped_file(root, path) -> Path | None`, the text file of faces or
+    eyes that comes with a video.
+    """
 
     FIRST_FOLDERS: tuple[str, ...]
     """Folders of which at least one lies directly in the root, lower case; none: any does."""
@@ -54,18 +62,37 @@ class Adapter(Protocol):
         """Every video of the dataset under `root`, in any order."""
 
 
+class Published(Adapter, Protocol):
+    """An adapter of a dataset whose list of videos is published."""
+
+    def published(self) -> Iterator[str]:
+        """The official path of every video."""
+
+    def row(self, path: str) -> Video | None:
+        """What a path below the root says; None where the dataset names no video so."""
+
+    def canonical(self, path: str) -> str | None:
+        """The official spelling of a path; None where the dataset names no video so."""
+
+
 def resolve_root(root: Path, adapter: Adapter, dataset: str) -> Path:
     """The folder that holds the dataset's first path part: `root`, or the one folder below it.
 
-    Of several that look like it the first that has a video of the dataset counts, since a folder
-    named train may be anybody's. Raises UserError, naming the configuration key, when there is
-    none.
+    A folder named train may be anybody's, so of several that look like it the one that has a video
+    of the dataset counts, and `root` before those below it. Raises UserError, naming the
+    configuration key, when there is none, or more than one below.
     """
     key = f"datasets.{dataset}.root"
-    if not root.is_dir():
+    try:
+        there = root.is_dir()
+    except OSError:  # a folder above it may not be entered, or the name is too long
+        there = False
+    if not there:
         raise UserError(f"{root}: no such folder; set {key} to the folder of {dataset}")
     if not adapter.FIRST_FOLDERS:
         return root
+    if not os.access(root, os.R_OK | os.X_OK):
+        raise UserError(f"{root}: no leave to read this folder; change that, or {key}")
     alike = [
         folder
         for folder in (root, *folders(root))
@@ -73,32 +100,29 @@ def resolve_root(root: Path, adapter: Adapter, dataset: str) -> Path:
     ]
     if not alike:
         wanted = ", ".join(adapter.FIRST_FOLDERS)
-        raise UserError(f"{root}: none of the folders {wanted} is here; set {key} to their parent")
-    if len(alike) == 1:
+        raise UserError(
+            f"{root}: none of the folders {wanted} is here (links that lead out of it are not"
+            f" followed); set {key} to their parent"
+        )
+    if len(alike) == 1 or (alike[0] == root and any(adapter.rows(root))):
         return alike[0]
-    return next((folder for folder in alike if any(adapter.rows(folder))), alike[0])
+    filled = [folder for folder in alike if any(adapter.rows(folder))]
+    if len(filled) > 1:
+        names = " and ".join(folder.name for folder in filled)
+        raise UserError(f"{root}: {names} all hold videos of {dataset}; set {key} to one of them")
+    return filled[0] if filled else alike[0]
 
 
-def folders(root: Path) -> list[Path]:
-    """The folders in `root`, sorted; none where it may not be read, as a disk's lost+found."""
-    try:
-        return sorted(child for child in root.iterdir() if child.is_dir())
-    except PermissionError:
-        return []
-
-
-def files(root: Path, suffixes: tuple[str, ...]) -> Iterator[tuple[str, list[str]]]:
-    """Files under `root` with one of the suffixes, any case, as (path with slashes, its parts).
-
-    Links that lead out of the root are left out: no path is followed out of it.
+def face_locations(root: Path, path: str, canonical: str) -> Path | None:
+    """`face-locations/PATH.face` of a video, in the root or beside it; PATH as the video's own or
+    as its official one. None where it is missing.
     """
-    inside = root.resolve()
-    for path in root.rglob("*"):
-        if path.suffix.lower() in suffixes and path.is_file() and not path.name.startswith("."):
-            if not path.resolve().is_relative_to(inside):
-                continue
-            relative = path.relative_to(root)
-            yield relative.as_posix(), list(relative.parts)
+    for place in (root, Path(os.path.realpath(root)).parent):
+        for name in dict.fromkeys((path, canonical)):
+            wanted = PurePosixPath("face-locations", name).with_suffix(".face")
+            if found := find_file(place, wanted.as_posix(), place):
+                return found
+    return None
 
 
 def match(pattern: re.Pattern[str], text: str) -> dict[str, str] | None:

@@ -2,65 +2,110 @@
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
-from pipeline.datasets.base import Video, files, match
+from pipeline.datasets.base import Video, match
 from pipeline.errors import UserError
+from pipeline.records import shown
+from pipeline.tree import files, find_file, lines_of
 
 FIRST_FOLDERS = ("scene01",)
 _LIVE = re.compile(
-    r"real_client(?P<subject>\d{3})_(?P<device>android|laptop)_SD_scene01\.(mp4|mov)", re.I
+    r"scene01/real/real_client(?P<subject>[0-9]{3})_(?P<device>android|laptop)_SD_scene01"
+    r"\.(mp4|mov)",
+    re.I | re.A,
 )
 _ATTACK = re.compile(
-    r"attack_client(?P<subject>\d{3})_(?P<device>android|laptop)_SD_"
+    r"scene01/attack/attack_client(?P<subject>[0-9]{3})_(?P<device>android|laptop)_SD_"
     r"(?P<instrument>ipad_video|iphone_video|printed_photo)_scene01\.(mp4|mov)",
-    re.I,
+    re.I | re.A,
 )
 _INSTRUMENTS = {
     "ipad_video": ("replay", "ipad"),
     "iphone_video": ("replay", "iphone"),
     "printed_photo": ("print", "printed_photo"),
 }
-_TRAIN = frozenset((2, 3, 5, 6, 7, 8, 9, 11, 12, 21, 22, 34, 53, 54, 55))
+_SUFFIXES = {"android": "mp4", "laptop": "mov"}
+TRAIN = (2, 3, 5, 6, 7, 8, 9, 11, 12, 21, 22, 34, 53, 54, 55)
+TEST = (1, 13, 14, 23, 24, 26, 28, 29, 30, 32, 33, 35, 36, 37, 39, 42, 48, 49, 50, 51)
 _UPSIDE_DOWN = frozenset((3, 5, 6, 7, 8, 9))
 """Clients whose live android video shows the scene upside down when decoded as stored."""
+
+
+def row(path: str) -> Video | None:
+    """What a path below the root says, the split as published; None where it is not named as a
+    video of MSU-MFSD.
+    """
+    live = match(_LIVE, path)
+    name = live or match(_ATTACK, path)
+    if name is None:
+        return None
+    subject = int(name["subject"])
+    attack, instrument = ("", "") if live else _INSTRUMENTS[name["instrument"]]
+    return Video(
+        path,
+        "msu",
+        "train" if subject in TRAIN else "test",
+        live=int(live is not None),
+        subject=name["subject"],
+        attack=attack,
+        instrument=instrument,
+        session="scene01",
+        device=name["device"],
+        upside_down=int(bool(live) and name["device"] == "android" and subject in _UPSIDE_DOWN),
+    )
+
+
+def canonical(path: str) -> str | None:
+    """A video's path as it is officially spelled, or None."""
+    name = match(_LIVE, path) or match(_ATTACK, path)
+    if name is None:
+        return None
+    kind = "attack" if "instrument" in name else "real"
+    instrument = f"{name['instrument']}_" if "instrument" in name else ""
+    return (
+        f"scene01/{kind}/{kind}_client{name['subject']}_{name['device']}_SD_{instrument}scene01."
+        f"{_SUFFIXES[name['device']]}"
+    )
+
+
+def published() -> Iterator[str]:
+    """The paths of the 280 videos that were published."""
+    for subject in (*TRAIN, *TEST):
+        for device, suffix in _SUFFIXES.items():
+            client = f"client{subject:03d}_{device}_SD"
+            yield f"scene01/real/real_{client}_scene01.{suffix}"
+            for instrument in _INSTRUMENTS:
+                yield f"scene01/attack/attack_{client}_{instrument}_scene01.{suffix}"
+
+
+def rows(root: Path) -> Iterator[Video]:
+    """Every video under `root`, from its name and the subject lists."""
+    listed = _split_by_subject(root)
+    for path, _ in files(root, (".mp4", ".mov"), FIRST_FOLDERS):
+        video = row(path)
+        if video is None:
+            continue
+        split = listed.get(int(video.subject))
+        yield replace(video, split=split, protocols=f"sub_list:{split}") if split else video
 
 
 def _split_by_subject(root: Path) -> dict[int, str]:
     """Subject number to split, from the lists at the root where they are there."""
     splits: dict[int, str] = {}
     for split in ("train", "test"):
-        path = root / f"{split}_sub_list.txt"
-        if not path.is_file():
-            continue
-        for number, line in enumerate(path.read_text("utf-8", "replace").split(), start=1):
-            if not line.isdigit():
-                raise UserError(f"{path}: entry {number}: '{line}' is not a subject number")
-            if splits.setdefault(int(line), split) != split:
-                raise UserError(f"{path}: subject {line} stands in both lists")
+        path = find_file(root, f"{split}_sub_list.txt", root)
+        for number, line in lines_of(path) if path else ():
+            for word in line.split():
+                if not re.fullmatch(r"[0-9]{1,3}", word):
+                    raise UserError(
+                        f"{path}: line {number}: {shown(word)} is not a subject number; take the"
+                        " list as published"
+                    )
+                if splits.setdefault(int(word), split) != split:
+                    raise UserError(
+                        f"{path}: line {number}: subject {word} stands in both lists; take it out"
+                        " of one"
+                    )
     return splits
-
-
-def rows(root: Path) -> Iterator[Video]:
-    """Every video under `root`, from its name and the subject lists."""
-    splits = _split_by_subject(root)
-    for path, parts in files(root, (".mp4", ".mov")):
-        folders = [part.lower() for part in parts[:-1]]
-        live = folders == ["scene01", "real"]
-        name = match(_LIVE if live else _ATTACK, parts[-1])
-        if name is None or not (live or folders == ["scene01", "attack"]):
-            continue
-        subject = int(name["subject"])
-        attack, instrument = ("", "") if live else _INSTRUMENTS[name["instrument"]]
-        yield Video(
-            path,
-            "msu",
-            splits.get(subject) or ("train" if subject in _TRAIN else "test"),
-            live=int(live),
-            subject=name["subject"],
-            attack=attack,
-            instrument=instrument,
-            session="scene01",
-            device=name["device"],
-            upside_down=int(live and name["device"] == "android" and subject in _UPSIDE_DOWN),
-        )

@@ -31,11 +31,12 @@ from pipeline.replica.source import LEFT_EYE, RIGHT_EYE, Source
 @dataclass(frozen=True)
 class Film:
     """Raw frames (H, W, 3) uint8 RGB; eyes (F, 2, 2) px, the subject's right eye first;
-    for live videos what was drawn, frame by frame.
+    faces (F, 4) px, x0, y0, x1, y1 around the mesh; for live videos what was drawn, frame by frame.
     """
 
     frames: list[np.ndarray]
     eyes: np.ndarray
+    faces: np.ndarray
     drawn: list[Drawn]
 
 
@@ -87,6 +88,10 @@ def _eyes(landmarks: np.ndarray) -> np.ndarray:
     return np.stack([landmarks[RIGHT_EYE, :2].mean(0), landmarks[LEFT_EYE, :2].mean(0)])
 
 
+def _box(landmarks: np.ndarray) -> np.ndarray:
+    return np.concatenate([landmarks[:, :2].min(0), landmarks[:, :2].max(0)])
+
+
 def _live_view(camera: Camera, generator: np.random.Generator) -> View:
     return view_for(
         camera.height,
@@ -107,7 +112,8 @@ def live_film(source: Source, video: Video, frames: int, seed: int) -> Film:
     rooms = _rooms(video.dataset, video.room, camera, frames, generator)
     drawn = [actor.draw(motion) for motion in head_motion(frames, generator)]
     pictures = [compose(d.colour, d.shade, room) for d, room in zip(drawn, rooms, strict=True)]
-    return Film(pictures, np.stack([_eyes(d.landmarks) for d in drawn]), drawn)
+    eyes = np.stack([_eyes(d.landmarks) for d in drawn])
+    return Film(pictures, eyes, np.stack([_box(d.landmarks) for d in drawn]), drawn)
 
 
 def _inner(
@@ -266,7 +272,7 @@ def attack_film(source: Source, video: Video, frames: int, seed: int) -> Film:
         motions = head_motion(frames, generator, 0.5)
     moire = _moire(medium, sheet, generator)
     rooms = _rooms(video.dataset, video.room, camera, frames, generator)
-    pictures, eyes = [], []
+    pictures, eyes, faces = [], [], []
     texture_width = sheet * 1.25 + 2 * MARGIN
     poses = _poses(video, camera, sheet * texture_width / (sheet * 1.25), frames, generator)
     for i, (pose, room) in enumerate(zip(poses, rooms, strict=True)):
@@ -282,7 +288,8 @@ def attack_film(source: Source, video: Video, frames: int, seed: int) -> Film:
         else:
             pictures.append(compose(placed.colour, placed.shade, room))
         eyes.append(_eyes(places))
-    return Film(pictures, np.stack(eyes), [])
+        faces.append(_box(places))
+    return Film(pictures, np.stack(eyes), np.stack(faces), [])
 
 
 def _shadow(room: np.ndarray, alpha: np.ndarray, camera: Camera) -> np.ndarray:

@@ -2,15 +2,15 @@
 
 import hashlib
 from dataclasses import dataclass
+from pathlib import PurePosixPath
 
 DATASETS = ("oulu", "casia", "replay", "msu")
 OULU_SUBJECTS = {"train": range(1, 21), "dev": range(21, 36), "test": range(36, 56)}
 CASIA_SUBJECTS = {"train": range(1, 21), "test": range(1, 31)}
-# Idiap's fifteen, fifteen and twenty clients.
 REPLAY_SUBJECTS = {
     "train": (1, 2, 4, 6, 7, 8, 12, 16, 18, 25, 27, 103, 105, 108, 110),
-    "dev": (3, 5, 10, 13, 15, 17, 22, 26, 30, 33, 35, 37, 101, 111, 113),
-    "test": (9, 11, 14, 19, 20, 21, 23, 24, 28, 29, 31, 32, 34, 36, 38, 39, 102, 104, 106, 107),
+    "dev": (3, 5, 10, 15, 17, 22, 29, 30, 101, 111, 113, 114, 116, 118, 119),
+    "test": (9, 11, 13, 14, 19, 20, 21, 23, 24, 26, 28, 31, 102, 104, 106, 107, 109, 112, 115, 117),
 }
 # The upside-down clients come early, so that a small replica has them.
 MSU_SUBJECTS = {
@@ -210,4 +210,36 @@ def oulu_protocols(stems: dict[str, list[str]]) -> dict[str, str]:
                 ]
                 end = f"{name}_{k}.txt" if k else f"{name}.txt"
                 out[f"Protocols/Protocol_{protocol}/{end}"] = "".join(lines)
+    return out
+
+
+def replay_protocols(paths: list[str]) -> dict[str, str]:
+    """Replay-Attack's lists, as far as these videos go: path below the root -> text.
+
+    `paths` holds the paths of its videos. Each protocol is a kind of attack; its live videos are
+    all of the split.
+    """
+    screens, both = ("mobile", "highdef"), ("photo", "video")
+    protocols = {
+        "grandtest": (("print", *screens), both),
+        "print": (("print",), both),
+        "mobile": (("mobile",), both),
+        "highdef": (("highdef",), both),
+        "photo": (("print", *screens), ("photo",)),
+        "video": (screens, ("video",)),
+        "digitalphoto": (screens, ("photo",)),
+    }
+    out = {}
+    for folder in ("train", "devel", "test"):
+        live = sorted(path for path in paths if path.startswith(f"{folder}/real/"))
+        out[f"protocols/real-{folder}.txt"] = "".join(f"{path}\n" for path in live)
+        spoof = sorted(path for path in paths if path.startswith(f"{folder}/attack/"))
+        for name, (kinds, forms) in protocols.items():
+            words = [PurePosixPath(path).stem.split("_") for path in spoof]
+            lines = [
+                f"{path}\n"
+                for path, word in zip(spoof, words, strict=True)
+                if word[1] in kinds and word[5] in forms
+            ]
+            out[f"protocols/attack-{name}-allsupports-{folder}.txt"] = "".join(lines)
     return out

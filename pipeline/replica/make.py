@@ -22,12 +22,13 @@ from pipeline.replica.layout import (
     Video,
     all_videos,
     oulu_protocols,
+    replay_protocols,
 )
 from pipeline.replica.readme import README
 from pipeline.replica.truth import truth_of, write_truth
 from pipeline.store import write_bytes, write_json, write_text
 
-VERSION = 1
+VERSION = 2
 PACKAGES = ("av", "mediapipe", "numba", "numpy", "opencv-python", "scikit-image")
 MADE_BY = "replica.json"  # what decides the bytes, so that the same command goes on
 Progress = Callable[[int, int], None]
@@ -62,8 +63,19 @@ def _write_eyes(path: Path, eyes: np.ndarray) -> None:
     write_text(path, "".join(lines))
 
 
+def _write_faces(path: Path, faces: np.ndarray, height: int, width: int) -> None:
+    """Replay-Attack's face file: frame, x, y, width, height in whole px within the frame of
+    `height` and `width`, and zeros where no face is in it.
+    """
+    low = np.clip(np.floor(faces[:, :2]), 0, (width, height)).astype(int)
+    sides = np.clip(np.ceil(faces[:, 2:]), 0, (width, height)).astype(int) - low
+    boxes = np.where((sides > 0).all(1, keepdims=True), np.hstack([low, sides]), 0)
+    lines = [f"{i} {x} {y} {w} {h}\n" for i, (x, y, w, h) in enumerate(boxes)]
+    write_text(path, "".join(lines))
+
+
 def make_video(folder: Path, video: Video, targets: Targets, seed: int) -> None:
-    """Make one video (and its truth, and OULU's eye positions) below `folder`.
+    """Make one video (and its truth, and the positions that O and I ship) below `folder`.
 
     The video is written last, so that one that is there is finished.
     """
@@ -88,6 +100,9 @@ def make_video(folder: Path, video: Video, targets: Targets, seed: int) -> None:
         write_truth(path.with_suffix(".npz"), truth_of(source, film.drawn))
     if video.dataset == "oulu":
         _write_eyes(path.with_suffix(".txt"), film.eyes)
+    if video.dataset == "replay" and not video.path.startswith("enrollment/"):
+        place = folder / "replay" / "face-locations" / video.path
+        _write_faces(place.with_suffix(".face"), film.faces, camera.height, camera.width)
     write_bytes(path, data)
 
 
@@ -99,6 +114,9 @@ def _write_lists(folder: Path, videos: list[Video], subjects: int) -> None:
             stems[part.split("_")[0].lower()].append(Path(name).stem)
     for name, text in oulu_protocols(stems).items():
         write_text(folder / "oulu" / name, text)
+    replay = [video.path for video in videos if video.dataset == "replay"]
+    for name, text in replay_protocols(replay).items():
+        write_text(folder / "replay" / name, text)
     for split, numbers in MSU_SUBJECTS.items():
         lines = "".join(f"{number:02d}\n" for number in sorted(numbers[:subjects]))
         write_text(folder / "msu" / f"{split}_sub_list.txt", lines)

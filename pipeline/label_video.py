@@ -1,0 +1,144 @@
+"""The labels of a video's frames, as pictures and as a video to look at."""
+
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from fractions import Fraction
+from itertools import chain
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from PIL import Image
+
+from pipeline.config import CropSettings, DatasetSettings
+from pipeline.crop import Job, crop_video
+from pipeline.datasets.base import Video
+from pipeline.errors import UserError
+from pipeline.label import Cut, draw
+from pipeline.layers import Failure, Remark
+from pipeline.libav import opened, video_stream
+from pipeline.samples import FIELDS, Samples
+from pipeline.spool import ByteSpool, Spool
+from pipeline.video import frames
+
+NEEDED = ("frame", "image", "landmarks", "landmarks_refined", "affine", "frame_size")
+
+
+class Labelled(NamedTuple):
+    """What label_video has made: frame numbers, the overlay, and what gave nothing or is unsure."""
+
+    frames: list[int]
+    overlay: Path
+    failures: list[Failure]
+    remarks: list[Remark]
+
+
+def label_video(path: Path, out: Path, settings: CropSettings, frame: bool, every: int) -> Labelled:
+    """Write the labels of each `every`-th frame's face to `out`, all files or none.
+
+    STEM_NNNNN_crop.png, _depth, _parsing and _overlay as of a picture, NNNNN the frame's own
+    number, and STEM_overlay.mp4. frame: as in label_image. Raises UserError where the video cannot
+    be decoded or shows no face; then nothing is written.
+    """
+    from labels.landmarks import FaceMesh
+    from labels.pose import PoseError
+
+    if not path.is_file():
+        raise UserError(f"{path}: cannot read this video: no such file")
+    row = Video(path.name, "label", "test", live=1, subject="")
+    dataset = DatasetSettings(root=str(path.parent), sampling="every", every=every, reach=0)
+    with ExitStack() as stack:
+        folder = stack.enter_context(scratch(out))
+        samples = Samples(
+            stack.enter_context(Spool(folder, FIELDS)),
+            stack.enter_context(ByteSpool(folder)),
+            settings,
+            keep_loose=False,
+        )
+        crop_video(
+            row, stack.enter_context(FaceMesh()), Job(path.parent, settings, dataset), samples
+        )
+        labelled: list[int] = []
+
+        def overlays() -> Iterator[np.ndarray]:
+            for number, cut in cuts(path, samples, frame):
+                try:
+                    pictures = draw(cut)
+                except PoseError as error:
+                    reason = f"the face gives no depth: {error}"
+                    samples.failures.append(Failure(row.path, number, reason))
+                    continue
+                for name, picture in pictures.items():
+                    picture.save(folder / f"{path.stem}_{number:05d}_{name}.png")
+                labelled.append(number)
+                yield np.asarray(pictures["overlay"])
+
+        overlay = folder / f"{path.stem}_overlay.mp4"
+        if samples.chosen:
+            encode(overlay, overlays(), frame_rate(path) / every)
+        failures = sorted(samples.failures)
+        if not labelled:
+            whole = [failure.reason for failure in failures if failure.frame < 0]
+            reason = whole[0] if whole else f"no face found in {len(failures)} frames looked at"
+            raise UserError(f"{path}: {reason}")
+        out.mkdir(parents=True, exist_ok=True)
+        for made in sorted(folder.iterdir()):
+            made.replace(out / made.name)
+        return Labelled(labelled, out / overlay.name, failures, sorted(samples.remarks))
+
+
+def cuts(path: Path, samples: Samples, frame: bool) -> Iterator[tuple[int, Cut]]:
+    """(frame number, what is drawn on) of every sample; `frame` decodes the video once more."""
+    numbers = [number for number, _ in samples.chosen]
+    columns = [
+        (one for block in samples.spool.rows(name, numbers).blocks for one in block)
+        for name in NEEDED
+    ]
+    stream = frames(path, False, lambda number, text: None) if frame else iter(())
+    for number, image, landmarks, refined, affine, size in zip(*columns, strict=True):
+        whole = next((one.rgb() for one in stream if one.number == number), None)
+        width, height = (int(side) for side in size)
+        yield int(number), Cut(image, affine, landmarks, refined, (width, height), whole)
+
+
+def frame_rate(path: Path) -> Fraction:
+    """Frames a second on average, as the file says; 25 where it says none."""
+    with opened(path) as container:
+        rate = video_stream(container).average_rate
+    return Fraction(rate) if rate else Fraction(25)
+
+
+def encode(path: Path, pictures: Iterator[np.ndarray], rate: Fraction) -> None:
+    """Write pictures (H x W x 3 uint8 RGB) as H.264; nothing where there are none.
+
+    The first gives the size, made even as the format wants it; others are brought to it.
+    """
+    import av
+
+    first = next(pictures, None)
+    if first is None:
+        return
+    height, width = (side + side % 2 for side in first.shape[:2])
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264", rate=rate.limit_denominator(1001))
+        stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
+        stream.thread_count = 1  # with several the bytes depend on the number of cores
+        for picture in chain([first], pictures):
+            fitted = picture
+            if picture.shape[:2] != (height, width):
+                fitted = np.asarray(Image.fromarray(picture).resize((width, height)))
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(fitted, format="rgb24")))
+        container.mux(stream.encode())
+
+
+@contextmanager
+def scratch(out: Path) -> Iterator[Path]:
+    """A new folder on the disk of `out`, which need not be there yet; removed in the end."""
+    place = next(folder for folder in (out, *out.absolute().parents) if folder.is_dir())
+    folder = Path(tempfile.mkdtemp(prefix=".ocim-label-", dir=place))
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)

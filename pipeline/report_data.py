@@ -1,0 +1,98 @@
+"""What the report says of the data: counts, quality, shipped positions, corrections, remarks."""
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+
+from pipeline.bundle import Bundle, Shard
+from pipeline.config import Config, Layout
+from pipeline.counts import Comparison, compare
+from pipeline.datasets.base import read_index
+from pipeline.index import adapter
+
+FAR = 0.25
+"""A mesh further than this from the dataset's own position is worth a look, in face squares."""
+
+QUALITY = {
+    "face_size": "face square, pixels",
+    "detection_score": "detection score",
+    "yaw": "yaw, degrees",
+    "pitch": "pitch, degrees",
+    "roll": "roll, degrees",
+    "sharpness": "sharpness",
+    "brightness": "brightness",
+    "padding": "padding",
+}
+"""The quality figures that are shown, with their unit."""
+
+QUANTILES = (0.05, 0.5, 0.95)
+NAMES_SHOWN = 20
+
+
+def published(config: Config, layout: Layout) -> dict[str, Comparison]:
+    """Each dataset's index beside the list of its published videos, where there is one."""
+    compared = {
+        dataset: compare(read_index(layout.index(dataset)), adapter(dataset, settings))
+        for dataset, settings in sorted(config.datasets.items())
+    }
+    return {dataset: one for dataset, one in compared.items() if one is not None}
+
+
+def quality_rows(shards: dict[str, list[Shard]]) -> list[dict[str, Any]]:
+    """Quantiles of each quality figure by dataset and class: text, "-" where nothing is known."""
+    rows = []
+    for dataset, of_dataset in shards.items():
+        for live in (1, 0):
+            row: dict[str, Any] = {"dataset": dataset, "kind": "live" if live else "spoof"}
+            for name in QUALITY:
+                values = column(of_dataset, name, live)
+                known = values[np.isfinite(values)]
+                row[name] = (
+                    " / ".join(f"{value:.3g}" for value in np.quantile(known, QUANTILES))
+                    if len(known)
+                    else "-"
+                )
+            rows.append(row)
+    return rows
+
+
+def column(shards: Iterable[Shard], name: str, live: int) -> np.ndarray:
+    """One field of all samples of a class."""
+    parts = [getattr(shard, name)[shard.live == live] for shard in shards]
+    return np.concatenate(parts) if parts else np.zeros(0)
+
+
+def shipped_rows(shards: dict[str, list[Shard]]) -> list[dict[str, Any]]:
+    """The meshes against the face positions that a dataset ships, for those that ship any.
+
+    Distances are in sides of the face square; `worst` names the samples that are furthest off.
+    """
+    rows = []
+    for dataset, of_dataset in shards.items():
+        found = [
+            (float(distance), str(shard.video[i]), int(shard.frame[i]))
+            for shard in of_dataset
+            for i, distance in enumerate(shard.shipped_distance)
+            if np.isfinite(distance)
+        ]
+        if not found:
+            continue
+        distances = np.array([distance for distance, _, _ in found])
+        rows.append(
+            {
+                "dataset": dataset,
+                "samples": len(found),
+                "of": sum(len(shard) for shard in of_dataset),
+                "median": float(np.median(distances)),
+                "high": float(np.quantile(distances, 0.95)),
+                "far": int((distances > FAR).sum()),
+                "worst": [one for one in sorted(found, reverse=True)[:3] if one[0] > FAR],
+            }
+        )
+    return rows
+
+
+def listed(bundle: Bundle, name: str) -> list[dict[str, Any]]:
+    """A list of the manifest; empty in a bundle that was made before there was one."""
+    return list(bundle.manifest.get(name, []))

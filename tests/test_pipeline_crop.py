@@ -1,0 +1,307 @@
+"""The crop stage where frames have no face, several, or one that was told from elsewhere."""
+
+import csv
+import io
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Literal
+
+import cv2
+import h5py
+import numpy as np
+import pytest
+
+from pipeline import layers
+from pipeline.bundle import read_strings
+from pipeline.config import CropSettings, DatasetSettings
+from pipeline.corrections import apply, read_overrides
+from pipeline.crop import Job, crop
+from pipeline.datasets.base import Video
+from pipeline.keys import sha256_file
+
+GREY = np.full((480, 640, 3), 127, np.uint8)
+
+
+def scene(portrait: np.ndarray, *places: tuple[int, int, float]) -> np.ndarray:
+    """A grey frame of 640 x 480 with the portrait at (x, y), scaled."""
+    frame = GREY.copy()
+    for x, y, scale in places:
+        small = cv2.resize(portrait, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+        height, width = small.shape[:2]
+        frame[y : y + height, x : x + width] = small[: 480 - y, : 640 - x]
+    return frame
+
+
+class Stage:
+    """Crops one video and keeps what came of it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.row = Video("a.mp4", "mydata", "test", 1, "1")
+
+    def overrides(self, *rows: tuple[str, str, str, str]) -> None:
+        """Correct the row by hand: (frames, action, value, reason)."""
+        text = io.StringIO()
+        writer = csv.writer(text)
+        writer.writerow(("video", "frames", "action", "value", "reason"))
+        writer.writerows(("a.mp4", *row) for row in rows)
+        path = self.folder / "overrides.csv"
+        path.write_text(text.getvalue())
+        (self.row,) = apply([self.row], read_overrides(path, [self.row]))
+
+    def run(
+        self, mode: Literal["box", "aligned"] = "box", shipped: Path | None = None, **sampling: Any
+    ) -> None:
+        """Crop; samples by frame number, failures and remarks as (frame, text)."""
+        dataset = DatasetSettings(root="unused", **{"every": 3, **sampling})
+        job = Job(self.folder, CropSettings(mode=mode), dataset, False, lambda path: shipped)
+        out = self.folder / "crops.h5"
+        self.made = crop([self.row], job, out, sha256_file)
+        with h5py.File(out) as file:
+            self.failures = [(f.frame, f.reason) for f in layers.read_failures(file)]
+            self.remarks = [(r.frame, r.text) for r in layers.read_remarks(file)]
+            self.frames = file["frame"][:].tolist()
+            tables = ("failures", "remarks")
+            self.columns = {name: file[name][:] for name in file if name not in tables}
+            assert set(read_strings(file["video"])) <= {"a.mp4"}
+
+    def centres(self) -> list[float]:
+        """x of the middle of each sample's mesh, in frame pixels."""
+        x = self.columns["landmarks"][:, :, 0]
+        return ((x.min(axis=1) + x.max(axis=1)) / 2).tolist()
+
+
+@pytest.fixture
+def film(tmp_path: Path, video_writer: Callable[..., Path]) -> Callable[[list[np.ndarray]], Stage]:
+    """A function that makes a video of frames, and a stage for it."""
+
+    def make(frames: list[np.ndarray]) -> Stage:
+        video_writer(tmp_path / "a.mp4", frames)
+        return Stage(tmp_path)
+
+    return make
+
+
+@pytest.fixture(scope="module")
+def one(portrait: np.ndarray) -> np.ndarray:
+    return scene(portrait, (200, 60, 0.8))
+
+
+@pytest.fixture(scope="module")
+def held(portrait: np.ndarray) -> np.ndarray:
+    """A large face at the left, its middle near x 140, and a smaller one near x 470."""
+    return scene(portrait, (20, 40, 0.9), (380, 80, 0.6))
+
+
+@pytest.fixture(scope="module")
+def holder(portrait: np.ndarray) -> np.ndarray:
+    """The smaller face of `held` alone."""
+    return scene(portrait, (380, 80, 0.6))
+
+
+def test_the_nearest_frame_with_a_face_stands_in_and_keeps_its_own_number(film, one):
+    stage = film([one, one, one, GREY, GREY, GREY, GREY, one, one, one])
+    stage.run()  # wanted 0, 3, 6, 9; 3 takes 2, 6 takes 7
+    assert stage.frames == [0, 2, 7, 9]
+    assert stage.failures == []
+
+
+def test_frames_too_far_from_a_face_are_listed_with_their_own_number(film, one):
+    stage = film([one, *[GREY] * 9])
+    stage.run(reach=2)
+    assert stage.frames == [0]
+    assert [frame for frame, _ in stage.failures] == [3, 6, 9]
+    assert all("within 2 frames" in reason for _, reason in stage.failures)
+
+
+def test_numbers_count_frames_without_a_face_too(film, one):
+    # The counter of released code stood still there, so that numbers drifted.
+    stage = film([GREY] * 6 + [one] * 4)
+    stage.run(reach=0)
+    assert stage.frames == [6, 9]
+
+
+def test_uniform_and_ssdg_take_the_frames_of_their_definition(film, one):
+    stage = film([GREY if n % 2 else one for n in range(30)])  # faces at the 15 even frames
+    stage.run(sampling="uniform", frames=3)  # positions 5, 15, 25; nearest earlier with a face
+    assert stage.frames == [4, 14, 24]
+    stage.run(sampling="ssdg", frames=2)  # positions 6 and 13 of the even frames
+    assert stage.frames == [12, 26]
+    stage.run(sampling="ssdg", frames=3)  # positions 6, 11, 16: the last is not there
+    assert stage.frames == [12, 22]
+    ((frame, reason),) = stage.failures
+    assert frame == -1 and "position 16" in reason and "has 15" in reason
+
+
+def test_all_takes_every_frame_once(film, one):
+    stage = film([one, GREY, one])
+    stage.run(sampling="all")
+    assert stage.frames == [0, 2]
+    assert stage.failures == [
+        (1, "no face found; the nearest frame with one, 0, is a sample of its own")
+    ]
+
+
+def test_a_video_shorter_than_asked_for_lists_what_is_wanted_twice(film, one):
+    stage = film([one])
+    stage.run(sampling="uniform", frames=3)
+    assert stage.frames == [0]
+    assert len(stage.failures) == 2 and all("wanted twice" in r for _, r in stage.failures)
+
+
+def test_the_print_beside_its_holder_is_meant_in_every_frame(film, held, holder):
+    stage = film([held, held, held, holder, held, held, held])
+    stage.run(reach=0)  # 0, 3 (the holder alone), 6
+    assert stage.frames == [0, 6]
+    assert stage.failures == [(3, "only another person's face is here")]
+    assert all(centre < 250 for centre in stage.centres())
+    assert stage.columns["faces"].tolist() == [2, 2]
+    # 0.6^2 / 0.9^2 = 0.44 of the area: no doubt.
+    assert stage.remarks == []
+
+
+def test_faces_of_like_size_are_listed_as_unsure(film, portrait):
+    stage = film([scene(portrait, (20, 40, 0.8), (340, 60, 0.75))] * 4)
+    stage.run()
+    assert stage.frames == [0, 3]
+    assert stage.remarks == [(0, "2 faces of like size"), (3, "2 faces of like size")]
+    assert all(centre < 300 for centre in stage.centres())
+
+
+def test_a_box_given_by_hand_says_who_is_meant_in_the_whole_video(film, held):
+    stage = film([held] * 7)
+    stage.overrides(("3", "face", "425 100 515 200", "the one behind is meant"))
+    stage.run()
+    assert stage.frames == [0, 3, 6]
+    assert all(centre > 400 for centre in stage.centres())
+    assert np.isnan(stage.columns["detection_score"]).tolist() == [False, True, False]
+
+
+def test_a_box_given_by_hand_without_a_face_is_told_and_nothing_stands_in(film, one):
+    stage = film([one] * 4)
+    stage.overrides(("3", "face", "500 350 600 450", "here"))
+    stage.run()
+    assert stage.frames == [0]
+    assert stage.failures == [(3, "no face in the box given by hand")]
+
+
+def test_what_is_excluded_gives_no_sample_and_no_failure(film, one):
+    stage = film([one] * 10)
+    stage.overrides(("3-4 9", "exclude", "", "a hand before the face"))
+    stage.run()
+    assert (stage.frames, stage.failures) == ([0, 6], [])
+    stage.overrides(("", "exclude", "", "another person's video"))
+    stage.run()
+    assert (stage.made, stage.frames, stage.failures) == (True, [], [])
+    (stage.folder / "a.mp4").unlink()
+    stage.run()
+    assert (stage.made, stage.failures) == (True, [])
+
+
+def test_an_excluded_frame_does_not_stand_in_either(film, one):
+    stage = film([GREY, one, one])
+    stage.overrides(("1", "exclude", "", "blurred"))
+    stage.run()
+    assert stage.frames == [2]
+
+
+def test_a_video_turned_by_hand_gives_the_upright_crop(film, one):
+    stage = film([one] * 4)
+    stage.run()
+    upright = stage.columns["image"].astype(int)
+    for clockwise in (90, 180, 270):
+        # Stored turned anticlockwise by so much, it must be turned clockwise by hand.
+        turned = film([np.rot90(one, clockwise // 90)] * 4)
+        turned.overrides(("", "rotate", str(clockwise), "the phone lay on its side"))
+        turned.run()
+        assert turned.frames == [0, 3]
+        assert np.abs(turned.columns["image"].astype(int) - upright).mean() < 6
+
+
+def test_the_reason_of_a_correction_and_a_new_subject_make_no_crop_anew(film, one):
+    stage = film([one] * 4)
+    stage.overrides(("0", "exclude", "", "one"))
+    stage.run()
+    stage.row = Video("a.mp4", "mydata", "test", 1, "other")
+    stage.overrides(("0", "exclude", "", "two"), ("", "relabel", "subject=x", "known now"))
+    stage.run()
+    assert stage.made is False
+    stage.overrides(("1", "exclude", "", "two"))
+    stage.run()
+    assert stage.made is True
+
+
+def eyes_file(folder: Path, frames: range, x: float, distance: float) -> Path:
+    path = folder / "a.txt"
+    path.write_text("".join(f"{n},{x},192,{x + distance},192\n" for n in frames))
+    return path
+
+
+def test_shipped_eyes_are_compared_and_can_be_used_instead(film, held):
+    stage = film([held] * 4)
+    stage.run()
+    rings = stage.columns["landmarks"][0][:, :2]
+    right, left = rings[[33, 133]].mean(axis=0), rings[[362, 263]].mean(axis=0)
+    shipped = stage.folder / "a.txt"
+    line = ",".join(str(round(float(value))) for value in (*right, *left))
+    shipped.write_text(f"0,{line}\n1,{line}\n2,{line}\n")
+    stage.run(shipped=shipped)
+    assert stage.made is True
+    off = stage.columns["shipped_distance"]
+    assert off[0] < 0.05 and np.isnan(off[1])  # frame 3 has no line
+    assert 0.5 <= stage.columns["detection_score"][0] <= 1
+    # Used: frame 3 has no position, so the nearest frame that has one stands in.
+    stage.run(shipped=shipped, faces="shipped")
+    assert stage.frames == [0, 2]
+    assert np.isnan(stage.columns["detection_score"]).all()
+    assert all(centre < 250 for centre in stage.centres())
+
+
+def test_shipped_positions_that_cannot_be_read_are_told(film, one):
+    stage = film([one] * 4)
+    broken = stage.folder / "a.txt"
+    broken.write_text("0,1,2,3\n")
+    stage.run(shipped=broken)
+    assert stage.frames == [0, 3]
+    ((frame, text),) = stage.remarks
+    assert frame == -1 and "line 1" in text
+    stage.run(shipped=broken, faces="shipped")
+    assert stage.frames == [] and "line 1" in stage.failures[0][1]
+    stage.run(faces="shipped")
+    assert stage.failures == [(-1, "the dataset ships no face positions for this video")]
+
+
+def test_aligned_crops_have_level_eyes(film, one):
+    turn = cv2.getRotationMatrix2D((320, 200), 20, 1)
+    stage = film([cv2.warpAffine(one, turn, (640, 480))] * 4)
+    stage.run("aligned")
+    for affine, landmarks in zip(stage.columns["affine"], stage.columns["landmarks"], strict=True):
+        points = landmarks[:, :2].astype(float) @ affine[:, :2].T + affine[:, 2]
+        right, left = points[[33, 133]].mean(axis=0), points[[362, 263]].mean(axis=0)
+        assert abs(np.degrees(np.arctan2(*(left - right)[::-1]))) < 1.5
+    assert stage.columns["roll"] == pytest.approx([-20, -20], abs=4)
+
+
+def test_a_person_of_60_pixels_in_a_large_frame_is_found(film, portrait):
+    # The astronaut's face is about 105 pixels wide in the portrait.
+    frame = np.full((1080, 1920, 3), 110, np.uint8)
+    small = cv2.resize(portrait, None, fx=0.55, fy=0.55, interpolation=cv2.INTER_AREA)
+    frame[600 : 600 + small.shape[0], 1300 : 1300 + small.shape[1]] = small
+    stage = film([frame] * 2)
+    stage.run()
+    assert stage.frames == [0]
+    assert 45 < stage.columns["face_size"][0] < 75
+
+
+def test_memory_does_not_grow_with_the_video(film, one, tmp_path):
+    import resource
+
+    stage = film([one] * 30)
+    stage.run(sampling="all")
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    long = film([one] * 300)
+    long.run(sampling="all")
+    assert len(long.frames) == 300  # 63 MB of crops and landmarks, 276 MB of frames
+    columns = sum(column.nbytes for column in long.columns.values())
+    grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024
+    assert grown < columns + 40e6  # this test itself reads the columns once

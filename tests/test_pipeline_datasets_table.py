@@ -1,0 +1,336 @@
+"""Data of one's own: the CSV and the folder tree, right and wrong."""
+
+import csv
+import io
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from pipeline.config import DatasetSettings
+from pipeline.datasets.base import PICTURES, VIDEOS, Video
+from pipeline.datasets.table import CLASS_NAMES, OPTIONAL, REQUIRED, SPLIT_NAMES, rows
+from pipeline.errors import UserError
+from pipeline.index import index
+
+HEADER = "path,split,live,subject,attack,instrument,session,device\n"
+
+
+def write(folder: Path, data: str | bytes) -> Path:
+    path = folder / "table.csv"
+    path.write_bytes(data.encode() if isinstance(data, str) else data)
+    return path
+
+
+def read(folder: Path, data: str | bytes) -> list[Video]:
+    return list(rows(folder, str(write(folder, data))))
+
+
+def touch(root: Path, *names: str) -> Path:
+    for name in names:
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).touch()
+    return root
+
+
+def test_a_full_table_gives_every_field(tmp_path):
+    text = (
+        HEADER + "a/1.mp4,train,1,anna,,,day1,phone\na/2.png,test,0,ben,print,laser,day2,tablet\n"
+    )
+    assert read(tmp_path, text) == [
+        Video("a/1.mp4", "table", "train", 1, "anna", "", "", "day1", "phone"),
+        Video("a/2.png", "table", "test", 0, "ben", "print", "laser", "day2", "tablet"),
+    ]
+
+
+def test_three_columns_are_enough_and_stand_in_any_order_and_case(tmp_path):
+    assert read(tmp_path, " Live ,PATH,split\nspoof,b.mp4,train\nreal,a.mp4,dev\n") == [
+        Video("b.mp4", "table", "train", 0, subject="b.mp4", attack="unknown"),
+        Video("a.mp4", "table", "dev", 1, subject="a.mp4"),
+    ]
+
+
+@pytest.mark.parametrize("written, meant", [
+    ("1", 1), ("live", 1), ("Real", 1), ("0", 0), ("SPOOF", 0), ("attack", 0),
+])  # fmt: skip
+def test_live_may_be_written_in_six_ways(tmp_path, written, meant):
+    assert [row.live for row in read(tmp_path, f"path,split,live\na.mp4,test,{written}\n")] == [
+        meant
+    ]
+
+
+@pytest.mark.parametrize("written, meant", [
+    ("train", "train"), ("Training", "train"), ("dev", "dev"), ("devel", "dev"), ("VAL", "dev"),
+    ("validation", "dev"), ("test", "test"), ("testing", "test"),
+])  # fmt: skip
+def test_a_split_may_be_written_as_others_do(tmp_path, written, meant):
+    found = read(tmp_path, f"path,split,live\na.mp4,{written},1\n")
+    assert [row.split for row in found] == [meant]
+
+
+@pytest.mark.parametrize("data", [
+    b"\xef\xbb\xbfpath,split,live\r\nM\xc3\xbcller 1.mp4,train,1\r\n",
+    b'path,split,live\r\n"M\xc3\xbcller 1.mp4","train","1"\r\n',
+    b'path,split,live\n\n "M\xc3\xbcller 1.mp4", train , 1 \n\n',
+    b"path,split,live\nM\xc3\xbcller 1.mp4,train,1",
+])  # fmt: skip
+def test_byte_order_marks_line_ends_quotes_and_spaces_do_not_matter(tmp_path, data):
+    assert read(tmp_path, data) == [
+        Video("Müller 1.mp4", "table", "train", 1, subject="Müller 1.mp4")
+    ]
+
+
+def test_a_quoted_comma_and_a_quoted_quote_are_part_of_the_name(tmp_path):
+    found = read(tmp_path, 'path,split,live\n"a, ""b"".mp4",train,1\n')
+    assert [row.path for row in found] == ['a, "b".mp4']
+
+
+def test_paths_are_written_in_one_way(tmp_path):
+    found = read(tmp_path, "path,split,live\n./a//b/./c.mp4,train,1\n")
+    assert [(row.path, row.subject) for row in found] == [("a/b/c.mp4", "a/b/c.mp4")]
+
+
+WRONG = [
+    # header
+    ("", 1, "the column path is missing"),
+    ("\n\n", 1, "the column path is missing"),
+    ("path;split;live\na;train;1\n", 1, "separated by semicolons; save the table with commas"),
+    ("path\tsplit\tlive\n", 1, "separated by tabs; save the table with commas"),
+    ("path,split\na,train\n", 1, "the column live is missing"),
+    ("path,split,live,subjcet\na,train,1,x\n", 1, "unknown column 'subjcet'; the columns are path"),
+    ("path,split,live,upside_down\n", 1, "unknown column 'upside_down'"),
+    ("path,split,live,live\na,train,1,1\n", 1, "the column live stands twice"),
+    ("path,split,live,\na,train,1,\n", 1, "column 4 has no name"),
+    ("a.mp4,train,1\n", 1, "unknown column 'a.mp4'"),
+    ("path,split,live\n", 1, "no row follows"),
+    ("path,split,live\n\n\n", 1, "no row follows"),
+    # rows
+    ("path,split,live\na,train\n", 2, "2 fields, but 3 columns"),
+    ("path,split,live\na, b.mp4,train,1\n", 2, "a field with a comma in it needs quotes"),
+    ("path,split,live\n\na,trian,1\n", 3, "split is 'trian', not one of train"),
+    ("path,split,live\na,,1\n", 2, "split is '', not one of"),
+    ("path,split,live\na,train,2\n", 2, "live is '2', not one of 1, live"),
+    ("path,split,live\na,train,yes\n", 2, "live is 'yes'"),
+    (HEADER + "a,train,1,x,print,,,\n", 2, "attack is 'print' in a row that is live"),
+    (HEADER + "a,train,real,x,,ipad,,\n", 2, "instrument is 'ipad' in a row that is live"),
+    (HEADER + f"a,train,1,{'x' * 201},,,,\n", 2, "subject is 'xxx"),
+    ('path,split,live\na,train,1\n"b,train,1\nc,train,1\n', 3, "not a row of a CSV"),
+    ('path,split,live\n"a"b,train,1\n', 2, "not a row of a CSV"),
+    (f"path,split,live\n{'a' * 140000},train,1\n", 2, "not a row of a CSV"),
+    (f"path,split,live\n{'a' * 1_100_000}", 2, "has no end"),
+    ("path,split,live\na\rb,train,1\n", 2, "not a row of a CSV"),
+    ('path,split,live\nok,train,1\n"a\nb",train,1\n', 3, r"path is 'a\nb': it has a control"),
+    ("path,split,live\na\0b,train,1\n", 2, r"path is 'a\x00b': it has a control"),
+    ("path,split,live\na\tb,train,1\n", 2, "it has a control character"),
+    ("path,split,live\na\u2028b,train,1\n", 2, "line break"),
+    ("path,split,live\na\x85b,train,1\n", 2, "it has a control character"),
+    (b"path,split,live\na,train,1\nM\xfcller,train,1\n", 3, "this is not UTF-8"),
+    ("path,split,live\na,train,1\n".encode("utf-16"), 1, "this is not UTF-8"),
+    # paths
+    ("path,split,live\n,train,1\n", 2, "path '' is empty"),
+    ("path,split,live\n.,train,1\n", 2, "path '.' is empty"),
+    ("path,split,live\n/etc/passwd,train,1\n", 2, "is absolute"),
+    ("path,split,live\nC:/a.mp4,train,1\n", 2, "is absolute"),
+    ("path,split,live\na\\b.mp4,train,1\n", 2, "has a backslash"),
+    ("path,split,live\n../a.mp4,train,1\n", 2, "has '..'"),
+    ("path,split,live\na/../b.mp4,train,1\n", 2, "has '..'"),
+    (f"path,split,live\n{'a' * 300}.mp4,train,1\n", 2, "is too long"),
+    (f"path,split,live\n{'abc/' * 1500}.mp4,train,1\n", 2, "is too long"),
+    # rows against each other
+    ("path,split,live\na.mp4,train,1\na.mp4,train,1\n", 3, "stands in line 2 already"),
+    ("path,split,live\na/b.mp4,train,1\nx,train,1\n./a//b.mp4,train,1\n", 4, "in line 2 already"),
+    ("path,split,live\nA.mp4,train,1\na.MP4,train,1\n", 3, "stands in line 2 already"),
+    ("path,split,live\n\u00fc.mp4,train,1\nU\u0308.mp4,train,1\n", 3, "stands in line 2 already"),
+    (HEADER + "a,train,1,x,,,,\nb,test,1,x,,,,\n", 3,
+     "split is test, but the subject 'x' is in train by line 2"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("data, line, words", WRONG, ids=range(len(WRONG)))
+def test_a_mistake_is_told_in_one_line_with_file_line_and_field(tmp_path, data, line, words):
+    with pytest.raises(UserError) as caught:
+        read(tmp_path, data)
+    message = str(caught.value)
+    assert message.startswith(f"{tmp_path}/table.csv: line {line}")
+    assert words in message
+    assert len(message.splitlines()) == 1
+    assert len(message) < 500 + len(str(tmp_path))
+
+
+@pytest.mark.parametrize("name", ["nowhere.csv", "folder", "nul\0.csv"])
+def test_a_table_that_cannot_be_read_is_told_with_the_key_to_set(tmp_path, name):
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(UserError, match=r"cannot read this table.*set datasets\.NAME\.table"):
+        list(rows(tmp_path, str(tmp_path / name)))
+
+
+def test_a_file_that_is_not_there_keeps_its_row_and_a_folder_does_not(tmp_path):
+    touch(tmp_path, "here.mp4", "folder/x.mp4")
+    found = read(tmp_path, "path,split,live\nhere.mp4,train,1\ngone/away.mp4,train,1\n")
+    assert [row.path for row in found] == ["here.mp4", "gone/away.mp4"]
+    with pytest.raises(UserError, match="line 2: path 'folder' is a folder"):
+        read(tmp_path, "path,split,live\nfolder,train,1\n")
+    os.mkfifo(tmp_path / "pipe.mp4")
+    with pytest.raises(UserError, match=r"line 2: path 'pipe\.mp4' is no regular file"):
+        read(tmp_path, "path,split,live\npipe.mp4,train,1\n")
+
+
+def test_links_are_followed_inside_the_root_and_never_out_of_it(tmp_path):
+    root, outside = touch(tmp_path / "root", "real/a.mp4"), touch(tmp_path / "out", "s.mp4")
+    (root / "inside").symlink_to("real")
+    (root / "inside.mp4").symlink_to("real/a.mp4")
+    (root / "round.mp4").symlink_to("round.mp4")
+    (root / "folder").symlink_to(outside)
+    (root / "file.mp4").symlink_to(outside / "s.mp4")
+    (root / "dangling.mp4").symlink_to(outside / "nothing.mp4")
+    (root / "rooty").symlink_to("/")
+    good = ["inside/a.mp4", "inside.mp4", "round.mp4"]
+    text = "path,split,live\n" + "".join(f"{name},train,1\n" for name in good)
+    assert [row.path for row in read(root, text)] == good
+    for name in ("folder/s.mp4", "folder/none.mp4", "file.mp4", "dangling.mp4", "rooty/x/y.mp4"):
+        with pytest.raises(UserError, match=r"line 2: path .* leads out of the root"):
+            read(root, f"path,split,live\n{name},train,1\n")
+
+
+def test_the_root_itself_may_be_a_link(tmp_path):
+    touch(tmp_path / "disk", "a.mp4")
+    (tmp_path / "root").symlink_to("disk")
+    assert len(read(tmp_path / "root", "path,split,live\na.mp4,train,1\n")) == 1
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.one_of(
+    st.text(),
+    st.binary(),
+    st.text(alphabet="path,splive\n\r\"';01tran/. \t\ufeff"),
+    st.text(alphabet='a/.,"\n\r 01').map(lambda body: "path,split,live\n" + body),
+    st.lists(st.lists(st.sampled_from(["a", "A", "b/c", "", "train", "test", "1", "0", '"', "..",
+                                       "a\nb", "\0"]), min_size=3, max_size=4))
+      .map(lambda table: "path,split,live\n" + "\n".join(map(",".join, table))),
+))  # fmt: skip
+@example("path,split,live\n\ud800".encode("utf-8", "surrogatepass"))
+def test_any_bytes_parse_or_are_refused_with_a_line_number(tmp_path_factory, data):
+    folder = tmp_path_factory.getbasetemp()
+    try:
+        found = read(folder, data)
+    except UserError as error:
+        assert str(error).startswith(f"{folder}/table.csv: line ")
+        assert len(str(error).splitlines()) == 1
+    else:
+        assert found
+        for row in found:
+            assert row.split in ("train", "dev", "test") and row.live in (0, 1)
+            assert bool(row.attack) != bool(row.live)
+            assert not Path(row.path).is_absolute() and ".." not in Path(row.path).parts
+
+
+_label = st.text(
+    st.characters(exclude_categories=("Cc", "Cs", "Zl", "Zp")), max_size=20
+).filter(lambda text: text == text.strip(" "))  # fmt: skip
+_name = _label.filter(lambda text: text not in ("", ".", "..") and not set("/\\:") & set(text))
+_row = st.fixed_dictionaries({
+    "path": st.lists(_name, min_size=1, max_size=3).map("/".join),
+    "split": st.sampled_from(sorted(SPLIT_NAMES)),
+    "live": st.sampled_from(sorted(CLASS_NAMES)),
+    "attack": _label, "instrument": _label, "session": _label, "device": _label,
+})  # fmt: skip
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(_row, min_size=1, max_size=5, unique_by=lambda row: row["path"].lower()),
+       st.permutations([*REQUIRED, *OPTIONAL]), st.sampled_from(["\n", "\r\n"]))  # fmt: skip
+def test_a_table_written_by_a_csv_writer_is_read_back(tmp_path_factory, table, columns, end):
+    folder = tmp_path_factory.getbasetemp() / "none such"
+    folder.mkdir(exist_ok=True)
+    expected = []
+    for row in table:
+        live = CLASS_NAMES[row["live"]]
+        if live:
+            row |= {"attack": "", "instrument": ""}
+        expected.append(Video(
+            row["path"], "table", SPLIT_NAMES[row["split"]], live, row["path"],
+            row["attack"] or ("" if live else "unknown"), row["instrument"], row["session"],
+            row["device"],
+        ))  # fmt: skip
+    buffer = io.StringIO(newline="")
+    writer = csv.DictWriter(buffer, columns, restval="", lineterminator=end)
+    writer.writeheader()
+    writer.writerows(table)
+    # Two spellings that are one path to the reader are the other test's.
+    try:
+        found = read(folder, buffer.getvalue())
+    except UserError as error:
+        assert "already; one row a file" in str(error)
+    else:
+        assert found == expected
+
+
+def test_a_table_goes_through_the_index_under_the_configured_name(tmp_path):
+    table = write(tmp_path, "path,split,live\nb.mp4,train,1\na.jpg,test,0\n")
+    where = DatasetSettings(root=str(tmp_path), adapter="table", table=str(table))
+    assert [(row.path, row.dataset) for row in index("mine", where)] == [
+        ("a.jpg", "mine"), ("b.mp4", "mine"),
+    ]  # fmt: skip
+
+
+# folders
+
+
+def test_a_folder_tree_tells_split_class_and_subject(tmp_path):
+    touch(
+        tmp_path, "train/live/anna/1.mp4", "Training/REAL/anna/deep/er/2.MOV", "val/attack/x.JPG",
+        "test/spoof/ben/3.png", "devel/live/y.mkv",
+    )  # fmt: skip
+    found = sorted(rows(tmp_path), key=lambda row: row.path)
+    assert found == [
+        Video("Training/REAL/anna/deep/er/2.MOV", "table", "train", 1, "anna"),
+        Video("devel/live/y.mkv", "table", "dev", 1, "devel/live/y.mkv"),
+        Video("test/spoof/ben/3.png", "table", "test", 0, "ben", "unknown"),
+        Video("train/live/anna/1.mp4", "table", "train", 1, "anna"),
+        Video("val/attack/x.JPG", "table", "dev", 0, "val/attack/x.JPG", "unknown"),
+    ]
+
+
+def test_every_suffix_of_videos_and_pictures_is_taken_and_no_other(tmp_path):
+    touch(tmp_path, *(f"train/live/a{suffix}" for suffix in VIDEOS + PICTURES))
+    touch(tmp_path, "train/live/a.txt", "train/live/a", "train/live/mp4", "train/live/a.mp4.part")
+    assert {Path(row.path).suffix for row in rows(tmp_path)} == set(VIDEOS + PICTURES)
+    assert len(list(rows(tmp_path))) == len(VIDEOS + PICTURES)
+
+
+def test_files_elsewhere_hidden_files_and_links_out_of_the_root_are_passed_over(tmp_path):
+    root = touch(
+        tmp_path / "root", "train/live/a.mp4", "train/a.mp4", "a.mp4", "other/live/a.mp4",
+        "train/masks/a.mp4", "live/train/a.mp4", "train/live/._b.mp4", "train/live/.trash/b.mp4",
+        ".train/live/b.mp4",
+    )  # fmt: skip
+    outside = touch(tmp_path / "out", "live/s.mp4")
+    (root / "test").symlink_to(outside)
+    (root / "train/live/s.mp4").symlink_to(outside / "live/s.mp4")
+    (root / "train/live/up").symlink_to(root)
+    assert [row.path for row in rows(root)] == ["train/live/a.mp4"]
+
+
+def test_a_subject_in_two_splits_is_told_with_both_files(tmp_path):
+    touch(tmp_path, "train/live/anna/1.mp4", "train/spoof/anna/1.mp4", "test/live/anna/2.mp4")
+    with pytest.raises(UserError) as caught:
+        list(rows(tmp_path))
+    assert "'test/live/anna/2.mp4' and 'train/live/anna/1.mp4'" in str(caught.value)
+    assert "the subject 'anna' is in test and in train" in str(caught.value)
+
+
+def test_a_tree_without_any_is_told_the_layout(tmp_path):
+    touch(tmp_path, "live/1.mp4", "train/1.mp4")
+    with pytest.raises(UserError, match=r"train\|dev\|test/live\|spoof.*set datasets\.NAME\.table"):
+        list(rows(tmp_path))
+
+
+@pytest.mark.parametrize("name", [b"a\nb.mp4", b"M\xfcller.mp4", b"a\x1b[2J.mp4"])
+def test_a_file_name_that_no_csv_should_hold_is_told(tmp_path, name):
+    touch(tmp_path, "train/live/ok.mp4")
+    Path(os.fsdecode(os.fsencode(tmp_path / "train/live") + b"/" + name)).touch()
+    with pytest.raises(UserError, match="rename it") as caught:
+        list(rows(tmp_path))
+    assert str(caught.value).isprintable()
