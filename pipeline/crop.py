@@ -4,24 +4,23 @@ Full frames never touch the disk. What gives nothing is a row in `failures`, not
 gives a sample and ought to be known all the same is a row in `remarks`.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
-
-import numpy as np
 
 from pipeline import corrections, crops, keys, layers, sampling
 from pipeline.config import CropSettings, DatasetSettings
 from pipeline.datasets.base import Video
 from pipeline.faces import FaceFinder, Seen
-from pipeline.layers import Failure, Remark
+from pipeline.layers import Failure
 from pipeline.people import People, Square
 from pipeline.samples import FIELDS, Samples
 from pipeline.shipped import Shipped, ShippedError, distance, read_shipped
 from pipeline.spool import ByteSpool, Spool
-from pipeline.video import VideoError, frames
+from pipeline.video import Frame, VideoError, frames
 
 if TYPE_CHECKING:
     from labels.landmarks import FaceMesh
@@ -117,26 +116,45 @@ def by_hand(row: Video) -> list[tuple[str, tuple[tuple[int, int], ...], str]]:
 def crop_video(row: Video, mesh: "FaceMesh", job: Job, samples: Samples) -> None:
     """Add one video's samples, failures and remarks to `samples`."""
     corrected = corrections.of_row(row)
-
-    def fail(frame: int, reason: str) -> None:
-        samples.failures.append(Failure(row.path, frame, reason))
-
-    def remark(frame: int, text: str) -> None:
-        samples.remarks.append(Remark(row.path, frame, text))
-
-    def usable(frame: int) -> bool:
-        return corrections.excluded(corrected, frame) is None
-
     use_shipped = job.dataset.faces == "shipped"
     try:
         shipped = shipped_faces(job.shipped_file(row.path), use_shipped)
     except ShippedError as error:
         if use_shipped:
-            fail(-1, str(error))
+            samples.fail(row, -1, str(error))
             return
-        remark(-1, str(error))
+        samples.remark(row, -1, str(error))
         shipped = {}
-    look = FaceFinder(mesh, corrected, shipped if use_shipped else None)
+    look = FaceFinder(mesh, corrected, shipped, use_shipped)
+    people = People()
+    taken: list[tuple[int, list[int | str]]] = []  # frame; a record or a reason for each face
+    for number, seen in looked_at(row, job, look, samples):
+        if not seen.faces:
+            samples.fail(row, number, "no face in the box given by hand")
+            continue
+        people.add([Square(*crops.face_square(f.landmarks)) for f in seen.faces], seen.given)
+        taken.append((number, cut(samples, number, seen)))
+    chosen: list[tuple[int, int]] = []
+    for (number, records), choice in zip(taken, people.choose(), strict=True):
+        record = choice.reason if choice.face is None else records[choice.face]
+        if isinstance(record, str):
+            samples.fail(row, number, record)
+            continue
+        chosen.append((number, record))
+        if choice.unsure:
+            samples.remark(row, number, choice.unsure)
+    samples.chosen += [(record, row) for _, record in sorted(chosen)]
+
+
+def looked_at(
+    row: Video, job: Job, look: FaceFinder, samples: Samples
+) -> Iterator[tuple[int, Seen]]:
+    """(frame number, what is seen there) of every frame taken; the others become failures."""
+    corrected = corrections.of_row(row)
+
+    def usable(number: int) -> bool:
+        return corrections.excluded(corrected, number) is None
+
     path, upside_down = job.root / row.path, bool(row.upside_down)
     wanted = sampling.regular(job.dataset)
     if wanted is None:
@@ -144,47 +162,38 @@ def crop_video(row: Video, mesh: "FaceMesh", job: Job, samples: Samples) -> None
         numbers, vain = sampling.counted(job.dataset, countable)
         wanted = set(numbers).__contains__
         for reason in vain:
-            fail(-1, reason)
-    people = People()
-    seen: list[tuple[int, list[int | str]]] = []
-    last = -1
+            samples.fail(row, -1, reason)
+    last = count = -1
+
+    def counted() -> Iterator[Frame]:
+        nonlocal count
+        remark = partial(samples.remark, row)
+        for frame in frames(path, upside_down, remark):
+            count = frame.number
+            yield frame
+
     try:
-        stream = frames(path, upside_down, remark)
-        for result in sampling.sample(stream, wanted, usable, job.dataset.reach, look):
+        for result in sampling.sample(counted(), wanted, usable, job.dataset.reach, look):
             last = result.wanted
             if result.seen is None:
-                fail(result.wanted, result.reason)
-                continue
-            if not result.seen.faces:
-                fail(result.number, "no face in the box given by hand")
-                continue
-            people.add([square(face.landmarks) for face in result.seen.faces], result.seen.given)
-            records = cut(samples, result.number, result.seen, shipped.get(result.number))
-            seen.append((result.number, records))
+                samples.fail(row, last, result.reason)
+            else:
+                yield result.number, result.seen
     except (VideoError, OSError) as error:
-        fail(-1, f"{error}" + (f" (after sampled frame {last})" if last >= 0 else ""))
-    chosen: list[tuple[int, int]] = []
-    for (frame, records), choice in zip(seen, people.choose(), strict=True):
-        record = choice.reason if choice.face is None else records[choice.face]
-        if isinstance(record, str):
-            fail(frame, record)
-            continue
-        chosen.append((frame, record))
-        if choice.unsure:
-            remark(frame, choice.unsure)
-    samples.chosen += [(record, row) for _, record in sorted(chosen)]
+        after = f" (after sampled frame {last})" if last >= 0 else ""
+        samples.fail(row, -1, f"{error}{after}")
+    else:
+        for one in corrected:
+            if one.frames and one.frames[-1][1] > count:
+                named = f"overrides.csv names frames {one.frames_text()}"
+                samples.remark(row, -1, f"{named}; the video has {count + 1}")
 
 
-def square(landmarks: np.ndarray) -> Square:
-    """The face square of a mesh."""
-    return Square(*crops.face_square(landmarks))
-
-
-def cut(samples: Samples, number: int, seen: Seen, shipped: Shipped | None) -> list[int | str]:
+def cut(samples: Samples, number: int, seen: Seen) -> list[int | str]:
     """Cut every face out of a frame: numbers of their records, or why a face gives no crop."""
     records: list[int | str] = []
     for face in seen.faces:
-        off = distance(shipped, face.landmarks) if shipped else float("nan")
+        off = distance(seen.shipped, face.landmarks) if seen.shipped else float("nan")
         try:
             records.append(samples.add(number, seen.image, face, len(seen.faces), off))
         except crops.CropError as error:

@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from pipeline.corrections import Correction, face_box, turn
+from pipeline.crops import CropError, face_square
 from pipeline.shipped import Shipped, face_box_of
+from pipeline.shipped import turned as turned_position
 from pipeline.video import Frame, turned
 
 if TYPE_CHECKING:
@@ -14,33 +16,36 @@ if TYPE_CHECKING:
 
 
 class Seen(NamedTuple):
-    """An upright frame with its faces, best first; `given`: the place of the one was given."""
+    """An upright frame with its faces, best first.
+
+    given: whether the place of the one face was given. shipped: where the dataset's own file says
+    that the face is, in the pixels of this frame, if it says so.
+    """
 
     image: np.ndarray
     faces: "list[Face]"
     given: bool
+    shipped: Shipped | None
 
 
 class FaceFinder:
     """Finds the faces of one video's frames, each frame by itself.
 
-    by_hand: the video's corrections. shipped: face positions by frame that are to be used in the
-    detector's place, None to detect. A box given by hand comes before both.
+    by_hand: the video's corrections. shipped: the dataset's face positions by frame; use_shipped:
+    whether they take the detector's place. A box given by hand comes before both.
     """
 
     def __init__(
         self,
         mesh: "FaceMesh",
         by_hand: Sequence[Correction],
-        shipped: Mapping[int, Shipped] | None,
+        shipped: Mapping[int, Shipped],
+        use_shipped: bool,
     ) -> None:
         self._mesh = mesh
         self._by_hand = by_hand
         self._shipped = shipped
-
-    def upright(self, frame: Frame) -> np.ndarray:
-        """The frame as H x W x 3 uint8 RGB, turned by hand as well."""
-        return turned(frame.rgb(), turn(self._by_hand, frame.number))
+        self._use_shipped = use_shipped
 
     def __call__(self, frame: Frame) -> Seen | None:
         """The frame and its faces; None where it has none.
@@ -49,17 +54,32 @@ class FaceFinder:
         taken for one without a face, which another might stand in for.
         """
         box = face_box(self._by_hand, frame.number)
-        if box is not None:
-            image = self.upright(frame)
-            by_hand = self._mesh.at(image, box)
-            return Seen(image, [by_hand] if by_hand else [], given=True)
-        if self._shipped is None:
-            image = self.upright(frame)
-            faces = self._mesh.find(image)
-            return Seen(image, faces, given=False) if faces else None
-        place = self._shipped.get(frame.number)
-        if place is None:
+        shipped = self._shipped.get(frame.number)
+        if box is None and self._use_shipped and shipped is None:
             return None
-        image = self.upright(frame)
-        face = self._mesh.at(image, face_box_of(place), place.eyes)
-        return Seen(image, [face], given=True) if face else None
+        degrees = turn(self._by_hand, frame.number)
+        image = turned(frame.rgb(), degrees)
+        if shipped is not None:
+            shipped = turned_position(shipped, degrees, (image.shape[1], image.shape[0]))
+        if box is not None:
+            return Seen(image, self._at(image, box, None), True, shipped)
+        if self._use_shipped and shipped is not None:
+            faces = self._at(image, face_box_of(shipped), shipped.eyes)
+            return Seen(image, faces, True, shipped) if faces else None
+        faces = [face for face in self._mesh.find(image) if is_face(face)]
+        return Seen(image, faces, False, shipped) if faces else None
+
+    def _at(
+        self, image: np.ndarray, box: tuple[float, float, float, float], eyes: np.ndarray | None
+    ) -> "list[Face]":
+        face = self._mesh.at(image, box, eyes)
+        return [face] if face and is_face(face) else []
+
+
+def is_face(face: "Face") -> bool:
+    """Whether a mesh has an extent, so that it can be cut out."""
+    try:
+        face_square(face.landmarks)
+    except CropError:
+        return False
+    return True

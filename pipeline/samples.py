@@ -53,6 +53,14 @@ class Samples:
     failures: list[Failure] = field(default_factory=list)
     remarks: list[Remark] = field(default_factory=list)
 
+    def fail(self, video: Video, frame: int, reason: str) -> None:
+        """List what gave no sample; frame -1: the video as a whole."""
+        self.failures.append(Failure(video.path, frame, reason))
+
+    def remark(self, video: Video, frame: int, text: str) -> None:
+        """List what ought to be known of a sample or (frame -1) of a video."""
+        self.remarks.append(Remark(video.path, frame, text))
+
     def add(
         self, number: int, image: np.ndarray, face: "Face", faces: int, shipped_distance: float
     ) -> int:

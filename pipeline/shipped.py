@@ -38,7 +38,7 @@ class Shipped(NamedTuple):
 
 
 class ShippedError(ValueError):
-    """A file of positions that cannot be read: file, line and what is wrong."""
+    """A file of positions that cannot be read: its name, the line and what is wrong."""
 
 
 def read_shipped(path: Path) -> dict[int, Shipped]:
@@ -49,11 +49,11 @@ def read_shipped(path: Path) -> dict[int, Shipped]:
     """
     read = {".txt": _eyes, ".face": _box}.get(path.suffix.lower())
     if read is None:
-        raise ShippedError(f"{path}: a file of positions is called .txt (eyes) or .face (boxes)")
+        raise ShippedError(f"{path.name}: positions are called .txt (eyes) or .face (boxes)")
     found: dict[int, Shipped] = {}
     seen: dict[int, int] = {}
     for line, text in _lines(path):
-        where = f"{path}: line {line}"
+        where = f"{path.name}: line {line}"
         words = _SEPARATOR.split(text)
         if len(words) != 5 or not _FRAME.fullmatch(words[0]):
             raise ShippedError(f"{where}: {shown(text)} is not a frame number and four numbers")
@@ -87,6 +87,23 @@ def face_box_of(shipped: Shipped) -> tuple[float, float, float, float]:
     return float(x - half), float(y - half), float(x + half), float(y + half)
 
 
+def turned(shipped: Shipped, degrees: int, size: tuple[int, int]) -> Shipped:
+    """The same position after the frame was turned anticlockwise by 0, 90, 180 or 270 degrees.
+
+    size: (width, height) of the turned frame.
+    """
+    quarters, (width, height) = degrees // 90 % 4, size
+    turn = np.linalg.matrix_power(np.array([[0.0, 1.0], [-1.0, 0.0]]), quarters)
+    shift = np.array([(0, 0), (0, height), (width, height), (width, 0)][quarters], np.float64)
+    if shipped.box is not None:
+        corners = np.array(shipped.box).reshape(2, 2) @ turn.T + shift
+        (x0, y0), (x1, y1) = corners.min(axis=0).tolist(), corners.max(axis=0).tolist()
+        return Shipped((x0, y0, x1, y1), None)
+    if shipped.eyes is None:
+        raise ValueError("neither a box nor eyes are given")
+    return Shipped(None, right_first(shipped.eyes @ turn.T + shift))
+
+
 def distance(shipped: Shipped, landmarks: np.ndarray) -> float:
     """How far a mesh lies from the shipped position, in sides of its face square; 0 is perfect.
 
@@ -107,8 +124,12 @@ def _eyes(where: str, values: list[float]) -> Shipped:
     eyes = np.array(values).reshape(2, 2) + 0.5
     if (eyes[0] == eyes[1]).all():
         raise ShippedError(f"{where}: both eyes are at one place")
-    # The subject's right eye is the one further left; which is written first differs.
-    return Shipped(None, eyes[np.argsort(eyes[:, 0], kind="stable")])
+    return Shipped(None, right_first(eyes))
+
+
+def right_first(eyes: np.ndarray) -> np.ndarray:
+    """Eyes (2, 2) in order: the subject's right one is further left; files differ in theirs."""
+    return eyes[np.argsort(eyes[:, 0], kind="stable")]
 
 
 def _box(where: str, values: list[float]) -> Shipped:
@@ -126,11 +147,11 @@ def _lines(path: Path) -> Iterator[tuple[int, str]]:
             while line := file.readline(_LONGEST_LINE):
                 number += 1
                 if number > MAX_LINES:
-                    raise ShippedError(f"{path}: line {number}: more than {MAX_LINES} lines")
+                    raise ShippedError(f"{path.name}: line {number}: more than {MAX_LINES} lines")
                 if len(line) == _LONGEST_LINE or not line.isascii():
-                    raise ShippedError(f"{path}: line {number}: this is no line of numbers")
+                    raise ShippedError(f"{path.name}: line {number}: this is no line of numbers")
                 text = line.decode("ascii").strip()
                 if text:
                     yield number, text
     except OSError as error:
-        raise ShippedError(f"{path}: cannot read these positions: {error}") from None
+        raise ShippedError(f"{path.name}: cannot read these positions: {error.strerror}") from None

@@ -139,8 +139,11 @@ def decoded(path: Path, upside_down: bool, remark: Remark) -> Iterator[Frame]:
 
 def stored_orientation(frame: "av.VideoFrame", packet: "av.Packet | None") -> Orientation:
     """What the frame's display matrix says."""
+    from av.sidedata.sidedata import SideDataContainer
+
     try:
-        for data in frame.side_data:
+        # Not frame.side_data: that and the frame would hold each other until a garbage collection.
+        for data in SideDataContainer(frame):
             if data.type.name == "DISPLAYMATRIX":
                 return orientation.from_matrix(np.frombuffer(data, np.int32).tolist())
     except ValueError as error:

@@ -195,7 +195,7 @@ def test_what_is_excluded_gives_no_sample_and_no_failure(film, one):
     assert (stage.made, stage.frames, stage.failures) == (True, [], [])
     (stage.folder / "a.mp4").unlink()
     stage.run()
-    assert (stage.made, stage.failures) == (True, [])
+    assert (stage.made, stage.failures) == (False, [])  # it is not even looked for
 
 
 def test_an_excluded_frame_does_not_stand_in_either(film, one):
@@ -231,10 +231,11 @@ def test_the_reason_of_a_correction_and_a_new_subject_make_no_crop_anew(film, on
     assert stage.made is True
 
 
-def eyes_file(folder: Path, frames: range, x: float, distance: float) -> Path:
-    path = folder / "a.txt"
-    path.write_text("".join(f"{n},{x},192,{x + distance},192\n" for n in frames))
-    return path
+def test_a_correction_of_frames_that_do_not_exist_is_remarked(film, one):
+    stage = film([one] * 4)
+    stage.overrides(("2-9", "exclude", "", "blurred"))
+    stage.run()
+    assert stage.remarks == [(-1, "overrides.csv names frames 2-9; the video has 4")]
 
 
 def test_shipped_eyes_are_compared_and_can_be_used_instead(film, held):
@@ -257,6 +258,24 @@ def test_shipped_eyes_are_compared_and_can_be_used_instead(film, held):
     assert all(centre < 250 for centre in stage.centres())
 
 
+def test_shipped_positions_are_turned_with_the_frame_by_hand(film, held):
+    stage = film([held] * 4)
+    stage.run()
+    rings = stage.columns["landmarks"][0][:, :2]
+    eyes = [rings[[33, 133]].mean(axis=0), rings[[362, 263]].mean(axis=0)]
+    # The same film stored turned anticlockwise by a quarter: (x, y) lies at (y, 640 - x).
+    places = [round(float(v)) for x, y in eyes for v in (y, 640 - x)]
+    turned = film([np.rot90(held)] * 4)
+    turned.overrides(("", "rotate", "90", "the phone lay on its side"))
+    shipped = turned.folder / "a.txt"
+    shipped.write_text("".join(f"{n},{','.join(map(str, places))}\n" for n in range(4)))
+    turned.run(shipped=shipped)
+    assert (turned.columns["shipped_distance"] < 0.05).all()
+    turned.run(shipped=shipped, faces="shipped")
+    assert turned.frames == [0, 3]
+    assert all(centre < 250 for centre in turned.centres())
+
+
 def test_shipped_positions_that_cannot_be_read_are_told(film, one):
     stage = film([one] * 4)
     broken = stage.folder / "a.txt"
@@ -264,7 +283,7 @@ def test_shipped_positions_that_cannot_be_read_are_told(film, one):
     stage.run(shipped=broken)
     assert stage.frames == [0, 3]
     ((frame, text),) = stage.remarks
-    assert frame == -1 and "line 1" in text
+    assert frame == -1 and text.startswith("a.txt: line 1: ")  # no path of this machine
     stage.run(shipped=broken, faces="shipped")
     assert stage.frames == [] and "line 1" in stage.failures[0][1]
     stage.run(faces="shipped")

@@ -1,5 +1,8 @@
 """Crops as pictures: where dots come to lie, what borders, odd frames and strong scales do."""
 
+import math
+
+import cv2
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -27,10 +30,8 @@ def affine_to(
 
 def dot(size: tuple[int, int], place: np.ndarray, deviation: float) -> np.ndarray:
     """A soft spot: the mean brightness of each pixel (width, height), not the one at its centre."""
-    from scipy.special import ndtr
-
     columns, rows = (
-        np.diff(ndtr((np.arange(length + 1) - at) / deviation))
+        np.diff(np.vectorize(math.erf)((np.arange(length + 1) - at) / deviation / np.sqrt(2)))
         for length, at in zip(size, place, strict=True)
     )
     drawn = np.outer(rows, columns)
@@ -179,6 +180,20 @@ def test_a_frame_too_long_for_opencv_gives_what_its_piece_gives(scale, nearest):
         assert (drawn.astype(int) - expected != 0).mean() < 0.05
         assert np.abs(drawn.astype(int) - expected).mean() < 0.5
         assert drawn.any()
+
+
+@pytest.mark.parametrize("shrink", [0.25, 0.7, 1, 1.3, 2, 4.6, 7.9, 8])
+@pytest.mark.parametrize("degrees", [0, 25])
+def test_ordinary_crops_are_drawn_by_the_rule_of_the_format_byte_for_byte(shrink, degrees):
+    # docs/bundle.md: bilinear, at the next whole multiple where it shrinks, then averaged by area.
+    frame = np.random.default_rng(6).integers(0, 256, (330, 410, 3), np.uint8)
+    affine = affine_to(1 / shrink, degrees, (170, 190), (64, 64))
+    times = max(1, int(np.ceil(shrink - 1e-6)))
+    shifted = affine * times
+    shifted[:, 2] += shifted[:, :2].sum(axis=1) / 2 - 0.5  # OpenCV's pixel centres
+    drawn = cv2.warpAffine(frame, shifted, (64 * times, 64 * times), flags=cv2.INTER_LINEAR)
+    expected = cv2.resize(drawn, (64, 64), interpolation=cv2.INTER_AREA)
+    assert np.array_equal(crops.warp(frame, affine, (64, 64)), expected)
 
 
 @pytest.mark.parametrize("side", [1, 3, 16])

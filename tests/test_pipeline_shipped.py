@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from labels.canonical import VERTICES
 from pipeline import shipped
-from pipeline.shipped import Shipped, ShippedError, distance, face_box_of, read_shipped
+from pipeline.shipped import Shipped, ShippedError, distance, face_box_of, read_shipped, turned
 
 RIGHT = [33, 7, 163, 144, 145, 153, 154, 155, 133, 173, 157, 158, 159, 160, 161, 246]
 LEFT = [263, 249, 390, 373, 374, 380, 381, 382, 362, 398, 384, 385, 386, 387, 388, 466]
@@ -91,7 +91,7 @@ def test_a_malformed_line_is_told(tmp_path, name, data, line, words):
     with pytest.raises(ShippedError) as caught:
         read(tmp_path, name, data)
     message = str(caught.value)
-    assert message.startswith(f"{tmp_path}/{name}: line {line}: ") and words in message
+    assert message.startswith(f"{name}: line {line}: ") and words in message
     assert message.isprintable()
 
 
@@ -109,7 +109,7 @@ def test_a_file_that_is_missing_a_folder_or_of_another_suffix_is_told(tmp_path):
     for name in ("none.face", "folder.txt"):
         with pytest.raises(ShippedError, match="cannot read"):
             read_shipped(tmp_path / name)
-    with pytest.raises(ShippedError, match=r"called \.txt \(eyes\) or \.face"):
+    with pytest.raises(ShippedError, match=r"positions are called \.txt \(eyes\) or \.face"):
         read(tmp_path, "a.csv", "0,1,2,3,4")
 
 
@@ -121,7 +121,7 @@ def test_any_bytes_are_read_or_refused_with_a_line(tmp_path_factory, data, name)
     try:
         found = read(folder, name, data)
     except ShippedError as error:
-        assert f"{folder}/{name}: line " in str(error)
+        assert f"{name}: line " in str(error)
     else:
         for place in found.values():
             x0, y0, x1, y1 = face_box_of(place)
@@ -186,3 +186,25 @@ def test_nothing_shipped_has_no_box_and_no_distance():
     for call in (face_box_of, lambda nothing: distance(nothing, frontal())):
         with pytest.raises(ValueError, match="neither a box nor eyes"):
             call(Shipped(None, None))
+
+
+@pytest.mark.parametrize("degrees", [0, 90, 180, 270])
+def test_positions_turn_with_the_picture(degrees):
+    # A box of white pixels in a black picture, turned by numpy, says where the box must be.
+    picture = np.zeros((30, 50), bool)
+    picture[4:9, 10:22] = True
+    after = np.rot90(picture, degrees // 90)
+    rows, columns = np.nonzero(after)
+    box = (columns.min(), rows.min(), columns.max() + 1, rows.max() + 1)
+    size = (after.shape[1], after.shape[0])
+    assert turned(Shipped((10, 4, 22, 9), None), degrees, size).box == box
+    eyes = np.array([(10.5, 4.5), (21.5, 8.5)])  # the middles of two corner pixels
+    found = turned(Shipped(None, eyes), degrees, size).eyes
+    assert found is not None
+    wanted = []
+    for marked in eyes:
+        one = np.zeros((30, 50), bool)
+        one[int(marked[1]), int(marked[0])] = True
+        (row,), (column,) = np.nonzero(np.rot90(one, degrees // 90))
+        wanted.append((column + 0.5, row + 0.5))
+    assert [tuple(eye) for eye in found] == sorted(wanted)  # the further left one first
