@@ -60,5 +60,7 @@ def from_matrix(matrix: Sequence[int]) -> Orientation:
         return Orientation(True, b < 0, c < 0)
     if not (a or b or c or d):
         return AS_STORED
-    degrees = -math.degrees(math.atan2(b, a))
-    raise ValueError(f"the display matrix turns by {degrees:.0f} degrees, not a multiple of 90")
+    degrees = round(-math.degrees(math.atan2(b, a)))
+    if degrees % 90 == 0:
+        raise ValueError("the display matrix distorts the frame")
+    raise ValueError(f"the display matrix turns by {degrees} degrees, not a multiple of 90")

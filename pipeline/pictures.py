@@ -101,6 +101,8 @@ def to_rgb(image: Image.Image) -> np.ndarray:
         if not ((values >= 0) & (values <= 1)).all():
             raise PictureError("values in floating point that are not all from 0 to 1")
         return grey(np.rint(values * 255))
+    if image.mode == "CMYK" and image.format == "JPEG" and "adobe" not in image.info:
+        image = image.point(lambda value: 255 - value)  # Pillow takes every one for Adobe's
     if image.has_transparency_data:
         return over_black(np.asarray(image.convert("RGBA")))
     return np.array(image.convert("RGB"))

@@ -143,9 +143,9 @@ def stored_orientation(frame: "av.VideoFrame", packet: "av.Packet | None") -> Or
 
     try:
         # Not frame.side_data: that and the frame would hold each other until a garbage collection.
-        for data in SideDataContainer(frame):
+        for data in SideDataContainer(frame):  # type: ignore[call-arg]
             if data.type.name == "DISPLAYMATRIX":
-                return orientation.from_matrix(np.frombuffer(data, np.int32).tolist())
+                return orientation.from_matrix(np.frombuffer(bytes(data), np.int32).tolist())
     except ValueError as error:
         if not str(error).endswith("is not a valid Type"):
             raise VideoError(str(error)) from None
@@ -185,7 +185,8 @@ def to_rgb(source: "av.VideoFrame | np.ndarray") -> np.ndarray:
         if has_alpha(source.format.name):
             rgba = source.to_ndarray(format="rgba", threads=1)
             return over_black(rgba) if rgba[..., 3].any() else rgba[..., :3]
-        return source.to_ndarray(format="rgb24", threads=1)
+        rgb = source.to_ndarray(format="rgb24", threads=1)
+        return rgb.copy() if source.format.name == "rgb24" else rgb  # else it is the frame's memory
     except (OSError, ValueError, MemoryError) as error:
         kind = f"{source.format.name}, colour space {source.colorspace}"
         raise VideoError(f"no conversion to RGB ({kind}): {reason(error)}") from None

@@ -148,7 +148,9 @@ def shapes_and_turns() -> Iterator[Odd]:
     yield Odd("one_frame.mp4", lambda: encode("mp4", "libx264", pictures(1)), ONE)
     yield Odd("one_frame.avi", lambda: encode("avi", "mpeg4", pictures(1)), ONE)
     large = (3840, 2160)
-    wide = [cv2.copyMakeBorder(image, 0, 0, 193, 192, cv2.BORDER_REPLICATE) for image in pictures(2)]
+    wide = [
+        cv2.copyMakeBorder(image, 0, 0, 193, 192, cv2.BORDER_REPLICATE) for image in pictures(2)
+    ]
     yield Odd(
         "4k.avi",
         lambda: encode("avi", "mjpeg", [cv2.resize(image, large) for image in wide], "yuvj420p"),
@@ -170,10 +172,10 @@ def shapes_and_turns() -> Iterator[Odd]:
 
         yield Odd(name, make, FULL, face)
     times = [0, 1, 2, 20, 21, 90]
+    yield Odd("variable_rate.mp4", lambda: encode("mp4", "libx264", pictures(6), times=times), FULL)
     yield Odd(
-        "variable_rate.mp4", lambda: encode("mp4", "libx264", pictures(6), times=times), FULL
+        "variable_rate.mkv", lambda: encode("matroska", "libx264", pictures(6), times=times), FULL
     )
-    yield Odd("variable_rate.mkv", lambda: encode("matroska", "libx264", pictures(6), times=times), FULL)
     two = [pictures(FRAMES)[:3], pictures(FRAMES, (160, 200))[3:]]
     yield Odd(
         "size_change_h264.ts",
@@ -253,7 +255,8 @@ def lying_headers() -> Iterator[Odd]:
     yield Odd("strh_no_rate.avi", lambda: patch(whole("avi"), b"strh", 24, bytes(8)), FULL)
     lots = (2_000_000_000).to_bytes(4, "big")
     yield Odd("stts_two_billion.mp4", lambda: patch(whole("mp4"), b"stts", 8, lots), FULL)
-    yield Odd("stts_duration.mp4", lambda: patch(whole("mp4"), b"stts", 12, lots), FULL)
+    # With frames that last so long only the first lies within what the edit list shows.
+    yield Odd("stts_duration.mp4", lambda: patch(whole("mp4"), b"stts", 12, lots), ONE)
     yield Odd("mdhd_no_duration.mp4", lambda: patch(whole("mp4"), b"mdhd", 16, bytes(4)), FULL)
     yield Odd("tkhd_no_size.mp4", lambda: patch(whole("mp4"), b"tkhd", 76, bytes(8)), FULL)
     yield Odd("no_idx1.avi", lambda: whole("avi").replace(b"idx1", b"JUNK"), FULL)
@@ -261,7 +264,9 @@ def lying_headers() -> Iterator[Odd]:
     yield Odd("idx1_zeros.avi", lambda: patch(whole("avi"), b"idx1", 4, bytes(16 * 6)), FULL)
     yield Odd("no_moov.mp4", lambda: without_box(whole("mp4"), b"moov"), NONE)
     yield Odd("no_mdat.mp4", lambda: without_box(whole("fast"), b"mdat"), NONE)
-    yield Odd("no_cues.mkv", lambda: whole("mkv").replace(b"\x1c\x53\xbb\x6b", b"\xec\x53\xbb\x6b"), FULL)
+    yield Odd(
+        "no_cues.mkv", lambda: whole("mkv").replace(b"\x1c\x53\xbb\x6b", b"\xec\x53\xbb\x6b"), FULL
+    )
     yield Odd("title_not_utf8.mkv", lambda: titled("matroska", b"\xff\xfe\xc3"), FULL)
 
 
@@ -325,12 +330,15 @@ def damaged_files() -> Iterator[Odd]:
         range(6, LONG),
         face=False,
     )
-    yield Odd("rest_noise.avi", lambda: spoil(whole("avi", LONG), 0.5, 10**6, 1), range(6, LONG), False)
+    yield Odd(
+        "rest_noise.avi", lambda: spoil(whole("avi", LONG), 0.5, 10**6, 1), range(6, LONG), False
+    )
 
 
 def no_videos() -> Iterator[Odd]:
     """What is no video at all."""
     noise = np.random.default_rng(8).bytes(5000)
+    playlist = b"#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\nh264.ts\n#EXT-X-ENDLIST\n"
     for name, content in (
         ("empty.avi", b""),
         ("one_byte.mp4", b"\x00"),
@@ -342,7 +350,10 @@ def no_videos() -> Iterator[Odd]:
         ("page.mp4", b"<!DOCTYPE html><html><body>404 Not Found</body></html>"),
         ("head_alone.avi", b"RIFF\x24\x00\x00\x00AVI LIST"),
         ("head_alone.mp4", b"\x00\x00\x00\x18ftypisom\x00\x00\x02\x00isomiso2"),
-        ("playlist.avi", b"#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\nh264.ts\n#EXT-X-ENDLIST\n"),
+        (
+            "playlist.avi",
+            b"#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\nh264.ts\n#EXT-X-ENDLIST\n",
+        ),
         ("list.avi", b"ffconcat version 1.0\nfile h264.mp4\n"),
         ("document.mp4", b"%PDF-1.4\n%\xe2\xe3\xcf\xd3\n1 0 obj\n<<>>\nendobj\n"),
     ):
@@ -350,10 +361,16 @@ def no_videos() -> Iterator[Odd]:
     yield Odd("archive.mp4", archive, NONE)
     yield Odd("sound_alone.mp4", lambda: sound("mp4", "aac"), NONE)
     yield Odd("sound_alone.avi", lambda: sound("avi", "pcm_s16le"), NONE)
-    yield Odd("sound_with_cover.mpg", lambda: with_cover(sound("mp3", "libmp3lame"), still("PNG")), NONE)
+    yield Odd(
+        "sound_with_cover.mpg", lambda: with_cover(sound("mp3", "libmp3lame"), still("PNG")), NONE
+    )
     yield Odd("path_folder.avi", lambda path: path.mkdir(), NONE)
     yield Odd("path_link_to_nothing.mp4", lambda path: path.symlink_to("nowhere.mp4"), NONE)
     yield Odd("path_link_to_itself.mp4", lambda path: path.symlink_to(path.name), NONE)
+
+
+def sound_with_cover() -> bytes:
+    return with_cover(sound("mp3", "libmp3lame"), still("PNG"))
 
 
 def archive() -> bytes:

@@ -18,6 +18,8 @@ timed and tested without the datasets, which nobody may pass on.
 - Each dataset has its own cameras, rooms, light and codec. Live and spoof videos of one camera
   share codec, frame rate, and the spread of length, size, brightness and sharpness;
   `ocim replica --check DIR` measures what can be told from those alone.
+- Official lists and face positions lie where the real ones do: `oulu/Protocols/` and eye positions
+  beside the videos, `replay/protocols/` and `replay/face-locations/`, and MSU's subject lists.
 - Beside each live video `NAME.npz` holds the truth of every frame inside the face box: `box`
   (x0, y0, x1, y1 in upright frame pixels), `depth` (0 to 1, nearest 1, background 0), `parsing`
   (classes 0 to 12) and `landmarks` (468 x 3, frame pixels, centres at +0.5).
