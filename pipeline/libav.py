@@ -36,8 +36,7 @@ def opened(path: Path) -> Iterator["av.container.InputContainer"]:
         import av
 
         # Absolute: a relative name like concat:a would be taken for a protocol.
-        options = {"format_whitelist": CONTAINERS, "max_pixels": str(MAX_PIXELS)}
-        name = str(path.absolute())
+        name, options = str(path.absolute()), {"format_whitelist": CONTAINERS}
         with av.open(name, "r", options=options, metadata_errors="replace") as container:
             yield container
 
@@ -114,6 +113,7 @@ class Damage:
         self.frames = 0
         self.since_frame = 0
         self.why = ""
+        self.first = ""  # the reason of the first damaged packet of all
 
     def packet(self, error: Exception) -> None:
         """A packet, or a place between packets, is damaged."""
@@ -121,6 +121,7 @@ class Damage:
         self.packets += 1
         self.since_frame += 1
         self.why = self.why or reason(error)
+        self.first = self.first or self.why
         if self.since_frame >= MAX_DAMAGED:
             self.ended = f"{MAX_DAMAGED} damaged packets on end ({self.why})"
 

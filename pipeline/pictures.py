@@ -2,6 +2,7 @@
 
 import struct
 import warnings
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from io import BytesIO
@@ -85,7 +86,7 @@ def told() -> Iterator[None]:
     # What Pillow's readers raise on damaged files; SyntaxError is for damaged EXIF.
     except (
         OSError, ValueError, SyntaxError, LookupError, TypeError, ArithmeticError, EOFError,
-        AttributeError, NotImplementedError, MemoryError, struct.error,
+        AttributeError, RuntimeError, MemoryError, struct.error, zlib.error,
     ) as error:  # fmt: skip
         raise PictureError(f"cannot read this picture: {reason(error)}") from None
 

@@ -15,16 +15,16 @@ FAR = 0.25
 """A mesh further than this from the dataset's own position is worth a look, in face squares."""
 
 QUALITY = {
-    "face_size": "face square, pixels",
-    "detection_score": "detection score",
-    "yaw": "yaw, degrees",
-    "pitch": "pitch, degrees",
-    "roll": "roll, degrees",
-    "sharpness": "sharpness",
-    "brightness": "brightness",
-    "padding": "padding",
+    "face_size": ("face square, pixels", ".0f"),
+    "detection_score": ("score", ".2f"),
+    "yaw": ("yaw, degrees", ".0f"),
+    "pitch": ("pitch, degrees", ".0f"),
+    "roll": ("roll, degrees", ".0f"),
+    "sharpness": ("sharpness", ".0f"),
+    "brightness": ("brightness", ".2f"),
+    "padding": ("padding", ".2f"),
 }
-"""The quality figures that are shown, with their unit."""
+"""The quality figures that are shown: title and format."""
 
 QUANTILES = (0.05, 0.5, 0.95)
 NAMES_SHOWN = 20
@@ -45,11 +45,11 @@ def quality_rows(shards: dict[str, list[Shard]]) -> list[dict[str, Any]]:
     for dataset, of_dataset in shards.items():
         for live in (1, 0):
             row: dict[str, Any] = {"dataset": dataset, "kind": "live" if live else "spoof"}
-            for name in QUALITY:
+            for name, (_, form) in QUALITY.items():
                 values = column(of_dataset, name, live)
                 known = values[np.isfinite(values)]
                 row[name] = (
-                    " / ".join(f"{value:.3g}" for value in np.quantile(known, QUANTILES))
+                    " / ".join(format(value, form) for value in np.quantile(known, QUANTILES))
                     if len(known)
                     else "-"
                 )

@@ -5,7 +5,6 @@ runs many of them at once where no Snakemake does.
 """
 
 from collections.abc import Callable, Iterable
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -123,7 +122,7 @@ def fingerprints(config: Config, dataset: str) -> list[str]:
         return [key(videos=part) for part in parts]
     shipped = shipped_file(dataset, settings, root)
     for row in rows:
-        entry: list[Any] = [asdict(row)]
+        entry: list[Any] = [vars(row)]
         for path in (root / row.path, shipped(row.path)):
             if path is not None and path.is_file():
                 status = path.stat()

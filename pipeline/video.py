@@ -134,7 +134,8 @@ def decoded(path: Path, upside_down: bool, remark: Remark) -> Iterator[Frame]:
         if damage.ended:
             raise VideoError(f"not decodable any further: {damage.ended}")
         if damage.last < 0:
-            raise VideoError("no frame of it decodes")
+            why = f" ({damage.first})" if damage.first else ""
+            raise VideoError(f"no frame of it decodes{why}")
 
 
 def stored_orientation(frame: "av.VideoFrame", packet: "av.Packet | None") -> Orientation:

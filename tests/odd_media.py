@@ -352,7 +352,7 @@ def no_videos() -> Iterator[Odd]:
         ("head_alone.mp4", b"\x00\x00\x00\x18ftypisom\x00\x00\x02\x00isomiso2"),
         (
             "playlist.avi",
-            b"#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\nh264.ts\n#EXT-X-ENDLIST\n",
+            playlist,
         ),
         ("list.avi", b"ffconcat version 1.0\nfile h264.mp4\n"),
         ("document.mp4", b"%PDF-1.4\n%\xe2\xe3\xcf\xd3\n1 0 obj\n<<>>\nendobj\n"),
@@ -440,7 +440,8 @@ def stills() -> Iterator[Odd]:
         ("palette.png", "PNG", "P"), ("alpha.png", "PNG", "RGBA"), ("grey_alpha.png", "PNG", "LA"),
         ("cmyk.jpg", "JPEG", "CMYK"), ("grey.jpg", "JPEG", "L"), ("cmyk.tif", "TIFF", "CMYK"),
     ):  # fmt: skip
-        yield Odd(name, lambda kind=kind, mode=mode: still(kind, mode), ONE)
+        # Black and white dots are no face to the detector.
+        yield Odd(name, lambda kind=kind, mode=mode: still(kind, mode), ONE, face=mode != "1")
     yield Odd("exif_6.tif", lambda: still("TIFF", orientation=6), ONE)
     yield Odd("exif_5.webp", lambda: still("WEBP", orientation=5), ONE)
     yield Odd("exif_6_called.avi", lambda: still("JPEG", orientation=6), ONE)

@@ -344,9 +344,13 @@ def test_leaving_early_closes_the_file(tmp_path):
 def test_a_frame_that_is_too_large_is_told(tmp_path):
     path = tmp_path / "a.avi"
     data = encode("avi", "rawvideo", [np.zeros((16, 16, 3), np.uint8)], "bgr24")
-    side = (40_000).to_bytes(4, "little")
+    side = (12_000).to_bytes(4, "little")
     path.write_bytes(patch(data, b"strf", 8, side + side))
-    with pytest.raises(VideoError, match="40000 x 40000: over the limit of 134217728 pixels"):
+    with pytest.raises(VideoError, match="12000 x 12000: over the limit of 134217728 pixels"):
+        list(decode(path, False, ALL))
+    side = (60_000).to_bytes(4, "little")  # more than libavformat itself takes
+    path.write_bytes(patch(data, b"strf", 8, side + side))
+    with pytest.raises(VideoError, match=r"no frame of it decodes \(Invalid data"):
         list(decode(path, False, ALL))
 
 
