@@ -12,23 +12,10 @@ from labels import classes
 from pipeline import crops
 from pipeline.bundle import IMAGE_SIDE
 from pipeline.config import CropSettings
-from pipeline.datasets.base import PICTURES, VIDEOS
 from pipeline.errors import UserError
 from pipeline.pictures import read_picture
 from pipeline.store import replace_whole
 from pipeline.video import VideoError
-
-
-def is_picture(path: Path) -> bool:
-    """Whether a file is a picture and no video: by its suffix, or else by its contents."""
-    suffix = path.suffix.lower()
-    if suffix in PICTURES or suffix in VIDEOS:
-        return suffix in PICTURES
-    try:
-        with Image.open(path):
-            return True
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
-        return False
 
 
 class Cut(NamedTuple):

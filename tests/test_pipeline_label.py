@@ -7,7 +7,7 @@ from PIL import Image
 from labels import classes
 from pipeline.config import CropSettings
 from pipeline.errors import UserError
-from pipeline.label import grey, label_image, overlay, palette_image, read_image
+from pipeline.label import grey, label_image, overlay, palette_image
 
 NAMES = ("crop", "depth", "parsing", "overlay")
 
@@ -110,30 +110,6 @@ def test_the_overlay_is_the_picture_with_half_of_the_classes_colour(labelled):
     assert np.array_equal(drawn[nose], mixed)
 
 
-@pytest.mark.parametrize("orientation, operation", [
-    (3, Image.Transpose.ROTATE_180),
-    (6, Image.Transpose.ROTATE_90),
-    (8, Image.Transpose.ROTATE_270),
-    (2, Image.Transpose.FLIP_LEFT_RIGHT),
-])  # fmt: skip
-def test_the_orientation_of_a_camera_is_honoured(tmp_path, portrait, orientation, operation):
-    # 6 says: turn clockwise by 90 degrees to see it upright; so it is stored turned the other way.
-    stored = Image.fromarray(portrait).transpose(operation)
-    exif = stored.getexif()
-    exif[0x0112] = orientation
-    stored.save(tmp_path / "a.png", exif=exif)
-    assert np.array_equal(read_image(tmp_path / "a.png"), portrait)
-
-
-def test_other_kinds_of_picture_become_rgb(tmp_path, portrait):
-    image = Image.fromarray(portrait)
-    for mode, suffix in (("L", "png"), ("RGBA", "png"), ("P", "png"), ("CMYK", "jpg")):
-        path = tmp_path / f"{mode}.{suffix}"
-        image.convert(mode).save(path)
-        read = read_image(path)
-        assert (read.shape, read.dtype) == (portrait.shape, np.uint8)
-
-
 def test_a_picture_without_a_face_gives_one_line_and_no_file(tmp_path):
     path = tmp_path / "wall.png"
     Image.new("RGB", (120, 90), (90, 120, 60)).save(path)
@@ -157,44 +133,20 @@ def test_what_is_no_picture_is_told_in_one_line(tmp_path, content):
     assert not (tmp_path / "out").exists()
 
 
-def test_a_missing_picture_and_a_folder_are_told(tmp_path):
-    for path in (tmp_path / "none.png", tmp_path):
-        with pytest.raises(UserError, match="cannot read"):
-            read_image(path)
+def test_a_missing_picture_is_told(tmp_path):
+    with pytest.raises(UserError, match=r"none\.png: .*cannot read"):
+        label_image(tmp_path / "none.png", tmp_path / "out", CropSettings(), frame=False)
 
 
-@pytest.mark.parametrize("suffix", ["png", "jpg", "gif", "bmp", "tif", "webp"])
-def test_a_damaged_picture_is_read_or_told_but_never_crashes(tmp_path, portrait, suffix):
-    whole = tmp_path / f"whole.{suffix}"
-    Image.fromarray(portrait[::4, ::4]).save(whole)
-    data = whole.read_bytes()
-    rng = np.random.default_rng(4)
-    path = tmp_path / f"damaged.{suffix}"
-    for trial in range(60):
-        damaged = bytearray(data)
-        if trial % 3 == 0:
-            del damaged[int(rng.integers(1, len(data))) :]
-        for place in rng.integers(0, min(len(damaged), 400), 3):
-            damaged[place] = int(rng.integers(0, 256))
-        path.write_bytes(damaged)
-        try:
-            image = read_image(path)
-        except UserError as error:
-            assert "\n" not in str(error)
-        else:
-            assert image.ndim == 3
-
-
-def test_a_picture_with_a_damaged_exif_block_is_told(tmp_path, portrait):
-    exif = Image.Exif()
-    exif[0x0112] = 6
-    path = tmp_path / "a.webp"
-    Image.fromarray(portrait).save(path, exif=exif)
-    data = path.read_bytes()
-    assert data.count(b"MM\x00*") == 1
-    path.write_bytes(data.replace(b"MM\x00*", b"M}\x00*"))
-    with pytest.raises(UserError, match=r"a\.webp"):
-        read_image(path)
+def test_the_largest_of_several_faces_is_taken(tmp_path, portrait):
+    small = Image.fromarray(portrait).resize((160, 200))
+    both = Image.new("RGB", (500, 400), (127, 127, 127))
+    both.paste(small, (10, 10))
+    both.paste(Image.fromarray(portrait), (180, 0))
+    both.save(tmp_path / "both.png")
+    label_image(tmp_path / "both.png", tmp_path, CropSettings(), frame=True)
+    covered = np.argwhere(np.asarray(Image.open(tmp_path / "both_depth.png")))
+    assert covered[:, 1].min() > 180
 
 
 def test_depth_above_zero_stays_above_zero_in_eight_bits():

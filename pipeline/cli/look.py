@@ -22,8 +22,9 @@ def label(path: Path, out: Path, frame: bool, every: int, config_path: Path | No
     STEM_overlay.mp4.
     """
     from pipeline.config import CropSettings
-    from pipeline.label import is_picture, label_image
+    from pipeline.label import label_image
     from pipeline.label_video import label_video
+    from pipeline.pictures import is_picture
 
     settings = load(config_path).crop if config_path else CropSettings()
     if is_picture(path):
