@@ -77,6 +77,7 @@ def measured_crop(rows: list[Video], root: Path, every: int, out: Path) -> dict[
     dataset = DatasetSettings(root=str(root), every=every)
     crop.frames = clock.stepped("decode", video.frames)  # type: ignore[assignment]
     video.Frame.rgb = clock.timed("convert", video.Frame.rgb)  # type: ignore[method-assign]
+    video.own_copy = clock.timed("keep", video.own_copy)
     find = landmarks.FaceMesh.find
     landmarks.FaceMesh.find = clock.timed("find", find)  # type: ignore[method-assign]
     run = landmarks.FaceMesh._run

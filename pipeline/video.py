@@ -216,7 +216,11 @@ def own_copy(frame: "av.VideoFrame") -> "av.VideoFrame | np.ndarray":
 
 def turned(image: np.ndarray, degrees: int) -> np.ndarray:
     """Turn H x W x C anticlockwise by a multiple of 90 degrees, as a display matrix asks for."""
+    import cv2
+
     quarters, rest = divmod(degrees, 90)
     if rest:
         raise VideoError(f"the display matrix turns by {degrees} degrees, not a multiple of 90")
-    return np.ascontiguousarray(np.rot90(image, quarters % 4))
+    turns = (None, cv2.ROTATE_90_COUNTERCLOCKWISE, cv2.ROTATE_180, cv2.ROTATE_90_CLOCKWISE)
+    turn = turns[quarters % 4]
+    return image if turn is None else cv2.rotate(image, turn)
