@@ -47,8 +47,7 @@ class Odd:
     """One file. make: its bytes, or a function that makes it at a path.
 
     frames: how many must decode; none: a VideoError must say why. face: the frames show the face
-    upright and whole. upside_down: what the index says of it. breaks: a VideoError comes after the
-    frames.
+    upright and whole. upside_down: what the index says of it.
     """
 
     name: str
