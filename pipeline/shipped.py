@@ -22,7 +22,7 @@ MediaPipe's canonical face, seen from the front without perspective."""
 MAX_LINES = 1_000_000
 _LONGEST_LINE = 1000
 _SEPARATOR = re.compile(r"\s*,\s*|\s+")
-_FRAME = re.compile(r"[0-9]{1,9}")
+_FRAME = re.compile(r"[0-9]{1,9}(\.0{1,9})?")
 _NUMBER = re.compile(r"[+-]?[0-9]{1,7}(\.[0-9]{0,9})?")
 
 
@@ -45,26 +45,30 @@ def read_shipped(path: Path) -> dict[int, Shipped]:
     """The positions of a file by the frame numbers in it; frames without a face are left out.
 
     `.txt`: OULU-NPU's eyes, a line `frame,x1,y1,x2,y2` a frame. `.face`: Replay-Attack's boxes, a
-    line `frame x y width height` a frame. Four zeros say that none was found. Raises ShippedError.
+    line `frame x y width height` a frame; or MSU-MFSD's, a line of the frame, the four edges of a
+    box and the eyes' x, y, x, y, of which the eyes are taken. Four zeros: none was found. Raises
+    ShippedError.
     """
-    read = {".txt": _eyes, ".face": _box}.get(path.suffix.lower())
-    if read is None:
+    suffix = path.suffix.lower()
+    if suffix not in (".txt", ".face"):
         raise ShippedError(f"{path.name}: positions are called .txt (eyes) or .face (boxes)")
     found: dict[int, Shipped] = {}
     seen: dict[int, int] = {}
     for line, text in _lines(path):
         where = f"{path.name}: line {line}"
         words = _SEPARATOR.split(text)
-        if len(words) != 5 or not _FRAME.fullmatch(words[0]):
+        counts = (5, 9) if suffix == ".face" else (5,)
+        if len(words) not in counts or not _FRAME.fullmatch(words[0]):
             raise ShippedError(f"{where}: {shown(text)} is not a frame number and four numbers")
         if not all(_NUMBER.fullmatch(word) for word in words[1:]):
-            raise ShippedError(f"{where}: {shown(text)}: the position is not four numbers")
-        frame = int(words[0])
+            raise ShippedError(f"{where}: {shown(text)}: the position is not all numbers")
+        frame = int(float(words[0]))
         first = seen.setdefault(frame, line)
         if first != line:
             raise ShippedError(f"{where}: frame {frame} stands in line {first} already")
-        values = [float(word) for word in words[1:]]
+        values = [float(word) for word in words[-4:]]
         if any(values):
+            read = _box if suffix == ".face" and len(words) == 5 else _eyes
             found[frame] = read(where, values)
     return found
 

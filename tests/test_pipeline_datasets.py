@@ -401,8 +401,11 @@ def test_face_locations_that_lead_out_do_not_count(tmp_path):
     assert replay.shipped_file(root, video) is None
 
 
-def test_msu_ships_no_positions():
-    assert not hasattr(msu, "shipped_file")
+def test_msus_positions_lie_beside_its_videos_and_of_the_upside_down_ones_none_is_taken(tmp_path):
+    names = [f"scene01/real/real_client{n}_android_SD_scene01" for n in ("002", "003", "011")]
+    touch(tmp_path, [f"{names[0]}.face", f"{names[0]}.mp4", f"{names[1]}.face", f"{names[2]}.mp4"])
+    found = [msu.shipped_file(tmp_path, f"{name}.mp4") for name in names]
+    assert found == [tmp_path / f"{names[0]}.face", None, None]
 
 
 def test_a_link_that_leads_out_of_the_root_is_not_followed(tmp_path):

@@ -46,6 +46,14 @@ def test_boxes_are_read_as_edges(tmp_path):
     assert found == {0: Shipped((100, 50, 180, 140), None), 1: Shipped((-5, -7, 15, 23), None)}
 
 
+def test_the_eyes_of_msu_are_taken_and_its_box_is_not(tmp_path):
+    text = "0,310.5,120,420,260.2,395.25,160,340,161.5\n1,0,0,0,0,0,0,0,0\n2.0,1,1,9,9,7,3,4,3\n"
+    found = read(tmp_path, "a.face", text)
+    assert list(found) == [0, 2]
+    assert found[0].box is None
+    np.testing.assert_array_equal(found[0].eyes, [[340.5, 162.0], [395.75, 160.5]])
+
+
 @pytest.mark.parametrize("line", [
     "7,1,2,30,4", "7 1 2 30 4", " 7 , 1 , 2 , 30 , 4 ", "7, 1, 2, 30, 4", "7\t1\t2\t30\t4",
     "007,1.0,2.0,30.,4", "7,+1,2,30,4",
@@ -64,16 +72,16 @@ def test_frames_without_a_face_and_empty_files_give_nothing(tmp_path, name):
 WRONG = [
     ("a.txt", "0,1,2,3,4\n1,1,2,3\n", 2, "not a frame number and four numbers"),
     ("a.txt", "0,1,2,3,4,5\n", 1, "not a frame number and four numbers"),
-    ("a.txt", "0,1,,3,4\n", 1, "the position is not four numbers"),
+    ("a.txt", "0,1,,3,4\n", 1, "the position is not all numbers"),
     ("a.txt", "0;1;2;3;4\n", 1, "not a frame number and four numbers"),
     ("a.txt", "frame,x1,y1,x2,y2\n", 1, "not a frame number"),
     ("a.txt", "-1,1,2,3,4\n", 1, "not a frame number"),
-    ("a.txt", "1.0,1,2,3,4\n", 1, "not a frame number"),
+    ("a.txt", "1.5,1,2,3,4\n", 1, "not a frame number"),
     ("a.txt", f"{'1' * 30},1,2,3,4\n", 1, "not a frame number"),
-    ("a.txt", "0,1,nan,3,4\n", 1, "the position is not four numbers"),
-    ("a.txt", "0,1,2,3,1e5\n", 1, "the position is not four numbers"),
-    ("a.txt", "0,1,2,3,1_0\n", 1, "the position is not four numbers"),
-    ("a.txt", "0,1,2,3,99999999\n", 1, "the position is not four numbers"),
+    ("a.txt", "0,1,nan,3,4\n", 1, "the position is not all numbers"),
+    ("a.txt", "0,1,2,3,1e5\n", 1, "the position is not all numbers"),
+    ("a.txt", "0,1,2,3,1_0\n", 1, "the position is not all numbers"),
+    ("a.txt", "0,1,2,3,99999999\n", 1, "the position is not all numbers"),
     ("a.txt", "3,1,2,3,4\n\n5,1,2,3,4\n3,0,0,0,0\n", 4, "frame 3 stands in line 1 already"),
     ("a.face", "3 0 0 0 0\n03 1 2 3 4\n", 2, "frame 3 stands in line 1 already"),
     ("a.txt", "0,5,5,5,5\n", 1, "both eyes are at one place"),

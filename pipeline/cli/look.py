@@ -37,7 +37,7 @@ def label(path: Path, out: Path, frame: bool, every: int, config_path: Path | No
         click.echo(f"{where}: {failure.reason}")
     for remark in made.remarks:
         where = "the video" if remark.frame < 0 else f"frame {remark.frame}"
-        click.echo(f"{where}: unsure: {remark.text}")
+        click.echo(f"{where}: {remark.text}")
     click.echo(f"{made.overlay}: {len(made.frames)} frames labelled")
 
 

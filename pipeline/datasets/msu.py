@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from pipeline.datasets.base import Video, match
 from pipeline.errors import UserError
@@ -89,6 +89,17 @@ def rows(root: Path) -> Iterator[Video]:
             continue
         split = listed.get(int(video.subject))
         yield replace(video, split=split, protocols=f"sub_list:{split}") if split else video
+
+
+def shipped_file(root: Path, path: str) -> Path | None:
+    """The `.face` file of the same stem beside a video; None where there is none.
+
+    None also for the six that stand on their head: nobody says which way up theirs are meant.
+    """
+    video = row(path)
+    if video is None or video.upside_down:
+        return None
+    return find_file(root, PurePosixPath(path).with_suffix(".face").as_posix(), root)
 
 
 def _split_by_subject(root: Path) -> dict[int, str]:
