@@ -5,18 +5,26 @@ The rules of the labels are checked here, once: zero depth for spoofs and only f
 """
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
-import h5py
 import numpy as np
 
 from pipeline import bundle, corrections, keys, layers
 from pipeline.config import Config, Layout
 from pipeline.datasets.base import SPLITS, Video, read_index
 from pipeline.errors import UserError
+from pipeline.gather import (
+    FROM_INDEX,
+    Partition,
+    Sample,
+    corrections_of,
+    failures_of,
+    remarks_of,
+    samples_of,
+)
 from pipeline.provenance import of_bundle, of_one_dataset
 from pipeline.store import canonical_json, replace_whole, write_json
 
@@ -38,29 +46,6 @@ _FROM_CROPS = (
     "shipped_distance",
     "yaw",
 )
-_FROM_INDEX = ("attack", "device", "instrument", "session", "subject")
-
-
-class Partition(NamedTuple):
-    """The three files of one partition, open for reading."""
-
-    crops: h5py.File
-    depth: h5py.File
-    parsing: h5py.File
-
-    @property
-    def keys(self) -> list[str]:
-        """The keys of the three files."""
-        return [str(file.attrs["key"]) for file in self]
-
-
-class Sample(NamedTuple):
-    """One sample's identity, and where it lies: number of the partition and row in it."""
-
-    video: str
-    frame: int
-    partition: int
-    row: int
 
 
 def order(dataset: str, video: str, frame: int) -> bytes:
@@ -118,14 +103,14 @@ def pack_dataset(
             )
             for number in range(config.datasets[dataset].partitions)
         ]
-        failures = gather_failures(dataset, partitions, videos)
+        failures = failures_of(dataset, partitions, videos)
         dropped = {
             (failure.video, failure.frame)
             for partition in partitions
             for layer in (partition.depth, partition.parsing)
             for failure in layers.read_failures(layer)
         }
-        samples = [s for s in gather(partitions) if (s.video, s.frame) not in dropped]
+        samples = [s for s in samples_of(partitions) if (s.video, s.frame) not in dropped]
         if not samples:
             reasons = sorted({f["reason"] for f in failures})[:3]
             raise UserError(
@@ -148,67 +133,9 @@ def pack_dataset(
         return {
             "shards": entries,
             "failures": failures,
-            "remarks": gather_remarks(dataset, partitions),
-            "corrections": list(what_corrections_did(dataset, videos, samples)),
+            "remarks": remarks_of(dataset, partitions),
+            "corrections": list(corrections_of(dataset, videos, samples)),
         }
-
-
-def what_corrections_did(
-    dataset: str, videos: dict[str, Video], samples: Sequence[Sample]
-) -> Iterator[dict[str, Any]]:
-    """The corrections by hand of a dataset, each with how many samples it concerns."""
-    frames: dict[str, list[int]] = {}
-    for sample in samples:
-        frames.setdefault(sample.video, []).append(sample.frame)
-    for row in videos.values():
-        for one, text in zip(corrections.of_row(row), corrections.summary([row]), strict=True):
-            of_video = frames.get(row.path, [])
-            concerned = sum(1 for frame in of_video if one.covers(frame))
-            yield {"dataset": dataset, **text, "samples": concerned}
-
-
-def gather_remarks(dataset: str, partitions: Sequence[Partition]) -> list[dict[str, Any]]:
-    """What the crop stage remarked of samples and videos, sorted."""
-    remarks = [one for partition in partitions for one in layers.read_remarks(partition.crops)]
-    return [{"dataset": dataset, **one._asdict()} for one in sorted(remarks)]
-
-
-def gather(partitions: Sequence[Partition]) -> Iterator[Sample]:
-    """Every sample of the partitions; UserError when the layers belong to other crops."""
-    seen: set[tuple[str, int]] = set()
-    for number, partition in enumerate(partitions):
-        videos = partition.crops["video"][:]
-        frames = partition.crops["frame"][:]
-        for layer in (partition.depth, partition.parsing):
-            if not (
-                np.array_equal(layer["frame"][:], frames)
-                and np.array_equal(layer["video"][:], videos)
-            ):
-                raise UserError(f"{layer.filename}: made for other crops; run its stage again")
-        for row, (video, frame) in enumerate(zip(videos, frames, strict=True)):
-            identity = (video.decode("utf-8"), int(frame))
-            if identity in seen:
-                raise UserError(f"{partition.crops.filename}: the sample {identity} stands twice")
-            seen.add(identity)
-            yield Sample(*identity, number, row)
-
-
-def gather_failures(
-    dataset: str, partitions: Sequence[Partition], videos: dict[str, Video]
-) -> list[dict[str, Any]]:
-    """The failures of all stages with what the index says of their videos, sorted."""
-    failures = []
-    for partition in partitions:
-        for file in partition:
-            for failure in layers.read_failures(file):
-                row = videos.get(failure.video)
-                if row is None:
-                    raise UserError(
-                        f"{file.filename}: {failure.video} is not in the index; run ocim crop"
-                    )
-                about = {name: getattr(row, name) for name in ("split", "live", *_FROM_INDEX)}
-                failures.append({"dataset": dataset, **failure._asdict(), **about})
-    return sorted(failures, key=lambda f: (f["video"], f["frame"], f["reason"]))
 
 
 def pack_split(
@@ -270,7 +197,7 @@ def write(
         name: np.array([partitions[s.partition].crops[name][s.row] for s in samples])
         for name in _FROM_CROPS
     }
-    for name in _FROM_INDEX:
+    for name in FROM_INDEX:
         columns[name] = bundle.fixed_strings([getattr(videos[s.video], name) for s in samples])
     columns["video"] = bundle.fixed_strings([sample.video for sample in samples])
 
@@ -305,10 +232,12 @@ def check_labels(depth: np.ndarray, parsing: np.ndarray, live: int, where: str) 
         raise UserError(f"{where}: class {parsing.max()} above 12; run ocim parse again")
 
 
-def check_one_split_a_subject(dataset: str, videos: Any) -> None:
-    """Raise UserError when a subject stands in two splits."""
+def check_one_split_a_subject(dataset: str, videos: Iterable[Video]) -> None:
+    """Raise UserError when a subject stands in two splits; excluded videos do not count."""
     splits: dict[str, str] = {}
     for row in videos:
+        if corrections.excluded(corrections.of_row(row), None):
+            continue
         if splits.setdefault(row.subject, row.split) != row.split:
             raise UserError(
                 f"{dataset}: subject {row.subject} is in {splits[row.subject]} and {row.split};"

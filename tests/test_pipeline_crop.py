@@ -312,6 +312,7 @@ def test_a_person_of_60_pixels_in_a_large_frame_is_found(film, portrait):
     assert 45 < stage.columns["face_size"][0] < 75
 
 
+@pytest.mark.slow
 def test_memory_does_not_grow_with_the_video(film, one, tmp_path):
     import resource
 
