@@ -70,8 +70,7 @@ def crop(rows: Sequence[Video], job: Job, out: Path, hash_video: Callable[[Path]
     inside = job.root.resolve()
     found, hashes, failures = [], [], []
     for row in rows:
-        path, shipped = job.root / row.path, job.shipped_file(row.path)
-        of_video, of_shipped = "", keys.sha256_file(shipped) if shipped else ""
+        path, of_video = job.root / row.path, ""
         if corrections.excluded(corrections.of_row(row), None):
             pass  # and it is no failure either
         elif not (path.is_file() and path.resolve().is_relative_to(inside)):
@@ -84,7 +83,7 @@ def crop(rows: Sequence[Video], job: Job, out: Path, hash_video: Callable[[Path]
                 failures.append(Failure(row.path, -1, reason))
             else:
                 found.append(row)
-        hashes.append((of_video, of_shipped))
+        hashes.append((of_video, hash_of_shipped(job.shipped_file(row.path))))
     key = crop_key(rows, hashes, job)
     if keys.stored_key(out) == key:
         return False
@@ -102,6 +101,14 @@ def crop(rows: Sequence[Video], job: Job, out: Path, hash_video: Callable[[Path]
         failed, remarks = sorted(samples.failures), sorted(samples.remarks)
         layers.write(out, attributes, samples.arrays(), failed, remarks)
     return True
+
+
+def hash_of_shipped(path: Path | None) -> str:
+    """Sha256 of a file of face positions; "" where there is none, or none that can be read."""
+    if path is not None:
+        with suppress(OSError):
+            return keys.sha256_file(path)
+    return ""
 
 
 def by_hand(row: Video) -> list[tuple[str, tuple[tuple[int, int], ...], str]]:

@@ -104,10 +104,10 @@ def cuts(path: Path, samples: Samples, frame: bool) -> Iterator[tuple[int, Cut]]
 
 
 def frame_rate(path: Path) -> Fraction:
-    """Frames a second on average, as the file says; 25 where it says none."""
+    """Frames a second on average, as the file says; 25 where it says none that can be."""
     with opened(path) as container:
         rate = video_stream(container).average_rate
-    return Fraction(rate) if rate else Fraction(25)
+    return Fraction(rate) if rate and 0 < rate < 1000 else Fraction(25)
 
 
 def encode(path: Path, pictures: Iterator[np.ndarray], rate: Fraction) -> None:
@@ -122,7 +122,8 @@ def encode(path: Path, pictures: Iterator[np.ndarray], rate: Fraction) -> None:
         return
     height, width = (side + side % 2 for side in first.shape[:2])
     with av.open(str(path), "w") as container:
-        stream = container.add_stream("libx264", rate=rate.limit_denominator(1001))
+        rate = max(rate.limit_denominator(1001), Fraction(1, 1001))  # each 10,000th frame of a clip
+        stream = container.add_stream("libx264", rate=rate)
         stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
         stream.thread_count = 1  # with several the bytes depend on the number of cores
         for picture in chain([first], pictures):

@@ -1,5 +1,6 @@
 """Samples on disk until it is known which of them stay, so that memory is flat."""
 
+import os
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -55,12 +56,15 @@ class Spool(Nameless):
         return Rows(len(numbers), dtype.shape, dtype.base.str, self._blocks(name, numbers))
 
     def _blocks(self, name: str, numbers: Sequence[int]) -> Iterator[np.ndarray]:
-        if not len(numbers):
-            return
+        # Read, not mapped: mapped pages would count as memory of this process.
         self._file.flush()
-        stored = np.memmap(self._file, self._dtype, "r", shape=(self._count,))[name]
+        dtype, offset = self._dtype.fields[name][:2]  # type: ignore[index]
         for start in range(0, len(numbers), BLOCK):
-            yield stored[list(numbers[start : start + BLOCK])]
+            parts = [
+                os.pread(self._file.fileno(), dtype.itemsize, n * self._dtype.itemsize + offset)
+                for n in numbers[start : start + BLOCK]
+            ]
+            yield np.frombuffer(b"".join(parts), dtype.base).reshape(-1, *dtype.shape)
 
 
 class ByteSpool(Nameless):

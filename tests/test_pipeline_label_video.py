@@ -94,6 +94,12 @@ def test_the_same_video_gives_the_same_bytes(clip, every_frame, tmp_path):
         assert (tmp_path / path.name).read_bytes() == path.read_bytes(), path.name
 
 
+def test_one_frame_of_a_clip_is_a_clip_too(clip, tmp_path):
+    result = label(clip, "-o", tmp_path / "out", "--every", 10_000)
+    assert result.exit_code == 0, result.output
+    assert len(shown(tmp_path / "out" / "a clip_overlay.mp4")) == 1
+
+
 def test_frames_of_odd_sides_are_shown_too(tmp_path, portrait, video_writer):
     odd = portrait[:399, :319]
     path = video_writer(tmp_path / "odd.avi", [odd] * 2, "ffv1", pixel_format="yuv444p")

@@ -11,7 +11,7 @@ from pipeline.cli.options import PATH, config_option, load
 @click.argument("path", metavar="IMAGE|VIDEO", type=PATH)
 @click.option("-o", "--out", type=PATH, required=True, help="Folder for the pictures.")
 @click.option("--frame", is_flag=True, help="Depth and parsing with the input's size and place.")
-@click.option("--every", type=click.IntRange(1), default=1, show_default=True,
+@click.option("--every", type=click.IntRange(1, 10_000), default=1, show_default=True,
               help="Of a video: each N-th frame.")  # fmt: skip
 @click.option("--config", "config_path", type=PATH, help="Configuration with the crop's geometry.")
 def label(path: Path, out: Path, frame: bool, every: int, config_path: Path | None) -> None:
