@@ -166,7 +166,13 @@ def validate(values: Any, source: str) -> Config:
     try:
         config = Config.model_validate(values)
         for name, dataset in config.datasets.items():
-            require_adapter(name, dataset.adapter or name)
+            reader = dataset.adapter or name
+            require_adapter(name, reader)
+            if dataset.table is not None and reader != "table":
+                raise UserError(
+                    f"datasets.{name}.table: the adapter {reader} reads no table; set"
+                    f" datasets.{name}.adapter to table"
+                )
         return config
     except UserError as error:
         raise UserError(f"{source}: {error}") from None

@@ -36,17 +36,43 @@ def index(dataset: str, settings: DatasetSettings) -> list[Video]:
     rows = sorted((replace(row, dataset=dataset) for row in found), key=lambda r: r.path.encode())
     if not rows:
         raise UserError(f"{place}: no video here is named as {dataset} names them")
-    overrides = Path(settings.overrides) if settings.overrides else place / "overrides.csv"
-    if settings.overrides or overrides.is_file():
+    overrides = overrides_file(dataset, settings, place)
+    if overrides is not None:
         rows = corrections.apply(rows, corrections.read_overrides(overrides, rows))
     return rows
+
+
+def overrides_file(dataset: str, settings: DatasetSettings, place: Path) -> Path | None:
+    """The dataset's corrections by hand: as configured, else overrides.csv in the root, if any.
+
+    place: the root as found, which may lie one level below the one that the settings name; the
+    file may lie in either, but not in both.
+    """
+    if settings.overrides is not None:
+        return Path(settings.overrides)
+    folders = dict.fromkeys((Path(settings.root), place))
+    found = [path for folder in folders if (path := folder / "overrides.csv").is_file()]
+    if len(found) > 1:
+        raise UserError(
+            f"{found[0]} and {found[1]} are both there; keep one, or set"
+            f" datasets.{dataset}.overrides to it"
+        )
+    return found[0] if found else None
 
 
 def shipped_file(
     dataset: str, settings: DatasetSettings, root: Path
 ) -> Callable[[str], Path | None]:
-    """A function from a video's path to the dataset's own file of its face positions, if any."""
+    """A function from a video's path to the dataset's own file of its face positions, if any.
+
+    Raises UserError where such files are to be used and the adapter knows of none.
+    """
     hook = getattr(adapter(dataset, settings), "shipped_file", None)
+    if hook is None and settings.faces == "shipped":
+        raise UserError(
+            f"datasets.{dataset}.faces is shipped, but no face positions come with this dataset;"
+            " set it to detected"
+        )
     return (lambda path: None) if hook is None else (lambda path: hook(root, path))
 
 

@@ -79,11 +79,12 @@ def at_once(
 def check_inputs(config: Config) -> None:
     """Raise UserError, naming what to set, unless every dataset's index can be made."""
     from pipeline.errors import UserError
-    from pipeline.index import index
+    from pipeline.index import dataset_root, index, shipped_file
 
     for dataset, settings in config.datasets.items():
         try:
             index(dataset, settings)
+            shipped_file(dataset, settings, dataset_root(dataset, settings))
         except UserError as error:
             hint = "" if Path(settings.root).is_dir() else ". Without data of your own: make demo"
             raise UserError(f"{error}{hint}") from None
@@ -118,9 +119,9 @@ def fingerprints(config: Config, dataset: str) -> list[str]:
     try:
         root = dataset_root(dataset, settings)
         rows = index(dataset, settings)
+        shipped = shipped_file(dataset, settings, root)
     except UserError:
         return [key(videos=part) for part in parts]
-    shipped = shipped_file(dataset, settings, root)
     for row in rows:
         entry: list[Any] = [vars(row)]
         for path in (root / row.path, shipped(row.path)):

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+CROPS = Path(__file__).parents[1] / "benchmarks" / "crops.py"
 STAGES = Path(__file__).parents[1] / "benchmarks" / "stages.py"
 
 
@@ -28,6 +29,25 @@ def test_stages_are_measured_on_the_videos_that_are_given(tmp_path, portrait, vi
     assert stages["pack"]["bytes"] > 4 * 266_240
     for figures in stages.values():
         assert figures["cpu_s"] > 0 and figures["peak_mb"] > 20
+
+
+@pytest.mark.slow
+def test_crops_are_measured_part_by_part(tmp_path, portrait, video_writer):
+    for name in ("one", "two"):
+        video_writer(tmp_path / f"{name}.mp4", [np.roll(portrait, n, axis=1) for n in range(8)])
+    command = [sys.executable, str(CROPS), "--data", str(tmp_path), "--every", "4"]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    figures = json.loads(done.stdout)
+    assert figures["videos"] == 2
+    assert (figures["opencv"]["frames"], figures["opencv"]["read"]) == (16, 4)
+    crop = figures["crop"]
+    assert (crop["samples"], crop["failures"]) == (4, 0)
+    parts = {"decode", "convert", "detector", "mesh", "find", "cut and measure", "write", "hash"}
+    assert parts <= set(crop["parts"])
+    assert sum(crop["parts"].values()) == pytest.approx(crop["total_s"], abs=0.01)
+    assert 0 < crop["own_share"] < 1
+    assert figures["speedup_of_two"] > 0
 
 
 def test_a_folder_without_datasets_is_one_line(tmp_path):
