@@ -149,6 +149,28 @@ def test_a_video_shorter_than_asked_for_lists_what_is_wanted_twice(film, one):
     assert len(stage.failures) == 2 and all("wanted twice" in r for _, r in stage.failures)
 
 
+@pytest.mark.parametrize("sampling, expected", [
+    ("every", [("a.mp4", 0), ("a.mp4", 3), ("z.mp4", 0)]),
+    ("uniform", [("a.mp4", 4), ("z.mp4", 0)]),
+    ("ssdg", [("a.mp4", 6)]),  # which needs seven frames with a face
+])  # fmt: skip
+def test_the_last_video_of_the_list_may_have_one_frame(
+    tmp_path, one, video_writer, sampling, expected
+):
+    # In released code it took the frames of the video before it.
+    frames = 5 if sampling == "every" else 9
+    video_writer(tmp_path / "a.mp4", [one] * frames)
+    video_writer(tmp_path / "z.mp4", [one])
+    rows = [Video(name, "mydata", "test", 1, name) for name in ("a.mp4", "z.mp4")]
+    dataset = DatasetSettings(root="unused", sampling=sampling, every=3)
+    crop(rows, Job(tmp_path, CropSettings(), dataset), tmp_path / "crops.h5", sha256_file)
+    with h5py.File(tmp_path / "crops.h5") as file:
+        videos, numbers = read_strings(file["video"]).tolist(), file["frame"][:].tolist()
+        failed = {failure.video for failure in layers.read_failures(file)}
+    assert list(zip(videos, numbers, strict=True)) == expected
+    assert failed == ({"z.mp4"} if sampling == "ssdg" else set())
+
+
 def test_the_print_beside_its_holder_is_meant_in_every_frame(film, held, holder):
     stage = film([held, held, held, holder, held, held, held])
     stage.run(reach=0)  # 0, 3 (the holder alone), 6
