@@ -18,7 +18,7 @@ from pipeline.datasets.base import Video
 from pipeline.errors import UserError
 from pipeline.label import Cut, draw
 from pipeline.layers import Failure, Remark
-from pipeline.libav import opened, video_stream
+from pipeline.libav import VideoError, check_file, opened, video_stream
 from pipeline.samples import FIELDS, Samples
 from pipeline.spool import ByteSpool, Spool
 from pipeline.video import frames
@@ -45,8 +45,10 @@ def label_video(path: Path, out: Path, settings: CropSettings, frame: bool, ever
     from labels.landmarks import FaceMesh
     from labels.pose import PoseError
 
-    if not path.is_file():
-        raise UserError(f"{path}: cannot read this video: no such file")
+    try:
+        check_file(path)
+    except VideoError as error:
+        raise UserError(f"{path}: {error}") from None
     row = Video(path.name, "label", "test", live=1, subject="")
     dataset = DatasetSettings(root=str(path.parent), sampling="every", every=every, reach=0)
     with ExitStack() as stack:

@@ -99,6 +99,7 @@ def test_a_value_of_another_type_is_refused_with_its_path(tmp_path, text, key):
         ("crop: {shift: 0.6}", "crop.shift"),
         ("crop: {loose: sometimes}", "crop.loose"),
         ("datasets: {}", "datasets"),
+        ("datasets: {My-Data: {root: x, adapter: table}}", "datasets.My-Data: a name is of small"),
         ("datasets: {msu: {every: 0}}", "datasets.msu.every"),
         ("datasets: {msu: {partitions: 0}}", "datasets.msu.partitions"),
         ("datasets: {msu: {sampling: random}}", "datasets.msu.sampling"),
