@@ -14,7 +14,6 @@ from PIL import Image, UnidentifiedImageError
 from pipeline.datasets.base import PICTURES, VIDEOS
 from pipeline.libav import MAX_PIXELS, VideoError, check_file, reason
 from pipeline.orientation import AS_STORED, EXIF_TAG, HALF_TURN, Orientation, from_exif
-from pipeline.video import over_black
 
 FORMATS = ("PNG", "JPEG", "BMP", "DIB", "TIFF", "WEBP", "GIF", "PPM", "JPEG2000", "AVIF")
 """What a file may be. Not all that Pillow knows: EPS would run another program."""
@@ -125,3 +124,9 @@ def sixteen_bits(image: Image.Image) -> np.ndarray:
 def grey(levels: np.ndarray) -> np.ndarray:
     """H x W levels from 0 to 255 as H x W x 3 uint8."""
     return np.repeat(levels.astype(np.uint8)[..., None], 3, axis=2)
+
+
+def over_black(rgba: np.ndarray) -> np.ndarray:
+    """H x W x 4 uint8 RGBA over black, H x W x 3; what is transparent shows nothing."""
+    alpha = rgba[..., 3:].astype(np.uint16)
+    return ((rgba[..., :3] * alpha + 127) // 255).astype(np.uint8)

@@ -184,6 +184,8 @@ def to_rgb(source: "av.VideoFrame | np.ndarray") -> np.ndarray:
         source.colorspace = 2  # a reserved value, to be taken as not given
     try:
         if has_alpha(source.format.name):
+            from pipeline.pictures import over_black
+
             rgba = source.to_ndarray(format="rgba", threads=1)
             return over_black(rgba) if rgba[..., 3].any() else rgba[..., :3]
         rgb = source.to_ndarray(format="rgb24", threads=1)
@@ -191,12 +193,6 @@ def to_rgb(source: "av.VideoFrame | np.ndarray") -> np.ndarray:
     except (OSError, ValueError, MemoryError) as error:
         kind = f"{source.format.name}, colour space {source.colorspace}"
         raise VideoError(f"no conversion to RGB ({kind}): {reason(error)}") from None
-
-
-def over_black(rgba: np.ndarray) -> np.ndarray:
-    """H x W x 4 uint8 RGBA over black, H x W x 3; what is transparent shows nothing."""
-    alpha = rgba[..., 3:].astype(np.uint16)
-    return ((rgba[..., :3] * alpha + 127) // 255).astype(np.uint8)
 
 
 def own_copy(frame: "av.VideoFrame") -> "av.VideoFrame | np.ndarray":
