@@ -45,7 +45,7 @@ FIELDS: dict[str, Field] = {
     ),
     "device": Field(None, (), "capture device as its dataset names it; may be empty"),
     "face_size": Field("<f4", (), "side of the face square in frame pixels"),
-    "faces": Field("|u1", (), "how many faces the frame shows, at most 255"),
+    "faces": Field("|u1", (), "how many faces the frame shows, at most 255; 1 where it was given"),
     "frame": Field("<i4", (), "frame number in decoding order, from 0"),
     "image": Field("|u1", (IMAGE_SIDE, IMAGE_SIDE, 3), "RGB crop, 0 to 255"),
     "instrument": Field(None, (), "presentation attack instrument; empty for live"),

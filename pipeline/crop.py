@@ -67,19 +67,12 @@ def crop(rows: Sequence[Video], job: Job, out: Path, hash_video: Callable[[Path]
 
     rows: the partition's part of the index. hash_video: sha256 of a file, in hex.
     """
-    inside = job.root.resolve()
     found, hashes, failures = [], [], []
     for row in rows:
-        path, of_video = job.root / row.path, ""
-        if corrections.excluded(corrections.of_row(row), None):
-            pass  # and it is no failure either
-        elif not (path.is_file() and path.resolve().is_relative_to(inside)):
-            failures.append(Failure(row.path, -1, "the file is missing"))
-        else:
-            try:
-                of_video = hash_video(path)
-            except OSError as error:
-                reason = f"the file cannot be read: {error.strerror}"
+        of_video = reason = ""
+        if corrections.excluded(corrections.of_row(row), None) is None:
+            of_video, reason = hash_of_video(job.root, row.path, hash_video)
+            if reason:
                 failures.append(Failure(row.path, -1, reason))
             else:
                 found.append(row)
@@ -101,6 +94,17 @@ def crop(rows: Sequence[Video], job: Job, out: Path, hash_video: Callable[[Path]
         failed, remarks = sorted(samples.failures), sorted(samples.remarks)
         layers.write(out, attributes, samples.arrays(), failed, remarks)
     return True
+
+
+def hash_of_video(root: Path, path: str, digest: Callable[[Path], str]) -> tuple[str, str]:
+    """Sha256 of a video and "", or "" and why there is none."""
+    video = root / path
+    if not (video.is_file() and video.resolve().is_relative_to(root.resolve())):
+        return "", "the file is missing"
+    try:
+        return digest(video), ""
+    except OSError as error:
+        return "", f"the file cannot be read: {error.strerror}"
 
 
 def hash_of_shipped(path: Path | None) -> str:
@@ -229,7 +233,10 @@ def usable_frames(
         found = []
         with suppress(VideoError, OSError):
             for frame in frames(path, upside_down, lambda frame, text: None):
-                if usable(frame.number) and (not faces_only or look(frame)):
+                if not usable(frame.number):
+                    continue
+                seen = look(frame) if faces_only else None
+                if not faces_only or (seen is not None and seen.faces):
                     found.append(frame.number)
         return found
 
