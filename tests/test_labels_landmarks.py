@@ -10,7 +10,16 @@ import numpy as np
 import pytest
 
 from labels.canonical import VERTICES
-from labels.landmarks import PATCH, Face, FaceMesh, cut_patch, patch_affine, search_windows
+from labels.landmarks import (
+    LEFT_EYE_OUTER,
+    PATCH,
+    RIGHT_EYE_OUTER,
+    Face,
+    FaceMesh,
+    cut_patch,
+    patch_affine,
+    search_windows,
+)
 
 PUPILS = np.array([(123.5, 101.0), (166.5, 103.5)])
 """Right and left of the fixture `portrait`, in its pixels."""
@@ -190,3 +199,44 @@ def test_pieces_of_a_picture_cover_it() -> None:
 
 def test_small_pictures_are_not_cut_to_pieces() -> None:
     assert len(list(search_windows(240, 320))) == 1
+
+
+def test_at_the_place_of_a_detection_the_same_mesh_is_found(
+    mesh: FaceMesh, portrait: np.ndarray, face: Face
+) -> None:
+    # Without the eyes the first look is not turned level; the second is, so little remains.
+    found = mesh.at(portrait, face.box)
+    assert found is not None
+    assert np.isnan(found.score) and found.box == face.box
+    side = np.ptp(face.landmarks[:, :2], axis=0).max()
+    off = np.linalg.norm(found.landmarks[:, :2] - face.landmarks[:, :2], axis=1)
+    assert off.mean() < 0.02 * side
+
+
+def test_at_a_place_the_turn_of_the_eyes_is_taken(mesh: FaceMesh, portrait: np.ndarray) -> None:
+    turned = np.ascontiguousarray(np.rot90(portrait))  # anticlockwise: (x, y) comes to (y, 320 - x)
+    (upright,) = mesh.find(portrait)
+    x, y = upright.landmarks[:, 0], upright.landmarks[:, 1]
+    places = np.stack([y, portrait.shape[1] - x], axis=1)
+    x0, y0 = places.min(axis=0)
+    x1, y1 = places.max(axis=0)
+    found = mesh.at(turned, (x0, y0, x1, y1), places[[RIGHT_EYE_OUTER, LEFT_EYE_OUTER]])
+    assert found is not None
+    side = np.ptp(upright.landmarks[:, :2], axis=0).max()
+    off = np.linalg.norm(found.landmarks[:, :2] - places, axis=1)
+    assert off.mean() < 0.02 * side
+
+
+@pytest.mark.parametrize("box", [(5, 320, 60, 390), (-90, -90, -10, -10), (900, 20, 990, 120)])
+def test_at_a_place_without_a_face_there_is_none(
+    mesh: FaceMesh, portrait: np.ndarray, box: tuple[float, float, float, float]
+) -> None:
+    assert mesh.at(portrait, box) is None
+
+
+@pytest.mark.parametrize("box", [(9, 9, 9, 20), (9, 20, 30, 9), (float("nan"), 0, 9, 9)])
+def test_at_needs_a_box(
+    mesh: FaceMesh, portrait: np.ndarray, box: tuple[float, float, float, float]
+) -> None:
+    with pytest.raises(ValueError, match="box must be"):
+        mesh.at(portrait, box)
