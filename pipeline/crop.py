@@ -137,7 +137,7 @@ def crop_video(row: Video, mesh: "FaceMesh", job: Job, samples: Samples) -> None
         samples.remark(row, -1, str(error))
         shipped = {}
     look = FaceFinder(mesh, corrected, shipped, use_shipped)
-    people = People()
+    people = People(row.live)
     taken: list[tuple[int, list[int | str]]] = []  # frame; a record or a reason for each face
     for number, seen in looked_at(row, job, look, samples):
         if not seen.faces:

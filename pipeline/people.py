@@ -18,8 +18,9 @@ REACH = 1.0
 GROWTH = 2.0
 """How many times larger or smaller it becomes at most."""
 
-ALIKE = 0.5
-"""Another face of at least this share of the chosen one's area makes the choice unsure."""
+ALIKE = {1: 0.5, 0: 0.1}
+"""Another face of at least this share of the chosen one's area makes the choice unsure, in a live
+(1) and in a spoof (0) video: there it may be the holder's own beside a print, or the print."""
 
 
 class Square(NamedTuple):
@@ -45,7 +46,9 @@ class Choice(NamedTuple):
 class People:
     """The persons of one video, as far as its frames have been gone through."""
 
-    def __init__(self) -> None:
+    def __init__(self, live: int) -> None:
+        """live: 1 or 0, of the video."""
+        self._alike = ALIKE[live]
         self._frames: list[list[tuple[int, Square]]] = []  # (person, face) of each frame
         self._last: list[Square] = []  # of each person
         self._area: list[float] = []
@@ -92,17 +95,16 @@ class People:
             for frame, given in zip(self._frames, self._given, strict=True)
         ]
 
-    @staticmethod
     def _of_frame(
-        frame: list[tuple[int, Square]], given: int | None, meant: int, beside: set[int]
+        self, frame: list[tuple[int, Square]], given: int | None, meant: int, beside: set[int]
     ) -> Choice:
         if given is not None:
             return Choice(given)
         for number, (person, face) in enumerate(frame):
             if person == meant:
                 rival = max((f.side**2 for p, f in frame if p != meant), default=0.0)
-                alike = rival >= ALIKE * face.side**2
-                return Choice(number, f"{len(frame)} faces of like size" if alike else "")
+                alike = rival >= self._alike * face.side**2
+                return Choice(number, f"{len(frame)} faces, which is meant?" if alike else "")
         if len(frame) == 1 and frame[0][0] not in beside:
             return Choice(0, "the only face is far from where the person's was before")
         return Choice(None, reason="only another person's face is here")

@@ -180,15 +180,19 @@ def test_the_print_beside_its_holder_is_meant_in_every_frame(film, held, holder)
     assert stage.failures == [(3, "only another person's face is here")]
     assert all(centre < 250 for centre in stage.centres())
     assert stage.columns["faces"].tolist() == [2, 2]
-    # 0.6^2 / 0.9^2 = 0.44 of the area: no doubt.
+    # 0.6^2 / 0.9^2 = 0.44 of the area: no doubt in a live video, some in a spoof.
     assert stage.remarks == []
+    stage.row = Video("a.mp4", "mydata", "test", 0, "1", "print")
+    stage.run(reach=0)
+    assert stage.frames == [0, 6]
+    assert [frame for frame, _ in stage.remarks] == [0, 6]
 
 
 def test_faces_of_like_size_are_listed_as_unsure(film, portrait):
     stage = film([scene(portrait, (20, 40, 0.8), (340, 60, 0.75))] * 4)
     stage.run()
     assert stage.frames == [0, 3]
-    assert stage.remarks == [(0, "2 faces of like size"), (3, "2 faces of like size")]
+    assert stage.remarks == [(0, "2 faces, which is meant?"), (3, "2 faces, which is meant?")]
     assert all(centre < 300 for centre in stage.centres())
 
 

@@ -6,8 +6,10 @@ from hypothesis import strategies as st
 from pipeline.people import Choice, People, Square
 
 
-def choose(*frames: list[Square], given: dict[int, int] | None = None) -> list[Choice]:
-    people = People()
+def choose(
+    *frames: list[Square], given: dict[int, int] | None = None, live: int = 1
+) -> list[Choice]:
+    people = People(live)
     for number, faces in enumerate(frames):
         people.add(faces, number in (given or {}))
     return people.choose()
@@ -34,12 +36,19 @@ def test_the_print_held_beside_its_holders_face_is_meant_in_every_frame_whatever
     # 60^2 / 80^2 = 0.56 of its area: near enough to be listed.
     choices = choose([A, B], [B, A], [A, B])
     assert faces_of(choices) == [0, 1, 0]
-    assert [choice.unsure for choice in choices] == ["2 faces of like size"] * 3
+    assert [choice.unsure for choice in choices] == ["2 faces, which is meant?"] * 3
 
 
 def test_a_much_smaller_face_beside_raises_no_doubt():
     small = Square(300, 110, 40)
     assert choose([A, small], [small, A]) == [Choice(0), Choice(1)]
+
+
+def test_in_a_spoof_video_a_smaller_face_is_a_doubt_too():
+    # (40 / 80)^2 = 0.25 of its area: who holds the print may sit further away.
+    choices = choose([A, Square(300, 110, 40)], [A, Square(300, 110, 20)], live=0)
+    assert faces_of(choices) == [0, 0]
+    assert [bool(choice.unsure) for choice in choices] == [True, False]
 
 
 def test_a_frame_with_the_holder_alone_gives_no_sample():
