@@ -11,7 +11,8 @@ from pipeline.bundle import DEPTH_SIDE, IMAGE_SIDE
 from pipeline.config import DepthSettings
 from pipeline.layers import Failure, Rows
 
-VERSION = 1
+VERSION = 2
+NEEDED = ("affine", "frame", "frame_size", "landmarks", "live", "video")
 PACKAGES = ("h5py", "numba", "numpy", "opencv-python")
 
 
@@ -22,7 +23,7 @@ def depth(crops: Path, settings: DepthSettings, out: Path, force: bool = False) 
     live sample whose depth cannot be made is a failure, never zero depth. force: make it again
     even when the key says that it is finished.
     """
-    with layers.open_input(crops, "crop") as file:
+    with layers.open_input(crops, "crop", NEEDED) as file:
         key = keys.key(
             stage="depth",
             version=VERSION,

@@ -4,7 +4,7 @@ Each is an HDF5 file of one partition: arrays with one entry a sample, the table
 `remarks`, and the attribute `key`. Bytes depend on the contents alone.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -110,11 +110,22 @@ def _table(group: h5py.Group, text: str) -> Iterator[tuple[str, int, str]]:
         yield str(video), int(frame), str(line)
 
 
-def open_input(path: Path, stage: str) -> h5py.File:
-    """Open a partition's file for reading; UserError names the stage that makes it."""
+def open_input(path: Path, stage: str, names: Iterable[str] = ()) -> h5py.File:
+    """Open a partition's file for reading; UserError names the stage that makes it.
+
+    names: of what must be in it; a file of an older version may lack some.
+    """
     try:
-        return h5py.File(path, "r")
+        file = h5py.File(path, "r")
     except OSError:
         raise UserError(
             f"{path}: missing or damaged; run ocim {stage} for this partition"
         ) from None
+    for name in ("failures", "remarks", *names):
+        if name not in file:
+            file.close()
+            raise UserError(
+                f"{path}: '{name}' is missing, so another version made it; run ocim {stage} for"
+                " this partition"
+            )
+    return file

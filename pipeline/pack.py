@@ -29,23 +29,15 @@ from pipeline.provenance import of_bundle, of_one_dataset
 from pipeline.store import canonical_json, replace_whole, write_json
 
 VERSION = 1
-STAGES = (("crops", "crop"), ("depth", "depth"), ("parsing", "parse"))
-_FROM_CROPS = (
-    "affine",
-    "brightness",
-    "detection_score",
-    "face_size",
-    "faces",
-    "frame",
-    "landmarks",
-    "live",
-    "padding",
-    "pitch",
-    "roll",
-    "sharpness",
-    "shipped_distance",
-    "yaw",
+_FROM_CROPS = tuple(
+    name for name, field in bundle.FIELDS.items() if field.dtype and name not in bundle.PIXELS
 )
+STAGES = (
+    ("crops", "crop", ("image", "video", *_FROM_CROPS)),
+    ("depth", "depth", ("depth", "frame", "video")),
+    ("parsing", "parse", ("frame", "parsing", "video")),
+)
+"""The folder of each stage's files, its verb, and what its files hold."""
 
 
 def order(dataset: str, video: str, frame: int) -> bytes:
@@ -96,9 +88,9 @@ def pack_dataset(
             Partition(
                 *(
                     stack.enter_context(
-                        layers.open_input(layout.partition(folder, dataset, number), verb)
+                        layers.open_input(layout.partition(folder, dataset, number), verb, names)
                     )
-                    for folder, verb in STAGES
+                    for folder, verb, names in STAGES
                 )
             )
             for number in range(config.datasets[dataset].partitions)

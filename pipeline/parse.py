@@ -7,7 +7,8 @@ from pipeline.bundle import IMAGE_SIDE
 from pipeline.config import ParseSettings
 from pipeline.layers import Rows
 
-VERSION = 1
+VERSION = 2
+NEEDED = ("affine", "frame", "image", "landmarks_refined", "video")
 PACKAGES = ("h5py", "numba", "numpy", "opencv-python")
 
 
@@ -22,7 +23,7 @@ def parse(crops: Path, settings: ParseSettings, out: Path, force: bool = False) 
     The layer holds `parsing` N x 256 x 256 uint8 in 0..12, `video` and `frame` as in the crops.
     force: make it again even when the key says that it is finished.
     """
-    with layers.open_input(crops, "crop") as file:
+    with layers.open_input(crops, "crop", NEEDED) as file:
         key = keys.key(
             stage="parsing",
             version=VERSION,

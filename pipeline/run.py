@@ -104,6 +104,19 @@ def check_protocol(config: Config) -> None:
             )
 
 
+def made_by(stage: str) -> dict[str, Any]:
+    """The version of a stage (crop, depth, parse) and of the packages that decide its bytes.
+
+    For Snakemake, which would not look at the keys of finished work after an update.
+    """
+    from importlib import import_module
+
+    from pipeline.keys import versions
+
+    module = import_module(f"pipeline.{stage}")
+    return {"version": module.VERSION, **versions(module.PACKAGES)}
+
+
 def fingerprints(config: Config, dataset: str) -> list[str]:
     """A hash of each partition's index rows and of its files' sizes and times, for Snakemake.
 

@@ -5,7 +5,7 @@ import pytest
 from pipeline import layers
 from pipeline.bundle import fixed_strings
 from pipeline.errors import UserError
-from pipeline.layers import Failure
+from pipeline.layers import Failure, Remark
 
 FAILURES = [
     Failure("größe.avi", -1, "not decodable: Ungültig"),
@@ -62,3 +62,40 @@ def test_plain_h5py_reads_the_table_of_failures(tmp_path):
     with h5py.File(tmp_path / "a.h5") as file:
         assert file["failures/video"].asstr()[0] == "größe.avi"
         assert file["failures/frame"][:].tolist() == [-1, 12, 3]
+
+
+def test_a_file_of_another_version_is_told_with_the_verb_that_makes_it_anew(tmp_path):
+    layers.write(tmp_path / "a.h5", {"key": "k"}, ARRAYS, [])
+    layers.open_input(tmp_path / "a.h5", "crop", ["frame", "video"]).close()
+    with pytest.raises(UserError, match=r"'yaw' is missing.*run ocim crop"):
+        layers.open_input(tmp_path / "a.h5", "crop", ["frame", "yaw"])
+    with h5py.File(tmp_path / "a.h5", "a") as file:
+        del file["remarks"]
+    with pytest.raises(UserError, match="'remarks' is missing"):
+        layers.open_input(tmp_path / "a.h5", "crop")
+
+
+def test_rows_come_back_as_they_were_given_block_by_block(tmp_path):
+    values = np.arange(24, dtype="<f4").reshape(6, 2, 2)
+    remarks = [Remark("a.avi", -1, "one\ntwo"), Remark("b.avi", 4, "three")]
+    failures: list[Failure] = []
+
+    def blocks():
+        yield values[:4]
+        failures.append(FAILURES[1])  # the tables may grow while rows are made
+        yield values[4:]
+
+    rows = layers.Rows(6, (2, 2), "<f4", blocks())
+    layers.write(tmp_path / "a.h5", {}, {"x": rows}, failures, remarks)
+    layers.write(tmp_path / "b.h5", {}, {"x": values}, FAILURES[1:2], remarks)
+    with layers.open_input(tmp_path / "a.h5", "crop", ["x"]) as file:
+        assert np.array_equal(file["x"][:], values)
+        assert layers.read_failures(file) == FAILURES[1:2]
+        assert layers.read_remarks(file) == [Remark("a.avi", -1, "one two"), remarks[1]]
+
+
+def test_rows_that_are_fewer_than_announced_leave_no_file(tmp_path):
+    rows = layers.Rows(3, (), "<i4", iter([np.arange(2, dtype="<i4")]))
+    with pytest.raises(ValueError, match="3 rows announced, 2 given"):
+        layers.write(tmp_path / "a.h5", {}, {"x": rows}, [])
+    assert list(tmp_path.iterdir()) == []

@@ -4,7 +4,7 @@ import pytest
 
 from pipeline.config import validate
 from pipeline.errors import UserError
-from pipeline.run import at_once, check_inputs, check_protocol, fingerprints
+from pipeline.run import at_once, check_inputs, check_protocol, fingerprints, made_by
 
 VIDEO = "scene01/real/real_client001_laptop_SD_scene01.mov"
 
@@ -48,3 +48,36 @@ def test_without_data_every_partition_has_the_fingerprint_of_nothing(tmp_path):
 @pytest.mark.parametrize("cores", [1, 2])
 def test_results_come_in_the_order_of_the_calls(cores):
     assert at_once(divmod, [(7, 2), (9, 4), (1, 1)], cores) == [(3, 1), (2, 1), (1, 0)]
+
+
+def test_a_correction_by_hand_changes_the_fingerprint_of_its_partition_alone(tmp_path):
+    config = msu(tmp_path)
+    before = fingerprints(config, "msu")
+    text = f"video,frames,action,value,reason\n{VIDEO},3,exclude,,blurred\n"
+    (tmp_path / "overrides.csv").write_text(text)
+    after = fingerprints(config, "msu")
+    assert sum(a != b for a, b in zip(before, after, strict=True)) == 1
+
+
+def test_face_positions_beside_a_video_are_part_of_its_fingerprint(tmp_path):
+    config = msu(tmp_path)
+    before = fingerprints(config, "msu")
+    (tmp_path / VIDEO).with_suffix(".face").write_text("0,1,1,9,9,3,4,7,4\n")
+    assert fingerprints(config, "msu") != before
+
+
+def test_wrong_corrections_are_told_before_any_work_and_no_dry_run_falls_over_them(tmp_path):
+    config = msu(tmp_path)
+    (tmp_path / "overrides.csv").write_text("video,frames,action,value,reason\nnone,,exclude,,x\n")
+    with pytest.raises(
+        UserError, match=r"overrides\.csv: line 2: video 'none' is not in the index"
+    ):
+        check_inputs(config)
+    assert len(set(fingerprints(config, "msu"))) == 1
+
+
+@pytest.mark.parametrize("stage", ["crop", "depth", "parse"])
+def test_an_update_is_seen_by_versions(stage):
+    made = made_by(stage)
+    assert made["version"] >= 2
+    assert made["numpy"].startswith("1.26")
