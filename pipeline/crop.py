@@ -25,7 +25,7 @@ from pipeline.video import Frame, VideoError, frames
 if TYPE_CHECKING:
     from labels.landmarks import FaceMesh
 
-VERSION = 2
+VERSION = 3
 PACKAGES = ("av", "h5py", "mediapipe", "numpy", "opencv-python", "pillow")
 
 
@@ -44,19 +44,29 @@ class Job:
     shipped_file: Callable[[str], Path | None] = lambda path: None
 
 
-def crop_key(rows: Sequence[Video], hashes: Sequence[tuple[str, str]], job: Job) -> str:
+def made_for(rows: Sequence[Video], settings: CropSettings, dataset: DatasetSettings) -> str:
+    """A hash of the part of index and configuration that crops are made for.
+
+    It stands in their file, so that pack can tell those of another index or configuration. Of a
+    row only what decides bytes counts: another subject makes no crop anew.
+    """
+    return keys.key(
+        crop=settings.model_dump(exclude={"loose"}),
+        sampling=dataset.decides(),
+        rows=[(row.path, row.live, row.upside_down, by_hand(row)) for row in rows],
+    )
+
+
+def crop_key(made_for: str, hashes: Sequence[tuple[str, str]], keep_loose: bool) -> str:
     """The key of one partition's crops.
 
     hashes: sha256 of each row's video and of its file of face positions, "" where there is none.
-    Of a row only what decides bytes counts: another subject makes no crop anew.
     """
     return keys.key(
         stage="crops",
         version=VERSION,
-        crop=job.settings.model_dump(exclude={"loose"}),
-        sampling=job.dataset.decides(),
-        keep_loose=job.keep_loose,
-        rows=[(row.path, row.live, row.upside_down, by_hand(row)) for row in rows],
+        made_for=made_for,
+        keep_loose=keep_loose,
         files=list(hashes),
         versions=keys.versions(PACKAGES),
     )
@@ -77,7 +87,8 @@ def crop(rows: Sequence[Video], job: Job, out: Path, hash_video: Callable[[Path]
             else:
                 found.append(row)
         hashes.append((of_video, hash_of_shipped(job.shipped_file(row.path))))
-    key = crop_key(rows, hashes, job)
+    purpose = made_for(rows, job.settings, job.dataset)
+    key = crop_key(purpose, hashes, job.keep_loose)
     if keys.stored_key(out) == key:
         return False
     with ExitStack() as stack:
@@ -90,7 +101,7 @@ def crop(rows: Sequence[Video], job: Job, out: Path, hash_video: Callable[[Path]
             mesh = stack.enter_context(FaceMesh())
             for row in found:
                 crop_video(row, mesh, job, samples)
-        attributes = {"key": key, "stage": "crops"}
+        attributes = {"key": key, "made_for": purpose, "stage": "crops"}
         failed, remarks = sorted(samples.failures), sorted(samples.remarks)
         layers.write(out, attributes, samples.arrays(), failed, remarks)
     return True

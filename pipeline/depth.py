@@ -11,9 +11,14 @@ from pipeline.bundle import DEPTH_SIDE, IMAGE_SIDE
 from pipeline.config import DepthSettings
 from pipeline.layers import Failure, Rows
 
-VERSION = 2
+VERSION = 3
 NEEDED = ("affine", "frame", "frame_size", "landmarks", "live", "video")
 PACKAGES = ("h5py", "numba", "numpy", "opencv-python")
+
+
+def made_for(settings: DepthSettings, crops: str) -> str:
+    """A hash of the settings and of the key of the crops that a layer is made for."""
+    return keys.key(settings=settings.model_dump(), crops=crops)
 
 
 def depth(crops: Path, settings: DepthSettings, out: Path, force: bool = False) -> bool:
@@ -24,11 +29,11 @@ def depth(crops: Path, settings: DepthSettings, out: Path, force: bool = False) 
     even when the key says that it is finished.
     """
     with layers.open_input(crops, "crop", NEEDED) as file:
+        purpose = made_for(settings, str(file.attrs["key"]))
         key = keys.key(
             stage="depth",
             version=VERSION,
-            settings=settings.model_dump(),
-            crops=str(file.attrs["key"]),
+            made_for=purpose,
             versions=keys.versions(PACKAGES),
         )
         if not force and keys.stored_key(out) == key:
@@ -37,7 +42,8 @@ def depth(crops: Path, settings: DepthSettings, out: Path, force: bool = False) 
         failures: list[Failure] = []
         maps = Rows(len(frames), (DEPTH_SIDE, DEPTH_SIDE), "<f4", depth_maps(file, failures))
         arrays = {"depth": maps, "frame": frames, "video": videos}
-        layers.write(out, {"key": key, "stage": "depth"}, arrays, failures)
+        attributes = {"key": key, "made_for": purpose, "stage": "depth"}
+        layers.write(out, attributes, arrays, failures)
     return True
 
 

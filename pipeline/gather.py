@@ -1,16 +1,24 @@
 """What the stages left of one dataset: samples, failures, remarks and corrections, for pack."""
 
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from typing import Any, NamedTuple
 
 import h5py
 import numpy as np
 
-from pipeline import corrections, layers
+from pipeline import corrections, crop, depth, layers, parse
+from pipeline.bundle import FIELDS, PIXELS
+from pipeline.config import Config, Layout
 from pipeline.datasets.base import Video
 from pipeline.errors import UserError
 
 FROM_INDEX = ("attack", "device", "instrument", "session", "subject")
+
+
+FROM_CROPS = tuple(
+    name for name, field in FIELDS.items() if field.dtype is not None and name not in PIXELS
+)
 
 
 class Partition(NamedTuple):
@@ -33,6 +41,39 @@ class Sample(NamedTuple):
     frame: int
     partition: int
     row: int
+
+
+@contextmanager
+def opened(
+    config: Config, layout: Layout, dataset: str, number: int, rows: Sequence[Video]
+) -> Iterator[Partition]:
+    """The files of one partition, whose part of the index is `rows`.
+
+    Raises UserError, with the stage to run, where one is missing, or was made for another index or
+    configuration.
+    """
+
+    def part(folder: str, verb: str, names: Sequence[str], made_for: str) -> h5py.File:
+        path = layout.partition(folder, dataset, number)
+        file = stack.enter_context(layers.open_input(path, verb, names))
+        if file.attrs.get("made_for") != made_for:
+            raise UserError(
+                f"{path}: made for another index or configuration; run ocim {verb} for this"
+                " partition"
+            )
+        return file
+
+    with ExitStack() as stack:
+        for_crops = crop.made_for(rows, config.crop, config.datasets[dataset])
+        crops = part("crops", "crop", ("image", "video", *FROM_CROPS), for_crops)
+        key = str(crops.attrs["key"])
+        for_depth = depth.made_for(config.depth, key)
+        for_parsing = parse.made_for(config.parse, key)
+        yield Partition(
+            crops,
+            part("depth", "depth", ("depth", "frame", "video"), for_depth),
+            part("parsing", "parse", ("frame", "parsing", "video"), for_parsing),
+        )
 
 
 def samples_of(partitions: Sequence[Partition]) -> Iterator[Sample]:

@@ -17,27 +17,21 @@ from pipeline.config import Config, Layout
 from pipeline.datasets.base import SPLITS, Video, read_index
 from pipeline.errors import UserError
 from pipeline.gather import (
+    FROM_CROPS,
     FROM_INDEX,
     Partition,
     Sample,
     corrections_of,
     failures_of,
+    opened,
     remarks_of,
     samples_of,
 )
+from pipeline.index import partition_rows
 from pipeline.provenance import of_bundle, of_one_dataset
 from pipeline.store import canonical_json, replace_whole, write_json
 
 VERSION = 1
-_FROM_CROPS = tuple(
-    name for name, field in bundle.FIELDS.items() if field.dtype and name not in bundle.PIXELS
-)
-STAGES = (
-    ("crops", "crop", ("image", "video", *_FROM_CROPS)),
-    ("depth", "depth", ("depth", "frame", "video")),
-    ("parsing", "parse", ("frame", "parsing", "video")),
-)
-"""The folder of each stage's files, its verb, and what its files hold."""
 
 
 def order(dataset: str, video: str, frame: int) -> bytes:
@@ -54,7 +48,6 @@ def pack(config: Config, layout: Layout) -> dict[str, Any]:
     A shard that carries the right key is left as it is. Raises UserError when a stage's output is
     missing, when labels break their rules, or when a dataset has no sample at all.
     """
-    layout.bundle.mkdir(parents=True, exist_ok=True)
     lists: dict[str, list[dict[str, Any]]] = {
         "shards": [],
         "failures": [],
@@ -81,19 +74,16 @@ def pack_dataset(
     dataset: str, config: Config, layout: Layout, provenance: dict[str, Any]
 ) -> dict[str, list[dict[str, Any]]]:
     """Write the shards of one dataset; return what the manifest lists of it."""
-    videos = {row.path: row for row in read_index(layout.index(dataset))}
+    rows = read_index(layout.index(dataset))
+    videos = {row.path: row for row in rows}
     check_one_split_a_subject(dataset, videos.values())
     with ExitStack() as stack:
+        count = config.datasets[dataset].partitions
         partitions = [
-            Partition(
-                *(
-                    stack.enter_context(
-                        layers.open_input(layout.partition(folder, dataset, number), verb, names)
-                    )
-                    for folder, verb, names in STAGES
-                )
+            stack.enter_context(
+                opened(config, layout, dataset, number, partition_rows(rows, number, count))
             )
-            for number in range(config.datasets[dataset].partitions)
+            for number in range(count)
         ]
         failures = failures_of(dataset, partitions, videos)
         dropped = {
@@ -110,9 +100,6 @@ def pack_dataset(
                 f" ({'; '.join(reasons) or 'no video in the index'}); check its root"
             )
         of_dataset = of_one_dataset(provenance, dataset)
-        rows = [videos[sample.video] for sample in samples if sample.video in videos]
-        if len(rows) != len(samples):
-            raise UserError(f"{dataset}: crops of videos that are not in the index; run ocim crop")
         entries = []
         for split in SPLITS:
             of_split = sorted(
@@ -187,7 +174,7 @@ def write(
     """Write one shard whole, checking the rules of the labels sample by sample."""
     columns = {
         name: np.array([partitions[s.partition].crops[name][s.row] for s in samples])
-        for name in _FROM_CROPS
+        for name in FROM_CROPS
     }
     for name in FROM_INDEX:
         columns[name] = bundle.fixed_strings([getattr(videos[s.video], name) for s in samples])

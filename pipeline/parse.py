@@ -7,7 +7,7 @@ from pipeline.bundle import IMAGE_SIDE
 from pipeline.config import ParseSettings
 from pipeline.layers import Rows
 
-VERSION = 2
+VERSION = 3
 NEEDED = ("affine", "frame", "image", "landmarks_refined", "video")
 PACKAGES = ("h5py", "numba", "numpy", "opencv-python")
 
@@ -17,6 +17,11 @@ def reads_loose(settings: ParseSettings) -> bool:
     return settings.backend != "facemesh"
 
 
+def made_for(settings: ParseSettings, crops: str) -> str:
+    """A hash of the settings and of the key of the crops that a layer is made for."""
+    return keys.key(settings=settings.model_dump(exclude={"weights"}), crops=crops)
+
+
 def parse(crops: Path, settings: ParseSettings, out: Path, force: bool = False) -> bool:
     """Write the parsing layer that belongs to `crops`; False when `out` is finished already.
 
@@ -24,11 +29,11 @@ def parse(crops: Path, settings: ParseSettings, out: Path, force: bool = False) 
     force: make it again even when the key says that it is finished.
     """
     with layers.open_input(crops, "crop", NEEDED) as file:
+        purpose = made_for(settings, str(file.attrs["key"]))
         key = keys.key(
             stage="parsing",
             version=VERSION,
-            settings=settings.model_dump(exclude={"weights"}),
-            crops=str(file.attrs["key"]),
+            made_for=purpose,
             versions=keys.versions(PACKAGES),
         )
         if not force and keys.stored_key(out) == key:
@@ -42,5 +47,6 @@ def parse(crops: Path, settings: ParseSettings, out: Path, force: bool = False) 
         )
         parsing = Rows(len(frames), (IMAGE_SIDE, IMAGE_SIDE), "|u1", maps)
         arrays = {"parsing": parsing, "frame": frames, "video": videos}
-        layers.write(out, {"key": key, "stage": "parsing"}, arrays, [])
+        attributes = {"key": key, "made_for": purpose, "stage": "parsing"}
+        layers.write(out, attributes, arrays, [])
     return True

@@ -11,10 +11,10 @@ from typing import Any
 
 import numpy as np
 
-from pipeline import layers
+from pipeline import crop, depth, layers, parse
 from pipeline.bundle import FIELDS, fixed_strings
 from pipeline.config import Config, Layout, validate
-from pipeline.datasets.base import Video, write_index
+from pipeline.datasets.base import Video, read_index, write_index
 from pipeline.index import partition_rows
 from pipeline.layers import Failure, Remark
 
@@ -55,7 +55,7 @@ def made_sample(row: Video, frame: int) -> dict[str, np.ndarray]:
 
 
 def write_partition(
-    layout: Layout,
+    config: Config,
     dataset: str,
     number: int,
     samples: Sequence[tuple[Video, int]],
@@ -64,7 +64,15 @@ def write_partition(
     key: str = "key",
     remarks: Sequence[Remark] = (),
 ) -> None:
-    """Write crops, depth and parsing of one partition."""
+    """Write crops, depth and parsing of one partition, made for the index as it stands."""
+    layout, settings = Layout(config.out), config.datasets[dataset]
+    rows = partition_rows(read_index(layout.index(dataset)), number, settings.partitions)
+    of_crops = f"crops {key} {number}"
+    made_for = {
+        "crops": crop.made_for(rows, config.crop, settings),
+        "depth": depth.made_for(config.depth, of_crops),
+        "parsing": parse.made_for(config.parse, of_crops),
+    }
     made = [made_sample(row, frame) for row, frame in samples]
     columns = {
         name: np.array([sample[name] for sample in made], field.dtype).reshape(-1, *field.shape)
@@ -84,7 +92,8 @@ def write_partition(
     for stage, (arrays, failed) in stages.items():
         path = layout.partition(stage, dataset, number)
         remarked = remarks if stage == "crops" else ()
-        layers.write(path, {"key": f"{stage} {key} {number}"}, {**arrays, **same}, failed, remarked)
+        attributes = {"key": f"{stage} {key} {number}", "made_for": made_for[stage]}
+        layers.write(path, attributes, {**arrays, **same}, failed, remarked)
 
 
 def write_run(
@@ -111,7 +120,7 @@ def write_run(
             if not lost & {(row.path, frame), (row.path, -1)}
         ]
         write_partition(
-            layout,
+            config,
             dataset,
             number,
             samples,

@@ -1,5 +1,6 @@
 import hashlib
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import h5py
@@ -238,7 +239,7 @@ def test_a_changed_partition_writes_only_the_shards_that_it_gives_to(tmp_path):
     layout = write_run(config, [*rows, extra])
     pack(config, layout)
     before = stamps(layout.bundle)
-    write_partition(layout, "oulu", 0, [(extra, frame) for frame in FRAMES], key="changed")
+    write_partition(config, "oulu", 0, [(extra, frame) for frame in FRAMES], key="changed")
     pack(config, layout)
     changed = {name for name, stamp in stamps(layout.bundle).items() if stamp != before[name]}
     assert changed == {"oulu-test-00000-of-00001.h5"}
@@ -270,7 +271,7 @@ def test_a_shard_is_written_again_when_only_the_place_of_its_cut_has_moved(tmp_p
     layout = write_run(config, rows, [Failure(late[0], -1, "no face found")])
     assert [entry["samples"] for entry in pack(config, layout)["shards"]] == [3, 3]
     write_partition(
-        layout, "oulu", 1, [(row, f) for row in rows[2:] for f in FRAMES], key="changed"
+        config, "oulu", 1, [(row, f) for row in rows[2:] for f in FRAMES], key="changed"
     )
     assert [entry["samples"] for entry in pack(config, layout)["shards"]] == [4, 4]
     assert [len(shard) for shard in Bundle(layout.bundle).shards("oulu")] == [4, 4]
@@ -320,7 +321,7 @@ def test_a_sample_that_stands_twice_is_refused(tmp_path):
     config = made_config(tmp_path, partitions=2)
     layout = write_run(config, ROWS)
     for number in range(2):
-        write_partition(layout, "oulu", number, [(ROWS[0], 0)])
+        write_partition(config, "oulu", number, [(ROWS[0], 0)])
     with pytest.raises(UserError, match="stands twice"):
         pack(config, layout)
 
@@ -418,6 +419,41 @@ def test_a_frame_that_failed_as_another_ones_place_keeps_its_own_sample(tmp_path
     config = made_config(tmp_path)
     layout = write_run(config, ROWS)
     same = [Failure(ROWS[0].path, FRAMES[0], "wanted twice")]
-    write_partition(layout, "oulu", 0, [(row, f) for row in ROWS for f in FRAMES], same)
+    write_partition(config, "oulu", 0, [(row, f) for row in ROWS for f in FRAMES], same)
     pack(config, layout)
     assert (ROWS[0].path, FRAMES[0]) in identities(layout.bundle, "train")
+
+
+@pytest.mark.parametrize("change", ["excluded", "margin", "every", "depth of other crops"])
+def test_what_was_made_for_another_index_or_configuration_is_not_packed(tmp_path, change):
+    config = made_config(tmp_path)
+    layout = write_run(config, ROWS)
+    if change == "excluded":
+        overrides = tmp_path / "overrides.csv"
+        overrides.write_text(
+            f"video,frames,action,value,reason\n{ROWS[0].path},,exclude,,not the subject\n"
+        )
+        rows = apply(ROWS, read_overrides(overrides, ROWS))
+        write_index(layout.index("oulu"), rows)
+    elif change == "margin":
+        config = made_config(tmp_path, crop={"margin": 1.5})
+    elif change == "every":
+        oulu = config.datasets["oulu"].model_copy(update={"every": 4})
+        config = config.model_copy(update={"datasets": {"oulu": oulu}})
+    else:
+        kept = layout.partition("depth", "oulu", 0).read_bytes()
+        samples = [(row, frame) for row in ROWS for frame in FRAMES]
+        write_partition(config, "oulu", 0, samples, key="new")
+        layout.partition("depth", "oulu", 0).write_bytes(kept)
+    verb = "depth" if change == "depth of other crops" else "crop"
+    with pytest.raises(UserError, match=f"another index or configuration; run ocim {verb} for"):
+        pack(config, layout)
+    assert not layout.bundle.exists()
+
+
+def test_a_new_session_needs_no_other_crops(tmp_path):
+    config = made_config(tmp_path)
+    layout = write_run(config, ROWS)
+    write_index(layout.index("oulu"), [replace(row, session="9") for row in ROWS])
+    pack(config, layout)
+    assert set(Bundle(layout.bundle).shards("oulu")[0].session) == {"9"}
