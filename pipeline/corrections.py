@@ -21,7 +21,7 @@ from pipeline.correction_fields import (
 )
 from pipeline.datasets.base import Video
 from pipeline.errors import UserError
-from pipeline.records import read_records, shown, spelling
+from pipeline.records import read_records, same_person, shown, spelling
 
 COLUMNS = ("video", "frames", "action", "value", "reason")
 _LONGEST = 100_000
@@ -198,12 +198,13 @@ def _refuse_split_subjects(
     splits: dict[str, set[str]] = {}
     for row in rows:
         if row.path not in out:
-            splits.setdefault(row.subject, set()).add(row.split)
+            splits.setdefault(same_person(row.subject), set()).add(row.split)
     for video, correction in corrections:
         subject = by_path[video].subject
-        if correction.action == "relabel" and len(splits.get(subject, ())) > 1:
+        found = splits.get(same_person(subject), set())
+        if correction.action == "relabel" and len(found) > 1:
             raise UserError(
                 f"{path}: line {correction.line}: value is {shown(correction.value)}, and then the"
-                f" subject {shown(subject)} is in {' and '.join(sorted(splits[subject]))}; move"
+                f" subject {shown(subject)} is in {' and '.join(sorted(found))}; move"
                 " all its videos, or give another subject"
             )

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple, cast
 
-from pipeline.datasets.base import SPLITS, VIDEOS, Adapter, Published, Video
+from pipeline.datasets.base import PICTURES, SPLITS, VIDEOS, Adapter, Published, Video
 from pipeline.records import is_plain, shown
 from pipeline.tree import walk
 
@@ -81,15 +81,18 @@ def compare(rows: Iterable[Video], module: Adapter) -> Comparison | None:
 
 def passed_over(root: Path, rows: Iterable[Video], module: Adapter) -> PassedOver:
     """The video files under `root` that no row takes, but for those in folders that belong to
-    another task (`module.NO_PART`, as enrollment), and what could not be entered.
+    another task (`module.NO_PART`, as enrollment), and what could not be entered. Where the
+    dataset is one of pictures, or of any data, pictures count as well.
     """
     taken = {row.path for row in rows}
+    pictures = not module.FIRST_FOLDERS or any(path.lower().endswith(PICTURES) for path in taken)
+    suffixes = (*VIDEOS, *PICTURES, ".heic", ".heif") if pictures else VIDEOS
     no_part = getattr(module, "NO_PART", ())
     places: list[tuple[str, str]] = []
     videos = [
         path
         for path in walk(root, trouble=lambda path, reason: places.append((path, reason)))
-        if path.lower().endswith(VIDEOS)
+        if path.lower().endswith(suffixes)
         and path not in taken
         and not ("/" in path and path.split("/")[0].lower() in no_part)
     ]
@@ -99,14 +102,24 @@ def passed_over(root: Path, rows: Iterable[Video], module: Adapter) -> PassedOve
     return PassedOver(tuple(sorted(videos, key=_bytes)), tuple(sorted(places)))
 
 
-def to_lines(comparison: Comparison | None, passed: PassedOver | None = None) -> Iterator[str]:
+def not_there(root: Path, rows: Iterable[Video]) -> list[str]:
+    """The paths of rows whose file is not there, as a table of one's own may name them."""
+    return [row.path for row in rows if not (root / row.path).is_file()]
+
+
+def to_lines(
+    comparison: Comparison | None,
+    passed: PassedOver | None = None,
+    absent: Sequence[str] = (),
+) -> Iterator[str]:
     """The table and the lists for the terminal, a line each."""
+    yield from _names("not there", absent, "in the table, and no file: these give no sample")
     if comparison is not None:
         yield from _table(comparison.counts)
         yield from _names("missing", comparison.missing, "published, and not here")
         yield from _names("surplus", comparison.surplus, "here, and not published or a second copy")
     if passed is not None:
-        yield from _names("passed over", passed.videos, "video files that no row takes")
+        yield from _names("passed over", passed.videos, "files that no row takes")
         yield from _names("not entered", [f"{path}: {why}" for path, why in passed.places], "")
 
 

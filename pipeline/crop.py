@@ -17,6 +17,7 @@ from pipeline.datasets.base import Video
 from pipeline.faces import FaceFinder, Seen
 from pipeline.layers import Failure
 from pipeline.people import People, Square
+from pipeline.pictures import is_picture
 from pipeline.samples import FIELDS, Samples
 from pipeline.shipped import Shipped, ShippedError, distance, read_shipped
 from pipeline.spool import ByteSpool, Spool
@@ -142,7 +143,7 @@ def crop_video(row: Video, mesh: "FaceMesh", job: Job, samples: Samples) -> None
     try:
         shipped = shipped_faces(job.shipped_file(row.path), use_shipped)
     except ShippedError as error:
-        if use_shipped:
+        if use_shipped and not any(one.action == "face" for one in corrected):
             samples.fail(row, -1, str(error))
             return
         samples.remark(row, -1, str(error))
@@ -150,14 +151,17 @@ def crop_video(row: Video, mesh: "FaceMesh", job: Job, samples: Samples) -> None
     look = FaceFinder(mesh, corrected, shipped, use_shipped)
     people = People(row.live)
     taken: list[tuple[int, list[int | str]]] = []  # frame; a record or a reason for each face
-    for number, seen in looked_at(row, job, look, samples):
+    for number, seen, wanted in looked_at(row, job, look, samples):
         if not seen.faces:
-            samples.fail(row, number, "no face in the box given by hand")
+            listing = samples.fail if wanted else samples.remark
+            listing(row, number, "no face in the box given by hand; it may be too large")
             continue
         people.add([Square(*crops.face_square(f.landmarks)) for f in seen.faces], seen.given)
-        taken.append((number, cut(samples, number, seen)))
+        taken.append((number, cut(samples, number, seen) if wanted else []))
     chosen: list[tuple[int, int]] = []
     for (number, records), choice in zip(taken, people.choose(), strict=True):
+        if not records:
+            continue  # looked at only to know who is meant
         record = choice.reason if choice.face is None else records[choice.face]
         if isinstance(record, str):
             samples.fail(row, number, record)
@@ -170,28 +174,33 @@ def crop_video(row: Video, mesh: "FaceMesh", job: Job, samples: Samples) -> None
 
 def looked_at(
     row: Video, job: Job, look: FaceFinder, samples: Samples
-) -> Iterator[tuple[int, Seen]]:
-    """(frame number, what is seen there) of every frame taken; the others become failures."""
+) -> Iterator[tuple[int, Seen, bool]]:
+    """(frame number, what is seen there, whether it is to be a sample) of every frame taken.
+
+    Not to be samples are frames that were not sampled and whose face was given by hand: they tell
+    who is meant. What is wanted and gives nothing becomes a failure.
+    """
     corrected = corrections.of_row(row)
 
     def usable(number: int) -> bool:
         return corrections.excluded(corrected, number) is None
 
     path, upside_down = job.root / row.path, bool(row.upside_down)
-    wanted = sampling.regular(job.dataset)
-    if wanted is None:
-        countable = usable_frames(path, upside_down, usable, look)
-        numbers, vain = sampling.counted(job.dataset, countable)
-        wanted = set(numbers).__contains__
-        for reason in vain:
-            samples.fail(row, -1, reason)
+    wanted = wanted_frames(row, job, usable, look, samples)
+    witnesses = {
+        one.frames[0][0]
+        for one in corrected
+        if one.action == "face" and one.frames and not wanted(one.frames[0][0])
+    }
+    witnessed: list[tuple[int, Seen]] = []
     last = count = -1
 
     def counted() -> Iterator[Frame]:
         nonlocal count
-        remark = partial(samples.remark, row)
-        for frame in frames(path, upside_down, remark):
+        for frame in frames(path, upside_down, partial(samples.remark, row)):
             count = frame.number
+            if count in witnesses and usable(count) and (seen := look(frame)) is not None:
+                witnessed.append((count, seen))
             yield frame
 
     try:
@@ -200,7 +209,7 @@ def looked_at(
             if result.seen is None:
                 samples.fail(row, last, result.reason)
             else:
-                yield result.number, result.seen
+                yield result.number, result.seen, True
     except (VideoError, OSError) as error:
         after = f" (after sampled frame {last})" if last >= 0 else ""
         samples.fail(row, -1, f"{error}{after}")
@@ -209,6 +218,28 @@ def looked_at(
             if one.frames and one.frames[-1][1] > count:
                 named = f"overrides.csv names frames {one.frames_text()}"
                 samples.remark(row, -1, f"{named}; the video has {count + 1}")
+    for number, seen in witnessed:
+        yield number, seen, False
+
+
+def wanted_frames(
+    row: Video, job: Job, usable: Callable[[int], bool], look: FaceFinder, samples: Samples
+) -> Callable[[int], bool]:
+    """A test of frame numbers; what is wanted in vain becomes a failure.
+
+    A picture is its one frame, whatever the sampling.
+    """
+    path = job.root / row.path
+    if is_picture(path):
+        return lambda number: True
+    wanted = sampling.regular(job.dataset)
+    if wanted is not None:
+        return wanted
+    countable = usable_frames(path, bool(row.upside_down), usable, look)
+    numbers, vain = sampling.counted(job.dataset, countable)
+    for reason in vain:
+        samples.fail(row, -1, reason)
+    return set(numbers).__contains__
 
 
 def cut(samples: Samples, number: int, seen: Seen) -> list[int | str]:
@@ -227,28 +258,30 @@ def shipped_faces(path: Path | None, needed: bool) -> dict[int, Shipped]:
     """Face positions by frame; none where there is no file, which is an error if it is needed."""
     if path is None:
         if needed:
-            raise ShippedError("the dataset ships no face positions for this video")
+            raise ShippedError("no face positions come with this video that can be used")
         return {}
     return read_shipped(path)
 
 
 def usable_frames(
     path: Path, upside_down: bool, usable: Callable[[int], bool], look: FaceFinder
-) -> Callable[[bool], list[int]]:
+) -> Callable[[bool], list[int] | None]:
     """A function that decodes a video to list its usable frames, all or those with a face.
 
-    Where decoding breaks off the list ends; the second pass meets the same error and lists it.
+    None where no usable frame decodes. Where decoding breaks off the list ends; the second pass
+    meets the same error and lists it.
     """
 
-    def numbers(faces_only: bool) -> list[int]:
-        found = []
+    def numbers(faces_only: bool) -> list[int] | None:
+        found, some = [], False
         with suppress(VideoError, OSError):
             for frame in frames(path, upside_down, lambda frame, text: None):
                 if not usable(frame.number):
                     continue
+                some = True
                 seen = look(frame) if faces_only else None
                 if not faces_only or (seen is not None and seen.faces):
                     found.append(frame.number)
-        return found
+        return found if some else None
 
     return numbers

@@ -29,6 +29,7 @@ from pipeline.gather import (
 )
 from pipeline.index import partition_rows
 from pipeline.provenance import of_bundle, of_one_dataset
+from pipeline.records import same_person
 from pipeline.store import canonical_json, replace_whole, write_json
 
 VERSION = 1
@@ -217,10 +218,10 @@ def check_one_split_a_subject(dataset: str, videos: Iterable[Video]) -> None:
     for row in videos:
         if corrections.excluded(corrections.of_row(row), None):
             continue
-        if splits.setdefault(row.subject, row.split) != row.split:
+        before = splits.setdefault(same_person(row.subject), row.split)
+        if before != row.split:
             raise UserError(
-                f"{dataset}: subject {row.subject} is in {splits[row.subject]} and {row.split};"
-                f" see {row.path}"
+                f"{dataset}: subject {row.subject} is in {before} and {row.split}; see {row.path}"
             )
 
 

@@ -38,11 +38,17 @@ def spelling(path: str) -> str:
     return unicodedata.normalize("NFC", unicodedata.normalize("NFC", path).lower())
 
 
+def same_person(subject: str) -> str:
+    """The same for two ways of writing one subject: case, Unicode form and spaces do not count."""
+    return spelling(" ".join(subject.split()))
+
+
 def read_records(
     path: Path, key: str, required: Sequence[str], optional: Sequence[str] = ()
 ) -> Iterator[Record]:
-    """The rows of a CSV file, in order; blank lines and spaces around a field do not count.
+    """The rows of a CSV file, in order.
 
+    Blank lines, rows of empty fields, and spaces around a field do not count.
     The file is UTF-8, with or without a byte order mark, its fields separated by commas. The first
     line names the columns, in any order and case. key: what names this file in the configuration,
     for the message when it cannot be read. Raises UserError, with file, line and field, for all
@@ -115,7 +121,7 @@ def _rows(path: Path, file: BinaryIO) -> Iterator[tuple[int, list[str]]]:
             ) from None
         if values is None:
             return
-        if values:
+        if any(value.strip() for value in values):
             yield line, [value.strip(" ") for value in values]
 
 

@@ -65,15 +65,18 @@ def regular(settings: DatasetSettings) -> Wanted | None:
 
 
 def counted(
-    settings: DatasetSettings, numbers: Callable[[bool], list[int]]
+    settings: DatasetSettings, numbers: Callable[[bool], list[int] | None]
 ) -> tuple[list[int], list[str]]:
     """The frame numbers that `uniform` or `ssdg` wants, and what they want in vain.
 
-    numbers: called with whether only frames with a face count; gives their numbers in order.
+    numbers: called with whether only frames with a face count; gives their numbers in order, or
+    None where not a single frame could be looked at, so that nothing is wanted either.
     The second list holds a reason for each of the latter.
     """
     faces_only, frames = settings.sampling == "ssdg", settings.frames
     known = numbers(faces_only)
+    if known is None:
+        return [], []
     positions = (ssdg_positions if faces_only else uniform_positions)(len(known), frames)
     taken: list[int] = []
     vain: list[str] = []

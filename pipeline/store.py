@@ -1,5 +1,6 @@
 """Files that appear whole or not at all: write beside, then rename."""
 
+import errno
 import hashlib
 import json
 import os
@@ -24,7 +25,9 @@ def replace_whole(path: Path) -> Iterator[Path]:
     temporary = path.with_name(f".{path.stem[:40]}.{name}.{os.getpid()}.tmp{path.suffix}")
     try:
         yield temporary
-        if path.is_dir() and temporary.is_dir():
+        if path.is_dir():
+            if not temporary.is_dir():
+                raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
             shutil.rmtree(path)
         temporary.replace(path)
     finally:

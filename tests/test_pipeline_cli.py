@@ -231,3 +231,41 @@ def test_label_without_a_face_is_one_line_exit_code_2_and_no_file(tmp_path):
     Image.new("RGB", (120, 90), (90, 120, 60)).save(tmp_path / "wall.png")
     assert "no face found" in mistake("label", tmp_path / "wall.png", "-o", tmp_path / "out")
     assert not (tmp_path / "out").exists()
+
+
+def own_data(folder: Path) -> Path:
+    """A root with one picture that a table names and one that nothing does."""
+    root = folder / "data"
+    (root / "valid" / "live").mkdir(parents=True)
+    Image.new("RGB", (8, 8)).save(root / "a.png")
+    Image.new("RGB", (8, 8)).save(root / "valid" / "live" / "b.jpg")
+    (folder / "table.csv").write_text("path,split,live\na.png,train,1\nA2.png,test,1\n,,\n")
+    return root
+
+
+def test_index_tells_files_that_are_not_there_and_pictures_that_no_row_takes(tmp_path):
+    root = own_data(tmp_path)
+    where = ("--root", root, "--table", tmp_path / "table.csv", "-o", tmp_path / "out.csv")
+    lines = ocim("index", "--dataset", "mine", *where).stdout.splitlines()
+    assert lines[0] == f"{tmp_path / 'out.csv'}: 2 videos, 2 live"
+    assert lines[lines.index("  A2.png") - 1].startswith("not there: 1 ")
+    assert lines[lines.index("  valid/live/b.jpg") - 1].startswith("passed over: 1 ")
+
+
+def test_index_writes_nothing_when_it_is_refused(tmp_path):
+    root = own_data(tmp_path)
+    where = ("--root", root, "--table", tmp_path / "table.csv", "-o", tmp_path / "out.csv")
+    assert "nothing is published of mine" in mistake(
+        "index", "--dataset", "mine", *where, "--missing", tmp_path / "missing.txt"
+    )
+    assert not (tmp_path / "out.csv").exists()
+    folder = ("index", "--dataset", "mine", *where[:-1], root)
+    assert mistake(*folder) == f"ocim: {root}: Is a directory"
+
+
+def test_labels_alone_need_no_protocol(tmp_path):
+    root = own_data(tmp_path)
+    text = f"datasets: {{mine: {{adapter: table, root: {root}, table: {tmp_path}/table.csv}}}}\n"
+    config = write_config(tmp_path, text)
+    assert "train.protocol" in mistake("check", "--config", config)
+    assert "mine found" in ocim("check", "--config", config, "--labels").stdout

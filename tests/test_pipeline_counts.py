@@ -152,7 +152,7 @@ def test_video_files_that_no_row_takes_are_told_but_for_another_tasks(tmp_path):
     )
     assert passed.places == (("more", "a link that leads out of the root is not followed"),)
     lines = list(to_lines(None, passed))
-    assert lines[0] == "passed over: 3 (video files that no row takes)"
+    assert lines[0] == "passed over: 3 (files that no row takes)"
     assert lines[-2:] == ["not entered: 1", "  more: a link that leads out of the root is not"
                           " followed"]  # fmt: skip
 

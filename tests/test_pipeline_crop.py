@@ -12,6 +12,7 @@ import cv2
 import h5py
 import numpy as np
 import pytest
+from PIL import Image
 
 from pipeline import layers
 from pipeline.bundle import read_strings
@@ -210,7 +211,64 @@ def test_a_box_given_by_hand_without_a_face_is_told_and_nothing_stands_in(film, 
     stage.overrides(("3", "face", "500 350 600 450", "here"))
     stage.run()
     assert stage.frames == [0]
-    assert stage.failures == [(3, "no face in the box given by hand")]
+    assert stage.failures == [(3, "no face in the box given by hand; it may be too large")]
+
+
+def test_a_box_given_by_hand_for_a_frame_that_is_not_sampled_says_who_is_meant_too(film, held):
+    stage = film([held] * 7)
+    stage.overrides(("2", "face", "425 100 515 200", "the one behind is meant"))
+    for sampling in ({}, {"sampling": "uniform", "frames": 3}, {"sampling": "ssdg"}):
+        if sampling.get("sampling") == "ssdg":
+            stage.run(**sampling)
+            assert stage.frames == [6]
+        else:
+            stage.run(**sampling)
+            assert len(stage.frames) == 3 and 2 not in stage.frames
+        assert all(centre > 400 for centre in stage.centres())
+    stage.overrides(("2", "face", "10 350 60 400", "nobody is there"))
+    stage.run()
+    assert stage.frames == [0, 3, 6]
+    assert stage.remarks == [(2, "no face in the box given by hand; it may be too large")]
+
+
+def test_a_box_given_by_hand_comes_before_shipped_positions_that_are_missing(film, held):
+    stage = film([held] * 4)
+    stage.overrides(("0", "face", "425 100 515 200", "the list of positions is lost"))
+    stage.run(faces="shipped")
+    assert stage.frames == [0]
+    assert [text for _, text in stage.remarks] == [
+        "no face positions come with this video that can be used"
+    ]
+    assert [frame for frame, _ in stage.failures] == [3]
+
+
+def test_a_picture_is_its_one_frame_whatever_the_sampling(tmp_path, portrait):
+    Image.fromarray(portrait).save(tmp_path / "a.png")
+    row = Video("a.png", "mydata", "test", 1, "1")
+    for sampling in ("every", "all", "uniform", "ssdg"):
+        dataset = DatasetSettings(root="unused", sampling=sampling, frames=8)
+        crop([row], Job(tmp_path, CropSettings(), dataset), tmp_path / "c.h5", sha256_file)
+        with h5py.File(tmp_path / "c.h5") as file:
+            assert file["frame"][:].tolist() == [0]
+            assert layers.read_failures(file) == []
+
+
+@pytest.mark.parametrize("sampling", ["every", "all", "uniform", "ssdg"])
+def test_a_video_that_does_not_decode_fails_once_whatever_the_sampling(tmp_path, sampling):
+    (tmp_path / "a.mp4").write_text("this is no video")
+    row = Video("a.mp4", "mydata", "test", 1, "1")
+    dataset = DatasetSettings(root="unused", sampling=sampling, frames=2)
+    crop([row], Job(tmp_path, CropSettings(), dataset), tmp_path / "c.h5", sha256_file)
+    with h5py.File(tmp_path / "c.h5") as file:
+        assert len(layers.read_failures(file)) == 1
+
+
+@pytest.mark.parametrize("sampling", ["every", "all", "uniform", "ssdg"])
+def test_a_video_of_which_every_frame_is_excluded_does_not_fail(film, one, sampling):
+    stage = film([one] * 4)
+    stage.overrides(("0-3", "exclude", "", "another person"))
+    stage.run(sampling=sampling, frames=2)
+    assert (stage.frames, stage.failures) == ([], [])
 
 
 def test_what_is_excluded_gives_no_sample_and_no_failure(film, one):
@@ -315,7 +373,7 @@ def test_shipped_positions_that_cannot_be_read_are_told(film, one):
     stage.run(shipped=broken, faces="shipped")
     assert stage.frames == [] and "line 1" in stage.failures[0][1]
     stage.run(faces="shipped")
-    assert stage.failures == [(-1, "the dataset ships no face positions for this video")]
+    assert stage.failures == [(-1, "no face positions come with this video that can be used")]
 
 
 def test_aligned_crops_have_level_eyes(film, one):

@@ -192,3 +192,8 @@ def test_uniform_from_a_short_video_lists_what_is_wanted_twice():
     assert taken == [0, 1, 2]
     assert all(text in reason for text, reason in zip(("frame 0", "frame 2"), vain, strict=True))
     assert counted(settings("uniform", frames=2), lambda faces_only: []) == ([], [])
+
+
+@pytest.mark.parametrize("sampling", ["uniform", "ssdg"])
+def test_nothing_is_wanted_of_a_video_of_which_no_frame_can_be_looked_at(sampling):
+    assert counted(settings(sampling, frames=2), lambda faces_only: None) == ([], [])

@@ -68,14 +68,16 @@ def _check_replica(folder: Path) -> None:
 
 
 @click.command()
+@click.option("--labels", is_flag=True, help="Only what labels need: no protocol to train.")
 @config_option
-def check(config_path: Path) -> None:
+def check(config_path: Path, labels: bool) -> None:
     """Check a configuration, and that the folders are there."""
     from pipeline.run import check_inputs, check_protocol
 
     config = load(config_path)
     check_inputs(config)
-    check_protocol(config)
+    if not labels:
+        check_protocol(config)
     click.echo(f"{config_path}: right; {', '.join(config.datasets)} found")
 
 
@@ -109,7 +111,9 @@ def index(
     from pipeline.config import DatasetSettings, Layout
     from pipeline.datasets import adapters
     from pipeline.datasets.base import write_index
+    from pipeline.errors import UserError
     from pipeline.index import index
+    from pipeline.store import write_text
 
     if root is None or out is None:
         config = load(config_path)
@@ -122,6 +126,11 @@ def index(
     if table is not None:
         settings = settings.model_copy(update={"table": str(table)})
     rows = index(dataset, settings)
+    lines, names = _counts(dataset, settings, rows)
+    if missing is not None:
+        if names is None:
+            raise UserError(f"--missing: nothing is published of {dataset} to compare it with")
+        write_text(missing, "".join(f"{path}\n" for path in names))
     write_index(out, rows)
     click.echo(f"{out}: {len(rows)} videos, {sum(row.live for row in rows)} live")
     for split in ("train", "dev", "test"):
@@ -130,26 +139,23 @@ def index(
             live = sum(row.live for row in of_split)
             subjects = len({row.subject for row in of_split})
             click.echo(f"  {split}: {live} live, {len(of_split) - live} spoof, {subjects} subjects")
-    _tell_counts(dataset, settings, rows, missing)
-
-
-def _tell_counts(
-    dataset: str, settings: "DatasetSettings", rows: list["Video"], missing: Path | None
-) -> None:
-    """Print the index beside the published list, and write what is missing to a file."""
-    from pipeline.counts import compare, passed_over, to_lines
-    from pipeline.errors import UserError
-    from pipeline.index import adapter, dataset_root
-    from pipeline.store import write_text
-
-    module = adapter(dataset, settings)
-    compared = compare(rows, module)
-    if missing is not None and compared is None:
-        raise UserError(f"--missing: nothing is published of {dataset} to compare it with")
-    for line in to_lines(compared, passed_over(dataset_root(dataset, settings), rows, module)):
+    for line in lines:
         click.echo(line)
-    if missing is not None and compared is not None:
-        write_text(missing, "".join(f"{path}\n" for path in compared.missing))
+
+
+def _counts(
+    dataset: str, settings: "DatasetSettings", rows: list["Video"]
+) -> tuple[list[str], tuple[str, ...] | None]:
+    """The index beside the published list and the disk, in lines; and what of the list is missing,
+    None where nothing is published.
+    """
+    from pipeline.counts import compare, not_there, passed_over, to_lines
+    from pipeline.index import adapter, dataset_root
+
+    module, root = adapter(dataset, settings), dataset_root(dataset, settings)
+    compared = compare(rows, module)
+    lines = to_lines(compared, passed_over(root, rows, module), not_there(root, rows))
+    return list(lines), compared.missing if compared else None
 
 
 @click.command()

@@ -8,7 +8,7 @@ from pathlib import Path, PureWindowsPath
 
 from pipeline.datasets.base import PICTURES, VIDEOS, Video, files
 from pipeline.errors import UserError
-from pipeline.records import LONGEST_LABEL, is_plain, read_records, shown, spelling
+from pipeline.records import LONGEST_LABEL, is_plain, read_records, same_person, shown, spelling
 
 FIRST_FOLDERS: tuple[str, ...] = ()
 REQUIRED = ("path", "split", "live")
@@ -57,7 +57,7 @@ def _from_table(root: Path, table: Path) -> Iterator[Video]:
                 " file, upper and lower case the same"
             )
         video = _video(where, path, fields)
-        split, first = splits.setdefault(video.subject, (video.split, line))
+        split, first = splits.setdefault(same_person(video.subject), (video.split, line))
         if split != video.split:
             raise UserError(
                 f"{where}: split is {video.split}, but the subject {shown(video.subject)} is in"
@@ -168,7 +168,7 @@ def _from_folders(root: Path) -> Iterator[Video]:
                 " UTF-8; rename it"
             )
         subject = parts[2] if len(parts) > 3 else path
-        before, other = splits.setdefault(subject, (split, path))
+        before, other = splits.setdefault(same_person(subject), (split, path))
         if before != split:
             raise UserError(
                 f"{root}: {shown(other)} and {shown(path)}: the subject {shown(subject)} is in"
