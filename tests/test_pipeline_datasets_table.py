@@ -341,7 +341,7 @@ def test_a_file_name_that_no_csv_should_hold_is_told(tmp_path, name):
 ])  # fmt: skip
 def test_a_subject_is_one_person_however_it_is_written(tmp_path, one, other):
     text = f"path,split,live,subject\na.mp4,train,1,{one}\nb.mp4,test,1,{other}\n"
-    with pytest.raises(UserError, match="line 3: .*a subject belongs to one split"):
+    with pytest.raises(UserError, match=r"line 3: .*a subject belongs to one split"):
         read(tmp_path, text)
     touch(tmp_path / "tree", f"train/live/{one}/1.mp4", f"test/live/{other}/1.mp4")
     with pytest.raises(UserError, match="a subject belongs to one split"):
