@@ -32,6 +32,9 @@ MIN_OVERLAP = 0.3
 SAME_FACE = 0.5
 """Two meshes whose boxes overlap by more are the same face, found twice."""
 
+CUT_FACE = 0.6
+"""In a search by pieces, also one that lies within another by more: a face cut by a seam."""
+
 RIGHT_EYE_OUTER, LEFT_EYE_OUTER = 33, 263
 
 _MESH_GRAPH = """
@@ -169,6 +172,10 @@ class FaceMesh:
                 continue
             mesh_box = _bounds(meshes[0])
             if _overlap(mesh_box, box) < MIN_OVERLAP:
+                continue
+            if len(windows) > 1 and any(
+                _within(mesh_box, _bounds(other.landmarks)) > CUT_FACE for other in found
+            ):
                 continue
             if any(_overlap(mesh_box, _bounds(other.landmarks)) > SAME_FACE for other in found):
                 continue
@@ -335,6 +342,13 @@ def _overlap(one: np.ndarray, other: np.ndarray) -> float:
     both = _area(np.concatenate([np.maximum(one[:2], other[:2]), np.minimum(one[2:], other[2:])]))
     union = _area(one) + _area(other) - both
     return both / union if union > 0 else 0.0
+
+
+def _within(one: np.ndarray, other: np.ndarray) -> float:
+    """The share of the smaller box that lies in the other."""
+    both = _area(np.concatenate([np.maximum(one[:2], other[:2]), np.minimum(one[2:], other[2:])]))
+    smaller = min(_area(one), _area(other))
+    return both / smaller if smaller > 0 else 0.0
 
 
 def _four(box: np.ndarray) -> tuple[float, float, float, float]:

@@ -26,7 +26,7 @@ from pipeline.video import Frame, VideoError, frames
 if TYPE_CHECKING:
     from labels.landmarks import FaceMesh
 
-VERSION = 3
+VERSION = 4
 PACKAGES = ("av", "h5py", "mediapipe", "numpy", "opencv-python", "pillow")
 
 
@@ -149,17 +149,22 @@ def crop_video(row: Video, mesh: "FaceMesh", job: Job, samples: Samples) -> None
         samples.remark(row, -1, str(error))
         shipped = {}
     look = FaceFinder(mesh, corrected, shipped, use_shipped)
-    people = People(row.live)
-    taken: list[tuple[int, list[int | str]]] = []  # frame; a record or a reason for each face
+    # Frame; the face squares; whether given; for each face its record, or why there is none.
+    taken: list[tuple[int, list[Square], bool, list[int | str]]] = []
     for number, seen, wanted in looked_at(row, job, look, samples):
         if not seen.faces:
             listing = samples.fail if wanted else samples.remark
             listing(row, number, "no face in the box given by hand; it may be too large")
             continue
-        people.add([Square(*crops.face_square(f.landmarks)) for f in seen.faces], seen.given)
-        taken.append((number, cut(samples, number, seen) if wanted else []))
+        squares = [Square(*crops.face_square(face.landmarks)) for face in seen.faces]
+        records = cut(samples, number, seen) if wanted else []
+        taken.append((number, squares, seen.given, records))
+    taken.sort(key=lambda one: one[0])
+    people = People(row.live)
+    for _, squares, given, _ in taken:
+        people.add(squares, given)
     chosen: list[tuple[int, int]] = []
-    for (number, records), choice in zip(taken, people.choose(), strict=True):
+    for (number, _, _, records), choice in zip(taken, people.choose(), strict=True):
         if not records:
             continue  # looked at only to know who is meant
         record = choice.reason if choice.face is None else records[choice.face]
@@ -169,7 +174,7 @@ def crop_video(row: Video, mesh: "FaceMesh", job: Job, samples: Samples) -> None
         chosen.append((number, record))
         if choice.unsure:
             samples.remark(row, number, choice.unsure)
-    samples.chosen += [(record, row) for _, record in sorted(chosen)]
+    samples.chosen += [(record, row) for _, record in chosen]
 
 
 def looked_at(

@@ -1,5 +1,6 @@
 """The labels of a video's frames, as pictures and as a video to look at."""
 
+import os
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -23,6 +24,7 @@ from pipeline.samples import FIELDS, Samples
 from pipeline.spool import ByteSpool, Spool
 from pipeline.video import frames
 
+LONGEST_NAME = 255  # bytes, of the usual file systems
 NEEDED = ("frame", "image", "landmarks", "landmarks_refined", "affine", "frame_size")
 
 
@@ -42,13 +44,21 @@ def label_video(path: Path, out: Path, settings: CropSettings, frame: bool, ever
     number, and STEM_overlay.mp4. frame: as in label_image. Raises UserError where the video cannot
     be decoded or shows no face; then nothing is written.
     """
+    try:
+        check_file(path)
+        check_out(out, path.stem)
+        return _label_video(path, out, settings, frame, every)
+    except VideoError as error:
+        raise UserError(f"{path}: {error}") from None
+
+
+def _label_video(
+    path: Path, out: Path, settings: CropSettings, frame: bool, every: int
+) -> Labelled:
+    """The same, with VideoError where the file turns out to be no video, or changes meanwhile."""
     from labels.landmarks import FaceMesh
     from labels.pose import PoseError
 
-    try:
-        check_file(path)
-    except VideoError as error:
-        raise UserError(f"{path}: {error}") from None
     row = Video(path.name, "label", "test", live=1, subject="")
     dataset = DatasetSettings(root=str(path.parent), sampling="every", every=every, reach=0)
     with ExitStack() as stack:
@@ -84,11 +94,23 @@ def label_video(path: Path, out: Path, settings: CropSettings, frame: bool, ever
         if not labelled:
             whole = [failure.reason for failure in failures if failure.frame < 0]
             reason = whole[0] if whole else f"no face found in {len(failures)} frames looked at"
-            raise UserError(f"{path}: {reason}")
+            raise VideoError(reason)
         out.mkdir(parents=True, exist_ok=True)
-        for made in sorted(folder.iterdir()):
+        finished = sorted(folder.iterdir())
+        for made in finished:  # before the first gets its name
+            if (out / made.name).is_dir():
+                raise UserError(f"{out / made.name}: a folder has this name; take it away")
+        for made in finished:
             made.replace(out / made.name)
         return Labelled(labelled, out / overlay.name, failures, sorted(samples.remarks))
+
+
+def check_out(out: Path, stem: str) -> None:
+    """Raise UserError, before any work, where the pictures cannot get their names."""
+    if out.exists() and not out.is_dir():
+        raise UserError(f"{out}: is a file; name a folder for the pictures")
+    if len(os.fsencode(f"{stem}_000000_overlay.png")) > LONGEST_NAME:
+        raise UserError(f"{stem}: too long a name to add to; rename the video")
 
 
 def cuts(path: Path, samples: Samples, frame: bool) -> Iterator[tuple[int, Cut]]:
@@ -102,6 +124,8 @@ def cuts(path: Path, samples: Samples, frame: bool) -> Iterator[tuple[int, Cut]]
     for number, image, landmarks, refined, affine, size in zip(*columns, strict=True):
         whole = next((one.rgb() for one in stream if one.number == number), None)
         width, height = (int(side) for side in size)
+        if frame and (whole is None or whole.shape[:2] != (height, width)):
+            raise VideoError("the file changed while it was read")
         yield int(number), Cut(image, affine, landmarks, refined, (width, height), whole)
 
 

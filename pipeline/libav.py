@@ -82,6 +82,7 @@ def reason(error: Exception) -> str:
 def missing_index(path: Path) -> str:
     """The reason why an MP4 or MOV file without its index (moov) does not open, else nothing."""
     names: list[bytes] = []
+    cut = False
     try:
         with path.open("rb") as file:
             end = file.seek(0, 2)
@@ -93,11 +94,13 @@ def missing_index(path: Path) -> str:
                 if size == 1:
                     size = int.from_bytes(head[8:16], "big")
                 names.append(head[4:8])
+                cut = cut or (head[4:8] == b"moov" and place + size > end)
                 place += max(size, 8) if size else end
     except OSError:
         return ""
-    if names and names[0] in (b"ftyp", b"mdat", b"wide") and b"moov" not in names:
-        return "its index (moov) is missing: the recording or the copy broke off"
+    if names and names[0] in (b"ftyp", b"mdat", b"wide") and (cut or b"moov" not in names):
+        what = "cut off" if cut else "missing"
+        return f"its index (moov) is {what}: the recording or the copy broke off"
     return ""
 
 

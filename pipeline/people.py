@@ -18,6 +18,9 @@ REACH = 1.0
 GROWTH = 2.0
 """How many times larger or smaller it becomes at most."""
 
+SMALLER = 3.0
+"""A lone face so many times smaller than the person's is a poster's, say, not theirs."""
+
 ALIKE = {1: 0.5, 0: 0.1}
 """Another face of at least this share of the chosen one's area makes the choice unsure, in a live
 (1) and in a spoof (0) video: there it may be the holder's own beside a print, or the print."""
@@ -90,13 +93,20 @@ class People:
             if any(one == meant for one, _ in frame)
             for person, _ in frame
         }
+        sides = [face.side for frame in self._frames for person, face in frame if person == meant]
+        least = float(np.median(sides)) / SMALLER
         return [
-            self._of_frame(frame, given, meant, beside)
+            self._of_frame(frame, given, meant, beside, least)
             for frame, given in zip(self._frames, self._given, strict=True)
         ]
 
     def _of_frame(
-        self, frame: list[tuple[int, Square]], given: int | None, meant: int, beside: set[int]
+        self,
+        frame: list[tuple[int, Square]],
+        given: int | None,
+        meant: int,
+        beside: set[int],
+        least: float,
     ) -> Choice:
         if given is not None:
             return Choice(given)
@@ -105,7 +115,7 @@ class People:
                 rival = max((f.side**2 for p, f in frame if p != meant), default=0.0)
                 alike = rival >= self._alike * face.side**2
                 return Choice(number, f"{len(frame)} faces, which is meant?" if alike else "")
-        if len(frame) == 1 and frame[0][0] not in beside:
+        if len(frame) == 1 and frame[0][0] not in beside and frame[0][1].side >= least:
             return Choice(0, "the only face is far from where the person's was before")
         return Choice(None, reason="only another person's face is here")
 

@@ -196,10 +196,17 @@ def to_rgb(source: "av.VideoFrame | np.ndarray") -> np.ndarray:
 
 
 def own_copy(frame: "av.VideoFrame") -> "av.VideoFrame | np.ndarray":
-    """The frame in memory of its own; of rare layouts, its RGB."""
+    """The frame in memory of its own.
+
+    Its RGB where a copy of its planes would be converted otherwise than the frame itself, since
+    libswscale looks at more than PyAV lets one copy: of interlaced frames, of those of more than 8
+    bits, and of rare layouts.
+    """
     import av
 
-    if has_alpha(frame.format.name) or any(plane.line_size <= 0 for plane in frame.planes):
+    deep = any(component.bits > 8 for component in frame.format.components)
+    odd = any(plane.line_size <= 0 for plane in frame.planes)
+    if deep or odd or frame.interlaced_frame or has_alpha(frame.format.name):
         return to_rgb(frame)
     copy = av.VideoFrame(frame.width, frame.height, frame.format.name)
     for to, of in zip(copy.planes, frame.planes, strict=True):

@@ -1,5 +1,8 @@
 """`ocim label VIDEO`, by the real command line, on real video files."""
 
+import signal
+import subprocess
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -8,9 +11,12 @@ import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 from PIL import Image
-from test_pipeline_cli import mistake
+from test_pipeline_cli import OCIM, mistake
 
+from pipeline import label_video
 from pipeline.cli import cli
+from pipeline.config import CropSettings
+from pipeline.errors import UserError
 
 NAMES = ("crop", "depth", "overlay", "parsing")
 GREY = np.full((400, 320, 3), 127, np.uint8)
@@ -140,3 +146,45 @@ def test_a_picture_without_a_suffix_is_still_a_picture(tmp_path, portrait):
     result = label(path, "-o", tmp_path / "out")
     assert result.exit_code == 0
     assert (tmp_path / "out" / "someone_depth.png").is_file()
+
+
+def test_a_name_that_cannot_be_written_is_told_before_the_first_file(clip, tmp_path):
+    (tmp_path / "out" / "a clip_00004_depth.png").mkdir(parents=True)
+    line = mistake("label", clip, "-o", tmp_path / "out")
+    assert line.endswith("a clip_00004_depth.png: a folder has this name; take it away")
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["a clip_00004_depth.png"]
+    (tmp_path / "file").touch()
+    assert "is a file" in mistake("label", clip, "-o", tmp_path / "file")
+    long = tmp_path / f"{'l' * 245}.mp4"
+    long.write_bytes(clip.read_bytes())
+    assert "too long a name" in mistake("label", long, "-o", tmp_path / "new")
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
+def test_stopped_by_a_signal_it_leaves_nothing(tmp_path, portrait, video_writer, number):
+    path = video_writer(tmp_path / "long.mp4", (portrait for _ in range(300)))
+    process = subprocess.Popen(
+        [OCIM, "label", path, "-o", tmp_path / "out"], stderr=subprocess.DEVNULL
+    )
+    while not list(tmp_path.glob(".ocim-label-*")):
+        assert process.poll() is None
+        time.sleep(0.05)
+    process.send_signal(number)
+    assert process.wait(60) == 128 + number
+    assert [path.name for path in tmp_path.iterdir()] == ["long.mp4"]
+
+
+def test_a_video_that_changes_while_it_is_read_is_one_line(clip, tmp_path, monkeypatch):
+    # Between the two passes of --frame.
+    path = tmp_path / "a.mp4"
+    path.write_bytes(clip.read_bytes())
+    once = label_video.crop_video
+
+    def then_cut(*values):
+        once(*values)
+        path.write_bytes(b"no video any more")
+
+    monkeypatch.setattr(label_video, "crop_video", then_cut)
+    with pytest.raises(UserError, match=r"a\.mp4: not decodable"):
+        label_video.label_video(path, tmp_path / "out", CropSettings(), frame=True, every=1)
+    assert [path.name for path in tmp_path.iterdir()] == ["a.mp4"]

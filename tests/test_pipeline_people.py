@@ -75,6 +75,13 @@ def test_a_lone_face_that_jumps_is_taken_and_listed():
     assert [bool(choice.unsure) for choice in choices] == [False, False, True, False]
 
 
+def test_a_lone_face_that_is_far_too_small_is_a_posters_and_not_theirs():
+    poster = Square(900, 500, 26)  # 80 / 26 is more than 3
+    choices = choose([A], [A], [poster], [A])
+    assert faces_of(choices) == [0, 0, None, 0]
+    assert choices[2].reason == "only another person's face is here"
+
+
 def test_a_face_that_was_given_decides_who_is_meant():
     # The holder, smaller, is pointed at in the second frame by hand; so it is meant in all.
     choices = choose([A, B], [B], [A, B], given={1: 0})

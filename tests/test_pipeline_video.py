@@ -432,3 +432,28 @@ def test_rotation_in_motion_jpeg_is_that_of_its_pictures(tmp_path, portrait):
     assert len(shown) == 4
     for image in shown:
         assert np.abs(image.astype(int) - portrait).mean() < 6
+
+
+@pytest.mark.parametrize("kind", ["10 bits", "interlaced", "8 bits"])
+def test_a_frame_looks_the_same_whether_it_is_kept_or_not(tmp_path, portrait, kind):
+    path = tmp_path / "a.mp4"
+    with av.open(str(path), "w") as container:
+        options = {"x264opts": "interlaced=1"} if kind == "interlaced" else {}
+        stream = container.add_stream("libx264", rate=25, options=options)
+        stream.width, stream.height = 320, 400
+        stream.pix_fmt = "yuv420p10le" if kind == "10 bits" else "yuv420p"
+        for number in range(8):
+            image = np.roll(portrait, 5 * number, axis=1)
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(image, format="rgb24")))
+        container.mux(stream.encode())
+
+    def heard(number: int, text: str) -> None:
+        raise AssertionError(text)
+
+    with av.open(str(path)) as container:
+        assert next(container.decode(video=0)).interlaced_frame == (kind == "interlaced")
+    at_once = [frame.rgb() for frame in frames(path, False, heard)]
+    kept = [frame.rgb() for frame in list(frames(path, False, heard))]
+    assert len(at_once) == 8
+    for one, other in zip(at_once, kept, strict=True):
+        assert np.array_equal(one, other)

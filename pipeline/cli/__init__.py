@@ -2,6 +2,7 @@
 
 import errno
 import os
+import signal
 import sys
 
 import click
@@ -50,10 +51,13 @@ for verb in _VERBS:
 
 def main() -> None:
     """Entry point of `ocim`: a user's mistake is one line on stderr and exit code 2."""
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        # Leave by way of all that removes temporary files.
+        signal.signal(number, lambda number, frame: sys.exit(128 + number))
     try:
         sys.exit(cli.main(standalone_mode=False, prog_name="ocim"))
     except click.exceptions.Abort:
-        message, code = "stopped; finished work is kept, the same command goes on", 130
+        message, code = "stopped; what is finished is kept", 130
     except click.exceptions.NoArgsIsHelpError as error:
         error.show()
         sys.exit(2)

@@ -44,8 +44,8 @@ class Video:
 SPLITS = ("train", "dev", "test")
 VIDEOS = (
     ".avi", ".mov", ".mp4", ".m4v", ".mkv", ".webm", ".mpg", ".mpeg", ".wmv", ".asf", ".3gp",
-    ".3g2", ".flv", ".ogv", ".ts", ".mts", ".m2ts", ".vob", ".mxf", ".dv", ".mjpeg", ".h264",
-    ".y4m",
+    ".3g2", ".flv", ".ogv", ".ts", ".mts", ".m2ts", ".vob", ".mxf", ".dv", ".mjpeg", ".mjpg",
+    ".h264", ".y4m",
 )  # fmt: skip
 PICTURES = (
     ".png", ".jpg", ".jpeg", ".jfif", ".bmp", ".tif", ".tiff", ".webp", ".gif", ".ppm", ".pgm",
