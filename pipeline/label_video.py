@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from fractions import Fraction
@@ -22,6 +21,7 @@ from pipeline.layers import Failure, Remark
 from pipeline.libav import VideoError, check_file, opened, video_stream
 from pipeline.samples import FIELDS, Samples
 from pipeline.spool import ByteSpool, Spool
+from pipeline.store import removed_in_the_end
 from pipeline.video import frames
 
 LONGEST_NAME = 255  # bytes, of the usual file systems
@@ -164,8 +164,8 @@ def encode(path: Path, pictures: Iterator[np.ndarray], rate: Fraction) -> None:
 def scratch(out: Path) -> Iterator[Path]:
     """A new folder on the disk of `out`, which need not be there yet; removed in the end."""
     place = next(folder for folder in (out, *out.absolute().parents) if folder.is_dir())
-    folder = Path(tempfile.mkdtemp(prefix=".ocim-label-", dir=place))
-    try:
+    folder = place / f".ocim-label-{os.getpid()}.tmp"
+    with removed_in_the_end(folder):
+        shutil.rmtree(folder, ignore_errors=True)  # of a process of this number that was killed
+        folder.mkdir()
         yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)

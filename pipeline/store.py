@@ -5,10 +5,14 @@ import hashlib
 import json
 import os
 import shutil
+import signal
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from types import FrameType
 from typing import Any
+
+_unfinished: set[Path] = set()  # what this process has begun and is to remove if it is stopped
 
 
 @contextmanager
@@ -23,18 +27,55 @@ def replace_whole(path: Path) -> Iterator[Path]:
     path.parent.mkdir(parents=True, exist_ok=True)
     name = hashlib.sha256(os.fsencode(path.name)).hexdigest()[:8]
     temporary = path.with_name(f".{path.stem[:40]}.{name}.{os.getpid()}.tmp{path.suffix}")
-    try:
+    with removed_in_the_end(temporary):
         yield temporary
         if path.is_dir():
             if not temporary.is_dir():
                 raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
             shutil.rmtree(path)
         temporary.replace(path)
+
+
+@contextmanager
+def removed_in_the_end(path: Path) -> Iterator[None]:
+    """Remove the file or folder `path`, if it is there, after the block or when stopped in it."""
+    _unfinished.add(path)
+    try:
+        yield
     finally:
-        if temporary.is_dir():
-            shutil.rmtree(temporary, ignore_errors=True)
-        else:
-            temporary.unlink(missing_ok=True)
+        _remove(path)
+        _unfinished.discard(path)
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def stop_cleanly() -> None:
+    """From now on a signal to stop removes what is unfinished, then ends the process: 128 + number.
+
+    Nothing is raised for this: an exception out of the blue is lost where code of C calls Python,
+    and becomes an ImportError where a module is being loaded. A signal that is ignored (as under
+    nohup) stays so, and a process forked from this one ends without removing anything.
+    """
+    owner, stderr = os.getpid(), os.dup(2)  # a copy, since libraries are silenced by closing theirs
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        try:
+            if os.getpid() == owner:
+                for path in sorted(_unfinished):
+                    with suppress(OSError):  # the others go all the same
+                        _remove(path)
+                os.write(stderr, b"ocim: stopped; what is finished is kept\n")
+        finally:
+            os._exit(128 + number)
+
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, stop)
 
 
 def write_bytes(path: Path, data: bytes) -> None:

@@ -34,6 +34,7 @@ def place(tmp_path, monkeypatch):
 @pytest.fixture
 def run(monkeypatch, capsys):
     """Runs `ocim COMMAND`, and gives its exit code and what it wrote to stderr."""
+    monkeypatch.setattr("pipeline.cli.stop_cleanly", lambda: None)  # the signals are pytest's
 
     def run(command: str) -> tuple[int, str]:
         monkeypatch.setattr(sys, "argv", ["ocim", *shlex.split(command)])

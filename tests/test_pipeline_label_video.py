@@ -160,18 +160,44 @@ def test_a_name_that_cannot_be_written_is_told_before_the_first_file(clip, tmp_p
     assert "too long a name" in mistake("label", long, "-o", tmp_path / "new")
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
-def test_stopped_by_a_signal_it_leaves_nothing(tmp_path, portrait, video_writer, number):
-    path = video_writer(tmp_path / "long.mp4", (portrait for _ in range(300)))
+def started(folder, portrait, video_writer, after, hangup=signal.SIG_DFL):
+    """`ocim label` of a long video, so many seconds after it began to make files."""
+    path = video_writer(folder / "long.mp4", (portrait for _ in range(300)))
+
+    def dispositions() -> None:  # whatever a CI or a background job has handed down
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        signal.signal(signal.SIGHUP, hangup)
+
     process = subprocess.Popen(
-        [OCIM, "label", path, "-o", tmp_path / "out"], stderr=subprocess.DEVNULL
+        [OCIM, "label", path, "-o", folder / "out", "--every", "30"],
+        stderr=subprocess.PIPE,
+        preexec_fn=dispositions,
     )
-    while not list(tmp_path.glob(".ocim-label-*")):
+    while not list(folder.glob(".ocim-label-*")):
         assert process.poll() is None
-        time.sleep(0.05)
+        time.sleep(0.01)
+    time.sleep(after)
+    return process
+
+
+# At first the models are being loaded, where an exception would turn into an ImportError.
+@pytest.mark.parametrize("after", [0, 0.1, 0.3, 0.6])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
+def test_stopped_by_a_signal_it_leaves_nothing(tmp_path, portrait, video_writer, number, after):
+    process = started(tmp_path, portrait, video_writer, after)
     process.send_signal(number)
-    assert process.wait(60) == 128 + number
+    said = process.communicate(timeout=60)[1]
+    assert process.returncode == 128 + number
+    assert said.endswith(b"ocim: stopped; what is finished is kept\n")
     assert [path.name for path in tmp_path.iterdir()] == ["long.mp4"]
+
+
+def test_under_nohup_it_goes_on(tmp_path, portrait, video_writer):
+    process = started(tmp_path, portrait, video_writer, 0, hangup=signal.SIG_IGN)
+    process.send_signal(signal.SIGHUP)
+    process.communicate(timeout=60)
+    assert process.returncode == 0
+    assert (tmp_path / "out" / "long_overlay.mp4").is_file()
 
 
 def test_a_video_that_changes_while_it_is_read_is_one_line(clip, tmp_path, monkeypatch):

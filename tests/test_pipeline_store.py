@@ -1,8 +1,12 @@
 import json
+import multiprocessing
+import os
+import signal
+import time
 
 import pytest
 
-from pipeline.store import canonical_json, replace_whole, write_json, write_text
+from pipeline.store import canonical_json, replace_whole, stop_cleanly, write_json, write_text
 
 
 def test_a_file_appears_whole_under_its_name_and_nothing_else_is_left(tmp_path):
@@ -80,3 +84,42 @@ def test_json_has_no_nan(tmp_path):
     with pytest.raises(ValueError):
         write_json(tmp_path / "a.json", {"auc": float("nan")})
     assert list(tmp_path.iterdir()) == []
+
+
+def _write_until_stopped(folder, number):
+    """In a process of its own: two unfinished files and a folder, a child that is ended first."""
+    for one in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(one, signal.SIG_DFL)
+    stop_cleanly()
+    write_text(folder / "finished.txt", "whole")
+    with (
+        replace_whole(folder / "a.txt") as a,
+        replace_whole(folder / "b.txt"),
+        replace_whole(folder / "c") as c,
+    ):
+        a.write_text("half")
+        c.mkdir()
+        (c / "part").write_text("half")
+        reader, writer = os.pipe()
+        child = os.fork()
+        if not child:
+            os.write(writer, b"!")
+            time.sleep(30)
+        os.read(reader, 1)
+        os.kill(child, signal.SIGTERM)
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 128 + signal.SIGTERM
+        assert a.exists()
+        assert c.exists()
+        os.kill(os.getpid(), number)
+        time.sleep(60)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_to_stop_removes_what_is_unfinished(tmp_path, number):
+    process = multiprocessing.get_context("spawn").Process(
+        target=_write_until_stopped, args=(tmp_path, number)
+    )
+    process.start()
+    process.join(60)
+    assert process.exitcode == 128 + number
+    assert [path.name for path in tmp_path.iterdir()] == ["finished.txt"]

@@ -2,7 +2,6 @@
 
 import errno
 import os
-import signal
 import sys
 
 import click
@@ -12,6 +11,7 @@ from pipeline.cli.learn import evaluate, metrics, train
 from pipeline.cli.look import label, report
 from pipeline.cli.stages import crop, depth, pack, parse, rebuild
 from pipeline.errors import UserError
+from pipeline.store import stop_cleanly
 
 _VERBS = (
     replica, check, index, crop, depth, parse, pack, rebuild,
@@ -51,13 +51,9 @@ for verb in _VERBS:
 
 def main() -> None:
     """Entry point of `ocim`: a user's mistake is one line on stderr and exit code 2."""
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        # Leave by way of all that removes temporary files.
-        signal.signal(number, lambda number, frame: sys.exit(128 + number))
+    stop_cleanly()
     try:
         sys.exit(cli.main(standalone_mode=False, prog_name="ocim"))
-    except click.exceptions.Abort:
-        message, code = "stopped; what is finished is kept", 130
     except click.exceptions.NoArgsIsHelpError as error:
         error.show()
         sys.exit(2)
