@@ -19,15 +19,12 @@ from typing import Any, Self
 import cv2
 import numpy as np
 
-PATCH = 192
-"""Side in pixels of what the mesh networks see."""
-
-REACH = 1.5
-"""The patch's side over the longer side of the face's box; MediaPipe's own value."""
+from labels.boxes import area, bounds, overlap, within
+from labels.patches import PATCH, cut_patch, patch_affine
 
 MIN_SCORE = 0.5
 MIN_OVERLAP = 0.3
-"""A mesh whose box has a smaller intersection over union with the detection's box is elsewhere."""
+"""A mesh whose box has a smaller overlap with the detection's box is elsewhere."""
 
 SAME_FACE = 0.5
 """Two meshes whose boxes overlap by more are the same face, found twice."""
@@ -131,8 +128,8 @@ class FaceMesh:
         meshes = self._meshes(image, corners, level)
         if meshes is None:
             return None
-        bounds = _bounds(meshes[0])
-        middle = (bounds[:2] + bounds[2:]) / 2
+        mesh_box = bounds(meshes[0])
+        middle = (mesh_box[:2] + mesh_box[2:]) / 2
         if (middle < corners[:2]).any() or (middle > corners[2:]).any():
             return None
         return Face(float("nan"), _four(corners), *meshes)
@@ -160,24 +157,23 @@ class FaceMesh:
         for x0, y0, x1, y1 in windows:
             for score, box, eyes in self._detect(image[y0:y1, x0:x1]):
                 detections.append((score, box + (x0, y0, x0, y0), eyes + (x0, y0)))
-        detections.sort(key=lambda one: (-one[0], -_area(one[1]), one[1][0], one[1][1]))
+        detections.sort(key=lambda one: (-one[0], -area(one[1]), one[1][0], one[1][1]))
         found: list[Face] = []
         for score, box, eyes in detections:
             if len(found) == faces:
                 break
-            if any(_overlap(box, _bounds(other.landmarks)) > SAME_FACE for other in found):
+            if any(overlap(box, bounds(other.landmarks)) > SAME_FACE for other in found):
                 continue
             meshes = self._meshes(image, box, eyes)
             if meshes is None:
                 continue
-            mesh_box = _bounds(meshes[0])
-            if _overlap(mesh_box, box) < MIN_OVERLAP:
+            mesh_box = bounds(meshes[0])
+            if overlap(mesh_box, box) < MIN_OVERLAP:
                 continue
-            if len(windows) > 1 and any(
-                _within(mesh_box, _bounds(other.landmarks)) > CUT_FACE for other in found
-            ):
+            others = [bounds(other.landmarks) for other in found]
+            if any(overlap(mesh_box, other) > SAME_FACE for other in others):
                 continue
-            if any(_overlap(mesh_box, _bounds(other.landmarks)) > SAME_FACE for other in found):
+            if len(windows) > 1 and any(within(mesh_box, other) > CUT_FACE for other in others):
                 continue
             found.append(Face(score, _four(box), *meshes))
         return found
@@ -208,7 +204,7 @@ class FaceMesh:
         first = self._mesh(self._plain, image, patch_affine(box, eyes))
         if first is None:
             return None
-        again = patch_affine(_bounds(first), first[[RIGHT_EYE_OUTER, LEFT_EYE_OUTER], :2])
+        again = patch_affine(bounds(first), first[[RIGHT_EYE_OUTER, LEFT_EYE_OUTER], :2])
         plain = self._mesh(self._plain, image, again)
         refined = self._mesh(self._refined, image, again)
         if plain is None or refined is None:
@@ -255,50 +251,9 @@ def _starts(length: int, side: int) -> list[int]:
     return [round(i * max(0, length - side) / max(1, count - 1)) for i in range(count)]
 
 
-def patch_affine(box: np.ndarray, eyes: np.ndarray) -> np.ndarray:
-    """The 2 x 3 affine from frame to patch: box (4,) in the middle, eyes (2, 2) level.
-
-    The box's longer side fills 1 / REACH of the patch; no mirroring.
-    """
-    centre = np.array([box[0] + box[2], box[1] + box[3]], np.float64) / 2
-    scale = PATCH / (REACH * max(box[2] - box[0], box[3] - box[1]))
-    along = (eyes[1] - eyes[0]).astype(np.float64)
-    length = np.hypot(*along)
-    cos, sin = along / length if length > 0 else (1.0, 0.0)
-    turn = scale * np.array([[cos, sin], [-sin, cos]])
-    return np.column_stack([turn, PATCH / 2 - turn @ centre])
-
-
-def cut_patch(image: np.ndarray, affine: np.ndarray) -> np.ndarray:
-    """The patch (192, 192, 3) uint8 of an affine; outside the picture its border is repeated.
-
-    Large faces are first shrunk by whole factors by the mean of the area: bilinear sampling alone
-    would skip most of their pixels.
-    """
-    back = cv2.invertAffineTransform(affine)
-    corners = np.array([(0, 0), (PATCH, 0), (0, PATCH), (PATCH, PATCH)]) @ back[:, :2].T
-    corners += back[:, 2]
-    factor = int(max(1.0, np.hypot(back[0, 0], back[1, 0])))
-    height, width = image.shape[:2]
-    margin = 2 * factor
-    low = np.clip(np.floor(corners.min(0)) - margin, 0, [width - 1, height - 1]).astype(int)
-    high = np.clip(np.ceil(corners.max(0)) + margin, low + 1, [width, height]).astype(int)
-    block = image[low[1] : high[1], low[0] : high[0]]
-    if factor > 1:
-        down, right = (-(high - low) % factor)[::-1]
-        block = cv2.copyMakeBorder(block, 0, int(down), 0, int(right), cv2.BORDER_REPLICATE)
-        size = (block.shape[1] // factor, block.shape[0] // factor)
-        block = cv2.resize(block, size, interpolation=cv2.INTER_AREA)
-    # block pixel p stands at frame place low + factor * p; OpenCV counts from pixel centres.
-    turn = affine[:, :2] * factor
-    shift = affine[:, :2] @ low + affine[:, 2] + turn @ (0.5, 0.5) - 0.5
-    return cv2.warpAffine(
-        np.ascontiguousarray(block),
-        np.column_stack([turn, shift]),
-        (PATCH, PATCH),
-        flags=cv2.INTER_LINEAR,
-        borderMode=cv2.BORDER_REPLICATE,
-    )
+def _four(box: np.ndarray) -> tuple[float, float, float, float]:
+    x0, y0, x1, y1 = (float(value) for value in box)
+    return x0, y0, x1, y1
 
 
 def _mesh_graph(with_attention: bool) -> Any:
@@ -327,30 +282,3 @@ def _quiet_stderr() -> Iterator[None]:
         os.dup2(kept, 2)
         os.close(nowhere)
         os.close(kept)
-
-
-def _bounds(landmarks: np.ndarray) -> np.ndarray:
-    return np.concatenate([landmarks[:, :2].min(0), landmarks[:, :2].max(0)])
-
-
-def _area(box: np.ndarray) -> float:
-    return float(max(0.0, box[2] - box[0]) * max(0.0, box[3] - box[1]))
-
-
-def _overlap(one: np.ndarray, other: np.ndarray) -> float:
-    """Intersection over union of two boxes."""
-    both = _area(np.concatenate([np.maximum(one[:2], other[:2]), np.minimum(one[2:], other[2:])]))
-    union = _area(one) + _area(other) - both
-    return both / union if union > 0 else 0.0
-
-
-def _within(one: np.ndarray, other: np.ndarray) -> float:
-    """The share of the smaller box that lies in the other."""
-    both = _area(np.concatenate([np.maximum(one[:2], other[:2]), np.minimum(one[2:], other[2:])]))
-    smaller = min(_area(one), _area(other))
-    return both / smaller if smaller > 0 else 0.0
-
-
-def _four(box: np.ndarray) -> tuple[float, float, float, float]:
-    x0, y0, x1, y1 = (float(value) for value in box)
-    return x0, y0, x1, y1

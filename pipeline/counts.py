@@ -12,6 +12,7 @@ from pipeline.records import is_plain, shown
 from pipeline.tree import walk
 
 SHOWN = 10
+_PHONES = (".heic", ".heif")  # pictures that cannot be read here, but are told
 """How many names of a list are shown before the rest is only counted."""
 
 
@@ -86,7 +87,7 @@ def passed_over(root: Path, rows: Iterable[Video], module: Adapter) -> PassedOve
     """
     taken = {row.path for row in rows}
     pictures = not module.FIRST_FOLDERS or any(path.lower().endswith(PICTURES) for path in taken)
-    suffixes = (*VIDEOS, *PICTURES, ".heic", ".heif") if pictures else VIDEOS
+    suffixes = (*VIDEOS, *PICTURES, *_PHONES) if pictures else VIDEOS
     no_part = getattr(module, "NO_PART", ())
     places: list[tuple[str, str]] = []
     videos = [

@@ -14,8 +14,6 @@ from pipeline.datasets.base import Video
 from pipeline.errors import UserError
 
 FROM_INDEX = ("attack", "device", "instrument", "session", "subject")
-
-
 FROM_CROPS = tuple(
     name for name, field in FIELDS.items() if field.dtype is not None and name not in PIXELS
 )
@@ -47,7 +45,7 @@ class Sample(NamedTuple):
 def opened(
     config: Config, layout: Layout, dataset: str, number: int, rows: Sequence[Video]
 ) -> Iterator[Partition]:
-    """The files of one partition, whose part of the index is `rows`.
+    """The files of one partition, whose part of the index is `rows`; closed after the block.
 
     Raises UserError, with the stage to run, where one is missing, or was made for another index or
     configuration.

@@ -95,13 +95,7 @@ def _label_video(
             whole = [failure.reason for failure in failures if failure.frame < 0]
             reason = whole[0] if whole else f"no face found in {len(failures)} frames looked at"
             raise VideoError(reason)
-        out.mkdir(parents=True, exist_ok=True)
-        finished = sorted(folder.iterdir())
-        for made in finished:  # before the first gets its name
-            if (out / made.name).is_dir():
-                raise UserError(f"{out / made.name}: a folder has this name; take it away")
-        for made in finished:
-            made.replace(out / made.name)
+        give_names(folder, out)
         return Labelled(labelled, out / overlay.name, failures, sorted(samples.remarks))
 
 
@@ -111,6 +105,17 @@ def check_out(out: Path, stem: str) -> None:
         raise UserError(f"{out}: is a file; name a folder for the pictures")
     if len(os.fsencode(f"{stem}_000000_overlay.png")) > LONGEST_NAME:
         raise UserError(f"{stem}: too long a name to add to; rename the video")
+
+
+def give_names(folder: Path, out: Path) -> None:
+    """Move all files of `folder` to `out`; UserError, and none is moved, where a folder stands."""
+    out.mkdir(parents=True, exist_ok=True)
+    finished = sorted(folder.iterdir())
+    for made in finished:
+        if (out / made.name).is_dir():
+            raise UserError(f"{out / made.name}: a folder has this name; take it away")
+    for made in finished:
+        made.replace(out / made.name)
 
 
 def cuts(path: Path, samples: Samples, frame: bool) -> Iterator[tuple[int, Cut]]:

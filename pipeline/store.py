@@ -1,4 +1,5 @@
-"""Files that appear whole or not at all: write beside, then rename."""
+"""Files that appear whole or not at all, also when a signal stops the program: write beside, then
+rename."""
 
 import errno
 import hashlib

@@ -1,10 +1,12 @@
 """What several tests need: real pictures and real video files, made on the spot."""
 
+import json
 import os
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # busy cores and many threads: up to 40 times slower
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -73,3 +75,9 @@ def shared() -> Path:
     if place is None:
         pytest.skip("the reference material is not beside this checkout (OCIM_SHARED)")
     return place
+
+
+@pytest.fixture(scope="session")
+def reference(shared: Path) -> Callable[[str], Any]:
+    """Reads a reference case by its name: what stands in its JSON file."""
+    return lambda name: json.loads((shared / "reference" / f"{name}.json").read_text())

@@ -165,7 +165,7 @@ def started(folder, portrait, video_writer, after, hangup=signal.SIG_DFL):
     path = video_writer(folder / "long.mp4", (portrait for _ in range(300)))
 
     def dispositions() -> None:  # whatever a CI or a background job has handed down
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
         signal.signal(signal.SIGHUP, hangup)
 
     process = subprocess.Popen(

@@ -1,17 +1,11 @@
 import itertools
-import json
 import math
-import os
-from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 
 from train import losses
-
-SHARED = Path(os.environ.get("OCIM_SHARED", Path(__file__).parents[1] / ".." / "shared"))
-CASES = SHARED / "reference" / "triplet_cases.json"
 
 
 def double(values: Any) -> torch.Tensor:
@@ -100,9 +94,8 @@ def test_it_is_what_a_loop_over_triplets_gives(mining: Any, anchors: Any):
     assert loss == pytest.approx(sum(positive) / len(positive))
 
 
-@pytest.mark.skipif(not CASES.exists(), reason=f"no reference cases at {CASES}")
-def test_every_reference_case_of_the_triplet_loss():
-    cases = [c for c in json.loads(CASES.read_text())["cases"] if c["kind"] == "squared"]
+def test_every_reference_case_of_the_triplet_loss(reference):
+    cases = [c for c in reference("triplet_cases")["cases"] if c["kind"] == "squared"]
     assert len(cases) >= 15
     for case in cases:
         options = {key: case[key] for key in ("margin", "mining", "anchors")}

@@ -1,7 +1,4 @@
-import json
-import os
 import zlib
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -17,9 +14,6 @@ from train.model import MetaLearner, Networks, Upstream, from_rfmetafas, make_ne
 
 torch.set_num_threads(1)  # networks this small only wait for a second thread on busy cores
 
-SHARED = Path(os.environ.get("OCIM_SHARED", Path(__file__).parents[1] / ".." / "shared"))
-STEP = SHARED / "reference" / "rfmetafas_step.json"
-STATES = SHARED / "reference" / "rfmetafas_state_dict.json"
 
 FIRST = Mining("batch_all", 0.1)
 
@@ -218,9 +212,8 @@ class Recomputed(nn.Module):
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(not STEP.exists(), reason=f"no reference step at {STEP}")
-def test_one_step_of_rfmetafas_gives_the_reference_losses_and_gradients():
-    case, shapes = json.loads(STEP.read_text()), json.loads(STATES.read_text())
+def test_one_step_of_rfmetafas_gives_the_reference_losses_and_gradients(reference):
+    case, shapes = reference("rfmetafas_step"), reference("rfmetafas_state_dict")
     settings = Settings(variant="rfmetafas", meta_learner_momentum=1.0)
     assert settings.inner_learning_rate == case["meta_step_size"]
     states = {

@@ -1,8 +1,5 @@
-import json
 import math
-import os
 import zlib
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -18,10 +15,6 @@ from train.model import (
 )
 
 torch.set_num_threads(1)  # networks this small only wait for a second thread on busy cores
-
-SHARED = Path(os.environ.get("OCIM_SHARED", Path(__file__).parents[1] / ".." / "shared"))
-ECA = SHARED / "reference" / "eca_case.json"
-STATES = SHARED / "reference" / "rfmetafas_state_dict.json"
 
 
 def make(**options: object) -> Networks:
@@ -105,12 +98,11 @@ def test_eca_by_hand():
     assert output[0, 1, 0, 0].item() == pytest.approx(0.001 / (1 + math.exp(-0.02)))
 
 
-@pytest.mark.skipif(not ECA.exists(), reason=f"no reference case at {ECA}")
-def test_eca_gives_the_reference_cases():
-    reference = json.loads(ECA.read_text())
-    for channels, size in reference["kernel_size"].items():
+def test_eca_gives_the_reference_cases(reference):
+    given = reference("eca_case")
+    for channels, size in given["kernel_size"].items():
         assert eca_kernel_size(int(channels)) == size
-    for case in reference["cases"]:
+    for case in given["cases"]:
         attention = ChannelAttention(case["shape"][1]).double()
         weight = torch.tensor(case["weight"], dtype=torch.float64).reshape(case["weight_shape"])
         attention.conv.weight = torch.nn.Parameter(weight)
@@ -155,11 +147,11 @@ def rfmetafas_shapes() -> dict[str, dict[str, tuple[int, ...]]]:
     return shapes
 
 
-@pytest.mark.skipif(not STATES.exists(), reason=f"no reference list at {STATES}")
-def test_the_names_of_rfmetafas_are_those_of_the_reference():
-    reference = json.loads(STATES.read_text())
+def test_the_names_of_rfmetafas_are_those_of_the_reference(reference):
     ours = rfmetafas_shapes()
-    assert {n: {k: list(v) for k, v in s.items()} for n, s in ours.items()} == reference
+    assert {n: {k: list(v) for k, v in s.items()} for n, s in ours.items()} == reference(
+        "rfmetafas_state_dict"
+    )
 
 
 def test_rfmetafas_state_dicts_load_strictly_with_or_without_module():
