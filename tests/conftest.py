@@ -10,6 +10,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import settings
+
+# No test asserts a time, and hypothesis would: 200 ms for an example, however busy the machine.
+settings.register_profile("ocim", deadline=None)
+settings.load_profile("ocim")
 
 
 @pytest.fixture(autouse=True)

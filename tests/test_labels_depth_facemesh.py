@@ -53,7 +53,7 @@ def test_a_symmetric_face_gives_a_symmetric_map() -> None:
     assert np.abs(depth - mirrored)[both].max() < 0.02
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(st.integers(-40, 40), st.integers(-30, 30), st.floats(-50, 50))
 def test_whole_shifts_of_the_picture_shift_the_map(dx: int, dy: int, yaw: float) -> None:
     landmarks = turned(yaw)
@@ -65,7 +65,7 @@ def test_whole_shifts_of_the_picture_shift_the_map(dx: int, dy: int, yaw: float)
     assert (np.abs(moved - expected) > 1e-4).sum() < 10
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(st.floats(0.7, 2), st.floats(-50, 50), st.floats(-20, 20))
 def test_the_scale_of_the_crop_scales_the_map(scale: float, yaw: float, pitch: float) -> None:
     # The same places of the face have the same depth but for the range's end, which is the lowest

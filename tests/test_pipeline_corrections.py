@@ -350,7 +350,7 @@ _fields = st.tuples(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.lists(_fields, max_size=4))
 def test_any_rows_are_refused_with_a_line_or_come_back_from_the_column(tmp_path_factory, table):
     path = tmp_path_factory.getbasetemp() / "any.csv"

@@ -88,7 +88,6 @@ def affines(draw: st.DrawFn, extents: tuple[float, float] = (8, 4000)) -> tuple[
     return crops.crop_affine(face.astype(np.float32), mode, margin, shift, size), size
 
 
-@settings(deadline=None)
 @given(affines(), st.lists(st.tuples(*[st.floats(-1, 2, **finite)] * 2), min_size=1, max_size=8))
 def test_no_point_drifts_in_ten_trips_there_and_back(crop, points):
     made, size = crop
@@ -103,7 +102,6 @@ def test_no_point_drifts_in_ten_trips_there_and_back(crop, points):
         assert np.abs(place - frame).max() < 1e-6
 
 
-@settings(deadline=None)
 @given(affines())
 def test_no_crop_is_stretched_or_mirrored(crop):
     linear = crop[0][:, :2]
@@ -263,7 +261,7 @@ def test_padding_at_a_cut_corner():
     assert crops.padding(affine, (200, 300), 100) == pytest.approx(400 / 100**2, abs=1e-12)
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(affines((40, 3000)), st.tuples(*[st.integers(1, 2000)] * 2))
 def test_padding_is_the_share_of_crop_pixels_whose_place_is_outside(crop, frame):
     affine, size = crop

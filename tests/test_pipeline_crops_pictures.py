@@ -44,7 +44,7 @@ def centroid(picture: np.ndarray) -> np.ndarray:
     return np.array([(values * columns).sum(), (values * rows).sum()]) / values.sum()
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(
     scale=st.floats(np.log(1 / 20), np.log(20), **finite).map(np.exp),
     degrees=st.floats(-180, 180, **finite),
@@ -131,7 +131,7 @@ def test_a_face_over_the_border_is_padded_with_black_on_that_side_and_never_wrap
     assert 0 < (expected == 0).mean() < 1
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(
     scale=st.floats(np.log(1 / 12), np.log(12), **finite).map(np.exp),
     degrees=st.floats(-180, 180, **finite),

@@ -200,7 +200,7 @@ def test_the_root_itself_may_be_a_link(tmp_path):
     assert len(read(tmp_path / "root", "path,split,live\na.mp4,train,1\n")) == 1
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.one_of(
     st.text(),
     st.binary(),
@@ -238,7 +238,7 @@ _row = st.fixed_dictionaries({
 })  # fmt: skip
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(_row, min_size=1, max_size=5, unique_by=lambda row: row["path"].lower()),
        st.permutations([*REQUIRED, *OPTIONAL]), st.sampled_from(["\n", "\r\n"]))  # fmt: skip
 def test_a_table_written_by_a_csv_writer_is_read_back(tmp_path_factory, table, columns, end):

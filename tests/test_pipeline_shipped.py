@@ -121,7 +121,7 @@ def test_a_file_that_is_missing_a_folder_or_of_another_suffix_is_told(tmp_path):
         read(tmp_path, "a.csv", "0,1,2,3,4")
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.binary() | st.text() | st.text(alphabet="0123456789 ,.-+\n\t"),
        st.sampled_from(["a.txt", "a.face"]))  # fmt: skip
 def test_any_bytes_are_read_or_refused_with_a_line(tmp_path_factory, data, name):
