@@ -90,7 +90,7 @@ rule index:
 rule crop:
     input: layout.index("{dataset}")
     output: update(layout.out / "crops/{dataset}/{partition}.h5")
-    params: made_by=run.made_by("crop"), videos=of_partition, crop=settings.crop.model_dump(), sampling=lambda w: settings.datasets[w.dataset].decides()
+    params: made_by=run.made_by(settings, "crop"), videos=of_partition, sampling=lambda w: settings.datasets[w.dataset].decides()
     log: LOGS / "crop" / "{dataset}-{partition}.txt"
     benchmark: BENCH / "crop" / "{dataset}-{partition}.tsv"
     shell: "ocim crop --config {CONFIG:q} " + PARTITION + " 2>&1 | tee {log:q}"
@@ -99,7 +99,7 @@ rule crop:
 rule depth:
     input: layout.out / "crops/{dataset}/{partition}.h5"
     output: update(layout.out / "depth/{dataset}/{partition}.h5")
-    params: made_by=run.made_by("depth"), depth=settings.depth.model_dump()
+    params: made_by=run.made_by(settings, "depth")
     log: LOGS / "depth" / "{dataset}-{partition}.txt"
     benchmark: BENCH / "depth" / "{dataset}-{partition}.tsv"
     shell: "ocim depth --config {CONFIG:q} " + PARTITION + " 2>&1 | tee {log:q}"
@@ -108,7 +108,7 @@ rule depth:
 rule parse:
     input: layout.out / "crops/{dataset}/{partition}.h5"
     output: update(layout.out / "parsing/{dataset}/{partition}.h5")
-    params: made_by=run.made_by("parse"), parse=settings.parse.model_dump()
+    params: made_by=run.made_by(settings, "parse")
     log: LOGS / "parse" / "{dataset}-{partition}.txt"
     benchmark: BENCH / "parse" / "{dataset}-{partition}.tsv"
     shell: "ocim parse --config {CONFIG:q} " + PARTITION + " 2>&1 | tee {log:q}"

@@ -14,6 +14,7 @@ class Backend:
     module: its full name. loose: whether it reads the looser picture. weights: names in
     labels.weights of the files that it always needs. packages: distributions that decide its
     bytes. batch: how many views it is given at a time, at most. never: classes it can never give.
+    version: raised when its own code gives other bytes than before.
     """
 
     module: str
@@ -22,6 +23,7 @@ class Backend:
     packages: tuple[str, ...] = ()
     batch: int = 32
     never: tuple[str, ...] = ()
+    version: int = 1
 
 
 DEPTH = {
@@ -70,3 +72,11 @@ LANDMARKS = {
     ),
 }
 """`load()` -> a FaceFinder of labels.landmarks: find, at, close."""
+
+RUNTIME_PACKAGES = {
+    "auto": ("openvino", "torch"),
+    "torch": ("torch",),
+    "onnxruntime": ("onnxruntime",),
+    "openvino": ("openvino", "torch"),
+}
+"""What decides the bytes of a parsing network, by `parse.runtime`."""

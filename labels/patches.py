@@ -10,28 +10,30 @@ REACH = 1.5
 """The patch's side over the longer side of the face's box; MediaPipe's own value."""
 
 
-def patch_affine(box: np.ndarray, eyes: np.ndarray) -> np.ndarray:
+def patch_affine(
+    box: np.ndarray, eyes: np.ndarray, side: int = PATCH, reach: float = REACH
+) -> np.ndarray:
     """The 2 x 3 affine from frame to patch: box (4,) in the middle, eyes (2, 2) level.
 
-    The box's longer side fills 1 / REACH of the patch; no mirroring.
+    side: of the patch, pixels. The box's longer side fills 1 / reach of it; no mirroring.
     """
     centre = np.array([box[0] + box[2], box[1] + box[3]], np.float64) / 2
-    scale = PATCH / (REACH * max(box[2] - box[0], box[3] - box[1]))
+    scale = side / (reach * max(box[2] - box[0], box[3] - box[1]))
     along = (eyes[1] - eyes[0]).astype(np.float64)
     length = np.hypot(*along)
     cos, sin = along / length if length > 0 else (1.0, 0.0)
     turn = scale * np.array([[cos, sin], [-sin, cos]])
-    return np.column_stack([turn, PATCH / 2 - turn @ centre])
+    return np.column_stack([turn, side / 2 - turn @ centre])
 
 
-def cut_patch(image: np.ndarray, affine: np.ndarray) -> np.ndarray:
-    """The patch (192, 192, 3) uint8 of an affine; outside the picture its border is repeated.
+def cut_patch(image: np.ndarray, affine: np.ndarray, side: int = PATCH) -> np.ndarray:
+    """The patch (side, side, 3) uint8 of an affine; outside the picture its border is repeated.
 
     Large faces are first shrunk by whole factors by the mean of the area: bilinear sampling alone
     would skip most of their pixels.
     """
     back = cv2.invertAffineTransform(affine)
-    corners = np.array([(0, 0), (PATCH, 0), (0, PATCH), (PATCH, PATCH)]) @ back[:, :2].T
+    corners = np.array([(0, 0), (side, 0), (0, side), (side, side)]) @ back[:, :2].T
     corners += back[:, 2]
     factor = int(max(1.0, np.hypot(back[0, 0], back[1, 0])))
     height, width = image.shape[:2]
@@ -50,7 +52,19 @@ def cut_patch(image: np.ndarray, affine: np.ndarray) -> np.ndarray:
     return cv2.warpAffine(
         np.ascontiguousarray(block),
         np.column_stack([turn, shift]),
-        (PATCH, PATCH),
+        (side, side),
         flags=cv2.INTER_LINEAR,
         borderMode=cv2.BORDER_REPLICATE,
     )
+
+
+def to_frame(points: np.ndarray, affine: np.ndarray) -> np.ndarray:
+    """Points (N, 3) in patch pixels as float32 frame pixels; z is scaled alike.
+
+    affine: (2, 3) frame to patch, without shear.
+    """
+    back = cv2.invertAffineTransform(affine)
+    landmarks = np.empty_like(points)
+    landmarks[:, :2] = points[:, :2] @ back[:, :2].T + back[:, 2]
+    landmarks[:, 2] = points[:, 2] / np.hypot(affine[0, 0], affine[1, 0])
+    return landmarks.astype(np.float32)

@@ -175,6 +175,7 @@ class Shard:
     affine: np.ndarray
     landmarks: np.ndarray
     shipped_distance: np.ndarray
+    yaw: np.ndarray
 
     def __init__(self, path: Path) -> None:
         self.path = Path(path)

@@ -4,12 +4,15 @@ A configuration file states only what differs from the defaults below. The merge
 configuration is written once to OUT/config.yaml, and every verb of the graph reads that file.
 """
 
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, InstanceOf, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, InstanceOf, ValidationError
 
+from labels.backends import DEPTH, LANDMARKS, PARSING, RUNTIME_PACKAGES
+from pipeline.backends import Choice
 from pipeline.datasets import require_adapter
 from pipeline.errors import UserError
 from pipeline.store import write_text
@@ -54,8 +57,22 @@ class DatasetSettings(Section):
         return self.model_dump(mode="json", include=names)
 
 
+def _one_of(names: Iterable[str]) -> Callable[[str], str]:
+    """A check that a name is one of those; the message lists them."""
+
+    def check(name: str) -> str:
+        if name not in names:
+            raise ValueError(f"'{name}' is none of {', '.join(names)}")
+        return name
+
+    return check
+
+
 class CropSettings(Section):
-    """The geometry of the crop. Sizes are in multiples of the face square's side."""
+    """How faces are found, and the geometry of the crop, in multiples of the face square's side."""
+
+    landmarks: Annotated[str, AfterValidator(_one_of(LANDMARKS))] = "embedded"
+    """What finds faces and their landmarks."""
 
     mode: Literal["box", "aligned"] = "box"
     """box: an upright square around the face mesh; aligned: the eyes level and at fixed places."""
@@ -66,18 +83,65 @@ class CropSettings(Section):
     loose: Literal["auto", "always", "never"] = "auto"
     """Whether the looser picture is kept; auto: when a chosen back end reads it."""
 
+    def choice(self) -> Choice:
+        """The back end for landmarks, and what decides its bytes."""
+        backend = LANDMARKS[self.landmarks]
+        decides = self.model_dump(exclude={"loose"})
+        return Choice(self.landmarks, backend, decides, {}, backend.weights, backend.packages)
+
 
 class DepthSettings(Section):
     """How pseudo-depth is made."""
 
-    backend: Literal["facemesh"] = "facemesh"
+    backend: Annotated[str, AfterValidator(_one_of(DEPTH))] = "facemesh"
+    reduce: Literal["area", "bicubic"] = "area"
+    """How it comes to 32 x 32: the mean, or the filter that RFMetaFAS reduces with."""
+    spoof_depth: Literal["zero", "raw"] = "zero"
+    """raw keeps what the back end makes of a spoof, to be studied; such a bundle trains nothing."""
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    """Where a network runs; auto: on CUDA where there is it."""
+
+    def choice(self) -> Choice:
+        """The back end, and what decides its bytes."""
+        backend = DEPTH[self.backend]
+        return Choice(
+            self.backend,
+            backend,
+            self.model_dump(exclude={"device"}),
+            {"device": self.device},
+            backend.weights,
+            backend.packages,
+        )
 
 
 class ParseSettings(Section):
-    """How parsing is made, and the weight file of a back end that needs one."""
+    """How parsing is made."""
 
-    backend: Literal["facemesh"] = "facemesh"
-    weights: str | None = None
+    backend: Annotated[str, AfterValidator(_one_of(PARSING))] = "facemesh"
+    hair: Literal["colour", "grabcut"] = "colour"
+    """For `facemesh`: how hair is told from the forehead."""
+    weights: str = "bisenet"
+    """For `bisenet`: a name that `ocim weights list` shows, or a file of one's own."""
+    order: str | None = None
+    """For `bisenet`: the order of classes in that file; null: the one that a listed name has."""
+    runtime: Literal["auto", "torch", "onnxruntime", "openvino"] = "auto"
+    precision: Literal["auto", "float32", "bfloat16"] = "auto"
+
+    def choice(self) -> Choice:
+        """The back end, and what decides its bytes."""
+        backend = PARSING[self.backend]
+        of_backend, weights, packages = {"hair"}, backend.weights, backend.packages
+        if self.backend == "bisenet":
+            of_backend = {"weights", "order", "runtime", "precision"}
+            weights, packages = (self.weights,), (*packages, *RUNTIME_PACKAGES[self.runtime])
+        return Choice(
+            self.backend,
+            backend,
+            self.model_dump(include={"backend", *(of_backend - {"weights"})}),
+            self.model_dump(include=of_backend),
+            weights,
+            packages,
+        )
 
 
 class PackSettings(Section):
@@ -114,6 +178,36 @@ class Config(Section):
     parse: ParseSettings = ParseSettings()
     pack: PackSettings = PackSettings()
     train: InstanceOf[TrainSettings] = TrainSettings()
+
+    def with_backends(
+        self, landmarks: str | None, depth: str | None, parsing: str | None
+    ) -> "Config":
+        """The same with other back ends, None leaving what is; UserError for an unknown name."""
+        values = self.model_dump(include={"crop", "depth", "parse"})
+        for section, key, name in (
+            ("crop", "landmarks", landmarks),
+            ("depth", "backend", depth),
+            ("parse", "backend", parsing),
+        ):
+            if name is not None:
+                values[section][key] = name
+        chosen = validate(values, "back ends")
+        return self.model_copy(
+            update={"crop": chosen.crop, "depth": chosen.depth, "parse": chosen.parse}
+        )
+
+    def choices(self) -> dict[str, Choice]:
+        """The back end of each stage that has one."""
+        return {
+            "crop": self.crop.choice(),
+            "depth": self.depth.choice(),
+            "parse": self.parse.choice(),
+        }
+
+    def keeps_loose(self) -> bool:
+        """Whether the looser picture is kept beside the crops."""
+        read = any(choice.backend.loose for choice in self.choices().values())
+        return self.crop.loose == "always" or (self.crop.loose == "auto" and read)
 
 
 class Layout:
@@ -183,7 +277,7 @@ def validate(values: Any, source: str) -> Config:
             "extra_forbidden": "unknown key; see config/default.yaml for those there are",
             "unexpected_keyword_argument": "unknown key; see config/default.yaml",
             "string_pattern_mismatch": "a name is of small letters, digits and _, a letter first",
-        }.get(first["type"], first["msg"])
+        }.get(first["type"], first["msg"].removeprefix("Value error, "))
         raise UserError(f"{source}: {key}: {message}") from None
 
 

@@ -24,10 +24,10 @@ from pipeline.spool import ByteSpool, Spool
 from pipeline.video import Frame, VideoError, frames
 
 if TYPE_CHECKING:
-    from labels.landmarks import FaceMesh
+    from labels.landmarks import FaceFinder as Landmarks
 
-VERSION = 4
-PACKAGES = ("av", "h5py", "mediapipe", "numpy", "opencv-python", "pillow")
+VERSION = 5
+PACKAGES = ("av", "opencv", "pillow")
 
 
 @dataclass(frozen=True)
@@ -51,14 +51,18 @@ def made_for(rows: Sequence[Video], settings: CropSettings, dataset: DatasetSett
     It stands in their file, so that pack can tell those of another index or configuration. Of a
     row only what decides bytes counts: another subject makes no crop anew.
     """
+    choice = settings.choice()
     return keys.key(
-        crop=settings.model_dump(exclude={"loose"}),
+        crop=choice.decides,
+        weights=choice.digests(),
         sampling=dataset.decides(),
         rows=[(row.path, row.live, row.upside_down, by_hand(row)) for row in rows],
     )
 
 
-def crop_key(made_for: str, hashes: Sequence[tuple[str, str]], keep_loose: bool) -> str:
+def crop_key(
+    made_for: str, hashes: Sequence[tuple[str, str]], keep_loose: bool, versions: dict[str, str]
+) -> str:
     """The key of one partition's crops.
 
     hashes: sha256 of each row's video and of its file of face positions, "" where there is none.
@@ -69,7 +73,7 @@ def crop_key(made_for: str, hashes: Sequence[tuple[str, str]], keep_loose: bool)
         made_for=made_for,
         keep_loose=keep_loose,
         files=list(hashes),
-        versions=keys.versions(PACKAGES),
+        versions=versions,
     )
 
 
@@ -89,20 +93,20 @@ def crop(rows: Sequence[Video], job: Job, out: Path, hash_video: Callable[[Path]
                 found.append(row)
         hashes.append((of_video, hash_of_shipped(job.shipped_file(row.path))))
     purpose = made_for(rows, job.settings, job.dataset)
-    key = crop_key(purpose, hashes, job.keep_loose)
+    choice = job.settings.choice()
+    versions = {**keys.versions(PACKAGES), **choice.versions()}
+    key = crop_key(purpose, hashes, job.keep_loose, versions)
     if keys.stored_key(out) == key:
         return False
     with ExitStack() as stack:
         spool = stack.enter_context(Spool(out.parent, FIELDS))
         loose = stack.enter_context(ByteSpool(out.parent))
         samples = Samples(spool, loose, job.settings, job.keep_loose, failures=failures)
-        if found:
-            from labels.landmarks import FaceMesh
-
-            mesh = stack.enter_context(FaceMesh())
-            for row in found:
-                crop_video(row, mesh, job, samples)
-        attributes = {"key": key, "made_for": purpose, "stage": "crops"}
+        landmarks = stack.enter_context(choice.load())
+        for row in found:
+            crop_video(row, landmarks, job, samples)
+        made_by = choice.made_by(landmarks.made_on)
+        attributes = {"key": key, "made_by": made_by, "made_for": purpose, "stage": "crops"}
         failed, remarks = sorted(samples.failures), sorted(samples.remarks)
         layers.write(out, attributes, samples.arrays(), failed, remarks)
     return True
@@ -136,7 +140,7 @@ def by_hand(row: Video) -> list[tuple[str, tuple[tuple[int, int], ...], str]]:
     ]
 
 
-def crop_video(row: Video, mesh: "FaceMesh", job: Job, samples: Samples) -> None:
+def crop_video(row: Video, landmarks: "Landmarks", job: Job, samples: Samples) -> None:
     """Add one video's samples, failures and remarks to `samples`."""
     corrected = corrections.of_row(row)
     use_shipped = job.dataset.faces == "shipped"
@@ -148,7 +152,7 @@ def crop_video(row: Video, mesh: "FaceMesh", job: Job, samples: Samples) -> None
             return
         samples.remark(row, -1, str(error))
         shipped = {}
-    look = FaceFinder(mesh, corrected, shipped, use_shipped)
+    look = FaceFinder(landmarks, corrected, shipped, use_shipped)
     # Frame; the face squares; whether given; for each face its record, or why there is none.
     taken: list[tuple[int, list[Square], bool, list[int | str]]] = []
     for number, seen, wanted in looked_at(row, job, look, samples):

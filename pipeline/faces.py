@@ -12,7 +12,8 @@ from pipeline.shipped import turned as turned_position
 from pipeline.video import Frame, turned
 
 if TYPE_CHECKING:
-    from labels.landmarks import Face, FaceMesh
+    from labels.landmarks import Face
+    from labels.landmarks import FaceFinder as Landmarks
 
 
 class Seen(NamedTuple):
@@ -37,12 +38,12 @@ class FaceFinder:
 
     def __init__(
         self,
-        mesh: "FaceMesh",
+        landmarks: "Landmarks",
         by_hand: Sequence[Correction],
         shipped: Mapping[int, Shipped],
         use_shipped: bool,
     ) -> None:
-        self._mesh = mesh
+        self._landmarks = landmarks
         self._by_hand = by_hand
         self._shipped = shipped
         self._use_shipped = use_shipped
@@ -66,13 +67,13 @@ class FaceFinder:
         if self._use_shipped and shipped is not None:
             faces = self._at(image, face_box_of(shipped), shipped.eyes)
             return Seen(image, faces, True, shipped) if faces else None
-        faces = [face for face in self._mesh.find(image) if is_face(face)]
+        faces = [face for face in self._landmarks.find(image) if is_face(face)]
         return Seen(image, faces, False, shipped) if faces else None
 
     def _at(
         self, image: np.ndarray, box: tuple[float, float, float, float], eyes: np.ndarray | None
     ) -> "list[Face]":
-        face = self._mesh.at(image, box, eyes)
+        face = self._landmarks.at(image, box, eyes)
         return [face] if face and is_face(face) else []
 
 

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import h5py
 import numpy as np
 
-from pipeline import corrections, crop, depth, layers, parse
+from pipeline import corrections, crop, labelling, layers
 from pipeline.bundle import FIELDS, PIXELS
 from pipeline.config import Config, Layout
 from pipeline.datasets.base import Video
@@ -65,8 +65,8 @@ def opened(
         for_crops = crop.made_for(rows, config.crop, config.datasets[dataset])
         crops = part("crops", "crop", ("image", "video", *FROM_CROPS), for_crops)
         key = str(crops.attrs["key"])
-        for_depth = depth.made_for(config.depth, key)
-        for_parsing = parse.made_for(config.parse, key)
+        for_depth = labelling.made_for(config.depth.choice(), key)
+        for_parsing = labelling.made_for(config.parse.choice(), key)
         yield Partition(
             crops,
             part("depth", "depth", ("depth", "frame", "video"), for_depth),

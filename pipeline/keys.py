@@ -10,7 +10,7 @@ import os
 import sqlite3
 from collections.abc import Iterable
 from contextlib import suppress
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -23,9 +23,20 @@ def key(**parts: Any) -> str:
     return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()
 
 
+# One library under several names; where two are there, they are of one version (make lock).
+_NAMES = {"opencv": ("opencv-contrib-python", "opencv-python", "opencv-python-headless")}
+
+
 def versions(packages: Iterable[str]) -> dict[str, str]:
-    """Installed versions of the named packages."""
-    return {name: version(name) for name in sorted(packages)}
+    """Installed versions of the named packages; "opencv" is any of its distributions."""
+    return {name: _version(_NAMES.get(name, (name,))) for name in sorted(packages)}
+
+
+def _version(names: tuple[str, ...]) -> str:
+    for name in names[:-1]:
+        with suppress(PackageNotFoundError):
+            return version(name)
+    return version(names[-1])
 
 
 def stored_key(path: Path) -> str | None:

@@ -1,48 +1,60 @@
 """The labels of one picture, as pictures to look at."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 from PIL import Image
 
 from labels import classes
+from labels.view import LabelError, View
 from pipeline import crops
 from pipeline.bundle import IMAGE_SIDE
-from pipeline.config import CropSettings
+from pipeline.config import Config
 from pipeline.errors import UserError
 from pipeline.pictures import read_picture
+from pipeline.samples import LOOSE_MARGIN, LOOSE_SIDE
 from pipeline.store import replace_whole
 from pipeline.video import VideoError
 
 
-class Cut(NamedTuple):
-    """A face and the pictures that its labels are drawn on.
+class Labeller:
+    """The depth and parsing back ends of a configuration, loaded once.
 
-    image: the crop. affine: frame to crop. landmarks, landmarks_refined: frame pixels. frame_size:
-    (width, height). frame: the whole frame, where labels are to have its size and geometry.
+    loose: whether one of them reads the looser picture. batch: how many views they take at most.
     """
 
-    image: np.ndarray
-    affine: np.ndarray
-    landmarks: np.ndarray
-    landmarks_refined: np.ndarray
-    frame_size: tuple[int, int]
-    frame: np.ndarray | None
+    def __init__(self, config: Config) -> None:
+        choices = config.depth.choice(), config.parse.choice()
+        self.loose = any(choice.backend.loose for choice in choices)
+        self.batch = min(8, *(choice.backend.batch for choice in choices))
+        self._depth, self._parsing = (choice.load() for choice in choices)
+
+    def __call__(self, views: Sequence[View]) -> Iterator[dict[str, Image.Image] | LabelError]:
+        """Depth (8-bit grey), parsing (palette) and overlay of each view, or why it has none."""
+        for view, depth, parsing in zip(
+            views, self._depth(views), self._parsing(views), strict=True
+        ):
+            if isinstance(depth, LabelError):
+                yield LabelError(f"no depth: {depth}")
+            elif isinstance(parsing, LabelError):
+                yield LabelError(f"no parsing: {parsing}")
+            else:
+                yield {
+                    "depth": Image.fromarray(grey(depth)),
+                    "parsing": palette_image(parsing),
+                    "overlay": Image.fromarray(overlay(view.picture, parsing)),
+                }
 
 
-def label_image(path: Path, out: Path, settings: CropSettings, frame: bool) -> list[Path]:
+def label_image(path: Path, out: Path, config: Config, frame: bool) -> list[Path]:
     """Write crop, depth, parsing and overlay of the picture's face to `out`; return their paths.
 
     Of several faces the largest is taken. frame: depth, parsing and overlay have the size and the
     geometry of the picture itself, else those of the crop. Raises UserError when the picture has
     no face; nothing is written then.
     """
-    from labels.landmarks import FaceMesh
-    from labels.pose import PoseError
-
     try:
         image = read_picture(path)
     except OSError as error:
@@ -50,39 +62,36 @@ def label_image(path: Path, out: Path, settings: CropSettings, frame: bool) -> l
     except VideoError as error:
         raise UserError(f"{path}: {error}") from None
     height, width = image.shape[:2]
-    with FaceMesh() as mesh:
-        faces = mesh.find(image)
+    label = Labeller(config)
+    with config.crop.choice().load() as landmarks:
+        faces = landmarks.find(image)
     if not faces:
         raise UserError(f"{path}: no face found in this picture")
     face = max(faces, key=lambda one: crops.face_square(one.landmarks)[2])
     try:
         affine = crops.crop_affine(
-            face.landmarks, settings.mode, settings.margin, settings.shift, IMAGE_SIDE
+            face.landmarks, config.crop.mode, config.crop.margin, config.crop.shift, IMAGE_SIDE
         )
         crop = crops.warp(image, affine, (IMAGE_SIDE, IMAGE_SIDE))
-        whole = image if frame else None
-        pictures = draw(
-            Cut(crop, affine, face.landmarks, face.landmarks_refined, (width, height), whole)
+        view = View(
+            image if frame else crop,
+            np.eye(2, 3) if frame else affine,
+            face.landmarks,
+            face.landmarks_refined,
+            (width, height),
         )
-    except (PoseError, crops.CropError) as error:
+        if label.loose:
+            place = crops.crop_affine(
+                face.landmarks, config.crop.mode, LOOSE_MARGIN, config.crop.shift, LOOSE_SIDE
+            )
+            loose = crops.warp(image, place, (LOOSE_SIDE, LOOSE_SIDE))
+            view = view._replace(loose=loose, loose_affine=place)
+        (made,) = label([view])
+        if isinstance(made, LabelError):
+            raise made
+    except (LabelError, crops.CropError) as error:
         raise UserError(f"{path}: the face gives no labels: {error}") from None
-    return list(save_all(pictures, out, path.stem))
-
-
-def draw(cut: Cut) -> dict[str, Image.Image]:
-    """Crop, depth (8-bit grey), parsing (palette) and overlay; PoseError where depth fails."""
-    from labels.depth.facemesh import depth_picture
-    from labels.parsing.facemesh import parse
-
-    picture, place = (cut.image, cut.affine) if cut.frame is None else (cut.frame, np.eye(2, 3))
-    depth = depth_picture(cut.landmarks, cut.frame_size, place, *picture.shape[:2])
-    parsing = parse(picture, cut.landmarks_refined, place)
-    return {
-        "crop": Image.fromarray(cut.image),
-        "depth": Image.fromarray(grey(depth)),
-        "parsing": palette_image(parsing),
-        "overlay": Image.fromarray(overlay(picture, parsing)),
-    }
+    return list(save_all({"crop": Image.fromarray(crop), **made}, out, path.stem))
 
 
 def save_all(pictures: dict[str, Image.Image], out: Path, stem: str) -> Iterator[Path]:

@@ -5,18 +5,19 @@ import shutil
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from fractions import Fraction
-from itertools import chain
+from itertools import chain, islice
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 from PIL import Image
 
-from pipeline.config import CropSettings, DatasetSettings
+from labels.view import LabelError, View
+from pipeline.config import Config, DatasetSettings
 from pipeline.crop import Job, crop_video
 from pipeline.datasets.base import Video
 from pipeline.errors import UserError
-from pipeline.label import Cut, draw
+from pipeline.label import Labeller
 from pipeline.layers import Failure, Remark
 from pipeline.libav import VideoError, check_file, opened, video_stream
 from pipeline.samples import FIELDS, Samples
@@ -25,7 +26,9 @@ from pipeline.store import removed_in_the_end
 from pipeline.video import frames
 
 LONGEST_NAME = 255  # bytes, of the usual file systems
-NEEDED = ("frame", "image", "landmarks", "landmarks_refined", "affine", "frame_size")
+NEEDED = (
+    "frame", "image", "landmarks", "landmarks_refined", "affine", "frame_size", "loose_affine",
+)  # fmt: skip
 
 
 class Labelled(NamedTuple):
@@ -37,7 +40,7 @@ class Labelled(NamedTuple):
     remarks: list[Remark]
 
 
-def label_video(path: Path, out: Path, settings: CropSettings, frame: bool, every: int) -> Labelled:
+def label_video(path: Path, out: Path, config: Config, frame: bool, every: int) -> Labelled:
     """Write the labels of each `every`-th frame's face to `out`, all files or none.
 
     STEM_NNNNN_crop.png, _depth, _parsing and _overlay as of a picture, NNNNN the frame's own
@@ -47,18 +50,14 @@ def label_video(path: Path, out: Path, settings: CropSettings, frame: bool, ever
     try:
         check_file(path)
         check_out(out, path.stem)
-        return _label_video(path, out, settings, frame, every)
+        return _label_video(path, out, config, frame, every)
     except VideoError as error:
         raise UserError(f"{path}: {error}") from None
 
 
-def _label_video(
-    path: Path, out: Path, settings: CropSettings, frame: bool, every: int
-) -> Labelled:
+def _label_video(path: Path, out: Path, config: Config, frame: bool, every: int) -> Labelled:
     """The same, with VideoError where the file turns out to be no video, or changes meanwhile."""
-    from labels.landmarks import FaceMesh
-    from labels.pose import PoseError
-
+    label = Labeller(config)
     row = Video(path.name, "label", "test", live=1, subject="")
     dataset = DatasetSettings(root=str(path.parent), sampling="every", every=every, reach=0)
     with ExitStack() as stack:
@@ -66,26 +65,24 @@ def _label_video(
         samples = Samples(
             stack.enter_context(Spool(folder, FIELDS)),
             stack.enter_context(ByteSpool(folder)),
-            settings,
-            keep_loose=False,
+            config.crop,
+            label.loose,
         )
-        crop_video(
-            row, stack.enter_context(FaceMesh()), Job(path.parent, settings, dataset), samples
-        )
+        landmarks = stack.enter_context(config.crop.choice().load())
+        crop_video(row, landmarks, Job(path.parent, config.crop, dataset), samples)
         labelled: list[int] = []
 
         def overlays() -> Iterator[np.ndarray]:
-            for number, cut in cuts(path, samples, frame):
-                try:
-                    pictures = draw(cut)
-                except PoseError as error:
-                    reason = f"the face gives no depth: {error}"
-                    samples.failures.append(Failure(row.path, number, reason))
-                    continue
-                for name, picture in pictures.items():
-                    picture.save(folder / f"{path.stem}_{number:05d}_{name}.png")
-                labelled.append(number)
-                yield np.asarray(pictures["overlay"])
+            for batch in in_batches(cuts(path, samples, frame), label.batch):
+                labels = label([cut.view for cut in batch])
+                for cut, made in zip(batch, labels, strict=True):
+                    if isinstance(made, LabelError):
+                        samples.failures.append(Failure(row.path, cut.number, str(made)))
+                        continue
+                    for name, picture in {"crop": Image.fromarray(cut.crop), **made}.items():
+                        picture.save(folder / f"{path.stem}_{cut.number:05d}_{name}.png")
+                    labelled.append(cut.number)
+                    yield np.asarray(made["overlay"])
 
         overlay = folder / f"{path.stem}_overlay.mp4"
         if samples.chosen:
@@ -118,20 +115,40 @@ def give_names(folder: Path, out: Path) -> None:
         made.replace(out / made.name)
 
 
-def cuts(path: Path, samples: Samples, frame: bool) -> Iterator[tuple[int, Cut]]:
-    """(frame number, what is drawn on) of every sample; `frame` decodes the video once more."""
+class Cut(NamedTuple):
+    """A sample: the number of its frame, its crop, and what its labels are drawn on."""
+
+    number: int
+    crop: np.ndarray
+    view: View
+
+
+def in_batches(cuts: Iterator[Cut], size: int) -> Iterator[list[Cut]]:
+    """The same cuts in lists of `size`, the last one shorter."""
+    while batch := list(islice(cuts, size)):
+        yield batch
+
+
+def cuts(path: Path, samples: Samples, frame: bool) -> Iterator[Cut]:
+    """Every sample of the video; `frame` decodes it once more."""
     numbers = [number for number, _ in samples.chosen]
     columns = [
         (one for block in samples.spool.rows(name, numbers).blocks for one in block)
         for name in NEEDED
     ]
     stream = frames(path, False, lambda number, text: None) if frame else iter(())
-    for number, image, landmarks, refined, affine, size in zip(*columns, strict=True):
+    loose = samples.loose_pictures(numbers)
+    for number, image, landmarks, refined, affine, size, place in zip(*columns, strict=True):
         whole = next((one.rgb() for one in stream if one.number == number), None)
         width, height = (int(side) for side in size)
         if frame and (whole is None or whole.shape[:2] != (height, width)):
             raise VideoError("the file changed while it was read")
-        yield int(number), Cut(image, affine, landmarks, refined, (width, height), whole)
+        view = View(image, affine, landmarks, refined, (width, height))
+        if whole is not None:
+            view = view._replace(picture=whole, affine=np.eye(2, 3))
+        if samples.keep_loose:
+            view = view._replace(loose=next(loose), loose_affine=place)
+        yield Cut(int(number), image, view)
 
 
 def frame_rate(path: Path) -> Fraction:

@@ -28,11 +28,11 @@ from pipeline.gather import (
     samples_of,
 )
 from pipeline.index import partition_rows
-from pipeline.provenance import of_bundle, of_one_dataset
+from pipeline.provenance import of_dataset
 from pipeline.records import same_person
 from pipeline.store import canonical_json, replace_whole, write_json
 
-VERSION = 1
+VERSION = 2
 
 
 def order(dataset: str, video: str, frame: int) -> bytes:
@@ -55,15 +55,16 @@ def pack(config: Config, layout: Layout) -> dict[str, Any]:
         "remarks": [],
         "corrections": [],
     }
-    provenance = of_bundle(config)
+    provenance = {}
     for dataset in sorted(config.datasets):
-        for name, entries in pack_dataset(dataset, config, layout, provenance).items():
+        provenance[dataset], of_lists = pack_dataset(dataset, config, layout)
+        for name, entries in of_lists.items():
             lists[name] += entries
     manifest = {
         "schema": bundle.SCHEMA,
         "counts": counts(lists["shards"]),
+        "provenance": provenance,
         **lists,
-        **provenance,
     }
     manifest["hash"] = hashlib.sha256(canonical_json(manifest).encode()).hexdigest()
     write_json(layout.bundle / bundle.MANIFEST, manifest)
@@ -72,9 +73,9 @@ def pack(config: Config, layout: Layout) -> dict[str, Any]:
 
 
 def pack_dataset(
-    dataset: str, config: Config, layout: Layout, provenance: dict[str, Any]
-) -> dict[str, list[dict[str, Any]]]:
-    """Write the shards of one dataset; return what the manifest lists of it."""
+    dataset: str, config: Config, layout: Layout
+) -> tuple[dict[str, Any], dict[str, list[dict[str, Any]]]]:
+    """Write the shards of one dataset; return its provenance and what the manifest lists of it."""
     rows = read_index(layout.index(dataset))
     videos = {row.path: row for row in rows}
     check_one_split_a_subject(dataset, videos.values())
@@ -100,7 +101,7 @@ def pack_dataset(
                 f"{dataset}: no sample at all from {len(videos)} videos"
                 f" ({'; '.join(reasons) or 'no video in the index'}); check its root"
             )
-        of_dataset = of_one_dataset(provenance, dataset)
+        provenance = of_dataset(config, dataset, partitions)
         entries = []
         for split in SPLITS:
             of_split = sorted(
@@ -108,9 +109,9 @@ def pack_dataset(
                 key=lambda s: order(dataset, s.video, s.frame),
             )
             entries += pack_split(
-                dataset, split, of_split, partitions, videos, config, layout, of_dataset
+                dataset, split, of_split, partitions, videos, config, layout, provenance
             )
-        return {
+        return provenance, {
             "shards": entries,
             "failures": failures,
             "remarks": remarks_of(dataset, partitions),
@@ -181,12 +182,15 @@ def write(
         columns[name] = bundle.fixed_strings([getattr(videos[s.video], name) for s in samples])
     columns["video"] = bundle.fixed_strings([sample.video for sample in samples])
 
+    spoof_depth = provenance["settings"]["depth"]["spoof_depth"] == "raw"
+
     def pixels() -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
         for sample in samples:
             partition = partitions[sample.partition]
             depth = partition.depth["depth"][sample.row]
             parsing = partition.parsing["parsing"][sample.row]
-            check_labels(depth, parsing, videos[sample.video].live, f"{dataset}: {sample[:2]}")
+            has_depth = bool(videos[sample.video].live) or spoof_depth
+            check_labels(depth, parsing, has_depth, f"{dataset}: {sample[:2]}")
             yield partition.crops["image"][sample.row], depth, parsing
 
     attributes = {
@@ -199,13 +203,16 @@ def write(
         bundle.write_shard(temporary, attributes, columns, pixels())
 
 
-def check_labels(depth: np.ndarray, parsing: np.ndarray, live: int, where: str) -> None:
-    """Raise UserError unless depth and parsing keep the rules of the labels."""
+def check_labels(depth: np.ndarray, parsing: np.ndarray, has_depth: bool, where: str) -> None:
+    """Raise UserError unless depth and parsing keep the rules of the labels.
+
+    has_depth: whether there must be depth: on live samples; on spoofs where it was asked for.
+    """
     if not np.isfinite(depth).all() or depth.min() < 0 or depth.max() > 1:
         raise UserError(f"{where}: depth outside 0 to 1; run ocim depth again")
-    if bool(depth.any()) != bool(live):
+    if bool(depth.any()) != has_depth:
         raise UserError(
-            f"{where}: {'no depth on a live face' if live else 'depth on a spoof'};"
+            f"{where}: {'no depth on a face' if has_depth else 'depth on a spoof'};"
             " run ocim depth again"
         )
     if parsing.max() >= bundle.CLASSES:

@@ -1,43 +1,38 @@
 """What decided a bundle's bytes, written into its manifest and every shard."""
 
+import json
+from collections.abc import Sequence
 from typing import Any
 
-from pipeline import crop, depth, keys, parse
+from pipeline import keys
 from pipeline.config import Config
+from pipeline.gather import Partition
+
+LABELS = {"landmarks": "crops", "depth": "depth", "parsing": "parsing"}
+"""What is made by a back end, and the file of a partition that says by which."""
 
 
-def of_bundle(config: Config) -> dict[str, Any]:
-    """What decides the bytes of a bundle besides the videos: settings, versions, back ends.
+def of_dataset(config: Config, dataset: str, partitions: Sequence[Partition]) -> dict[str, Any]:
+    """What decides the bytes of one dataset's shards besides its videos.
 
-    No path, core count, time or machine name is among them.
+    Settings; for landmarks, depth and parsing the back ends that made them, with the versions of
+    their packages, the sha256 of their weights and where they ran; what packed them. No path, core
+    count, time or machine name is among them.
     """
-    packages = {*crop.PACKAGES, *depth.PACKAGES, *parse.PACKAGES, "ocim"}
     return {
         "settings": {
-            "crop": config.crop.model_dump(mode="json"),
-            "depth": config.depth.model_dump(mode="json"),
-            "parse": config.parse.model_dump(mode="json", exclude={"weights"}),
+            "crop": config.crop.choice().decides,
+            "depth": config.depth.choice().decides,
+            "parse": config.parse.choice().decides,
             "pack": config.pack.model_dump(mode="json"),
-            "sampling": {
-                name: settings.decides() for name, settings in sorted(config.datasets.items())
-            },
+            "sampling": config.datasets[dataset].decides(),
         },
-        "versions": keys.versions(packages),
-        "backends": {
-            "landmarks": "mediapipe",
-            "depth": config.depth.backend,
-            "parsing": config.parse.backend,
-            "parsing_classes_never_given": (
-                ["eyeglasses", "left ear", "right ear"]
-                if config.parse.backend == "facemesh"
-                else []
-            ),
-        },
+        "backends": {label: makers(partitions, part) for label, part in LABELS.items()},
+        "versions": keys.versions(("h5py", "numpy", "ocim")),
     }
 
 
-def of_one_dataset(provenance: dict[str, Any], dataset: str) -> dict[str, Any]:
-    """The provenance of one dataset's shards: the sampling of the others is no part of it."""
-    settings = provenance["settings"]
-    sampling = {dataset: settings["sampling"][dataset]}
-    return {**provenance, "settings": {**settings, "sampling": sampling}}
+def makers(partitions: Sequence[Partition], part: str) -> list[dict[str, Any]]:
+    """The different makers of one file of the partitions; several where machines differed."""
+    texts = {str(getattr(partition, part).attrs["made_by"]) for partition in partitions}
+    return [json.loads(text) for text in sorted(texts)]

@@ -68,10 +68,21 @@ def write_report(config: Config, layout: Layout) -> None:
         reasons=reasons.most_common(),
         limit=FAILURES_SHOWN,
         configuration=dump(config),
-        versions=bundle.manifest["versions"],
+        versions=versions_of(bundle.manifest["provenance"]),
         bundle_hash=bundle.manifest["hash"],
     )
     write_text(layout.report, page)
+
+
+def versions_of(provenance: dict[str, Any]) -> dict[str, str]:
+    """The versions of every package that had a part in a bundle, by name; several with commas."""
+    found: dict[str, set[str]] = {}
+    for of_dataset in provenance.values():
+        makers = [maker for label in of_dataset["backends"].values() for maker in label]
+        for versions in (of_dataset["versions"], *(maker["versions"] for maker in makers)):
+            for name, version in versions.items():
+                found.setdefault(name, set()).add(version)
+    return {name: ", ".join(sorted(found[name])) for name in sorted(found)}
 
 
 def read(path: Path, verb: str) -> str:

@@ -20,17 +20,15 @@ def crop_partition(config: Config, dataset: str, partition: int) -> bool:
     from pipeline.datasets.base import read_index
     from pipeline.index import dataset_root, partition_rows, shipped_file
     from pipeline.keys import VideoHashes
-    from pipeline.parse import reads_loose
 
     layout, settings = Layout(config.out), config.datasets[dataset]
     rows = read_index(layout.index(dataset))
-    loose = config.crop.loose
     root = dataset_root(dataset, settings)
     job = Job(
         root,
         config.crop,
         settings,
-        loose == "always" or (loose == "auto" and reads_loose(config.parse)),
+        config.keeps_loose(),
         shipped_file(dataset, settings, root),
     )
     return crop(
@@ -77,7 +75,9 @@ def at_once(
 
 
 def check_inputs(config: Config) -> None:
-    """Raise UserError, naming what to set, unless every dataset's index can be made."""
+    """Raise UserError, naming what to do, unless every dataset's index can be made and the weights
+    of the chosen back ends are there and right.
+    """
     from pipeline.errors import UserError
     from pipeline.index import dataset_root, index, shipped_file
 
@@ -88,6 +88,8 @@ def check_inputs(config: Config) -> None:
         except UserError as error:
             hint = "" if Path(settings.root).is_dir() else ". Without data of your own: make demo"
             raise UserError(f"{error}{hint}") from None
+    for choice in config.choices().values():
+        choice.digests()
 
 
 def check_protocol(config: Config) -> None:
@@ -104,17 +106,28 @@ def check_protocol(config: Config) -> None:
             )
 
 
-def made_by(stage: str) -> dict[str, Any]:
-    """The version of a stage (crop, depth, parse) and of the packages that decide its bytes.
+def made_by(config: Config, stage: str) -> dict[str, Any]:
+    """What decides a stage's (crop, depth, parse) bytes besides its input, for Snakemake to compare
+    with last time: it would not look at the keys of finished work after an update.
 
-    For Snakemake, which would not look at the keys of finished work after an update.
+    Where weights are missing their hashes are left out, so that a dry run works without them.
     """
+    from contextlib import suppress
     from importlib import import_module
 
-    from pipeline.keys import versions
+    from pipeline.errors import UserError
 
-    module = import_module(f"pipeline.{stage}")
-    return {"version": module.VERSION, **versions(module.PACKAGES)}
+    choice = config.choices()[stage]
+    made: dict[str, Any] = {
+        "settings": choice.decides,
+        "version": (import_module(f"pipeline.{stage}").VERSION, choice.backend.version),
+        "versions": choice.versions(),
+    }
+    with suppress(UserError):
+        made["weights"] = choice.digests()
+    if stage == "crop":
+        made["loose"] = config.keeps_loose()
+    return made
 
 
 def fingerprints(config: Config, dataset: str) -> list[str]:

@@ -1,5 +1,6 @@
 """The samples of a partition while it is being made: cut, measured, and kept on disk."""
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -86,9 +87,7 @@ class Samples:
             yaw = pitch = roll = float("nan")
         jpeg = b""
         if self.keep_loose:
-            loose = crops.warp(image, loose_affine, (LOOSE_SIDE, LOOSE_SIDE))
-            quality = [cv2.IMWRITE_JPEG_QUALITY, LOOSE_QUALITY]
-            jpeg = cv2.imencode(".jpg", loose[:, :, ::-1], quality)[1].tobytes()
+            jpeg = to_jpeg(crops.warp(image, loose_affine, (LOOSE_SIDE, LOOSE_SIDE)))
         self.loose.add(jpeg)
         return self.spool.add(
             frame=number,
@@ -110,6 +109,11 @@ class Samples:
             yaw=yaw,
         )
 
+    def loose_pictures(self, numbers: Sequence[int]) -> Iterator[np.ndarray]:
+        """The looser pictures (512, 512, 3) uint8 RGB of records, where they are kept."""
+        for data in self.loose.rows(numbers).blocks:
+            yield from_jpeg(data)
+
     def arrays(self) -> dict[str, np.ndarray | Rows]:
         """The datasets of the crops file, one entry a sample."""
         numbers = [number for number, _ in self.chosen]
@@ -120,3 +124,21 @@ class Samples:
             arrays["loose"] = self.loose.rows(numbers)
             arrays["loose_offset"] = self.loose.offsets(numbers)
         return arrays
+
+
+def to_jpeg(picture: np.ndarray) -> bytes:
+    """A looser picture (H, W, 3) uint8 RGB as it is kept."""
+    import cv2
+
+    quality = [cv2.IMWRITE_JPEG_QUALITY, LOOSE_QUALITY]
+    return bytes(cv2.imencode(".jpg", picture[:, :, ::-1], quality)[1])
+
+
+def from_jpeg(data: np.ndarray) -> np.ndarray:
+    """The picture (H, W, 3) uint8 RGB of JPEG bytes (N,) uint8; ValueError where they are none."""
+    import cv2
+
+    picture = cv2.imdecode(np.ascontiguousarray(data), cv2.IMREAD_COLOR) if len(data) else None
+    if picture is None:
+        raise ValueError("no JPEG")
+    return np.ascontiguousarray(picture[:, :, ::-1])

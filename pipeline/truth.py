@@ -18,6 +18,14 @@ SENTENCE = (
     " landmarks, alignment and geometry are right, and cannot show how real the depth is."
 )
 
+YAW_BINS = {
+    "yaw below 10 degrees": 10.0,
+    "yaw 10 to 20": 20.0,
+    "yaw 20 to 30": 30.0,
+    "yaw from 30": np.inf,
+}
+"""Groups of samples by how far the head is turned: name, and where it ends."""
+
 
 def truth_path(root: Path, video: str) -> Path:
     """Where the renderer puts a video's truth: beside it, with the suffix .npz."""
@@ -65,6 +73,11 @@ def correlation(first: np.ndarray, second: np.ndarray, where: np.ndarray) -> flo
     if where.sum() < 2 or not (np.ptp(first[where]) and np.ptp(second[where])):
         return 0.0
     return float(np.corrcoef(first[where], second[where])[0, 1])
+
+
+def yaw_bin(yaw: float) -> str:
+    """The name in YAW_BINS of a yaw in degrees, either side; NaN (no pose fits) is in the last."""
+    return next((name for name, end in YAW_BINS.items() if abs(yaw) < end), list(YAW_BINS)[-1])
 
 
 class Tally:
@@ -120,17 +133,24 @@ def label_truth(config: Config, layout: Layout) -> dict[str, Any]:
     Raises UserError when no live video has its truth beside it, as real data has none.
     """
     bundle, total = Bundle(layout.bundle), Tally()
+    by_yaw = {name: Tally() for name in YAW_BINS}
     by_dataset: dict[str, Any] = {}
     for name, settings in config.datasets.items():
         root, tally = dataset_root(name, settings), Tally()
         for shard in bundle.shards(name):
             for index in np.flatnonzero(shard.live):
-                add_sample(shard, int(index), root, (tally, total))
+                of_yaw = by_yaw[yaw_bin(float(shard.yaw[index]))]
+                add_sample(shard, int(index), root, (tally, total, of_yaw))
         if tally.errors:
             by_dataset[name] = tally.result()
     if not by_dataset:
         raise UserError(f"{layout.bundle}: no live video has its truth beside it; only the replica")
-    measured = {"all": total.result(), "datasets": by_dataset, "note": SENTENCE}
+    measured = {
+        "all": total.result(),
+        "by_yaw": {name: tally.result() for name, tally in by_yaw.items() if tally.errors},
+        "datasets": by_dataset,
+        "note": SENTENCE,
+    }
     write_json(layout.truth, measured)
     return measured
 
@@ -148,8 +168,8 @@ def add_sample(shard: Shard, index: int, root: Path, tallies: tuple[Tally, ...])
 
 def to_lines(measured: dict[str, Any]) -> list[str]:
     """The figures for people, one line a dataset, then the sentence that says what they show."""
-    rows = [*measured["datasets"].items(), ("all four" if len(measured["datasets"]) == 4 else "all",
-                                            measured["all"])]  # fmt: skip
+    everything = "all four" if len(measured["datasets"]) == 4 else "all"
+    rows = {**measured["datasets"], **measured["by_yaw"], everything: measured["all"]}.items()
     lines = [
         f"{name}: depth MAE {row['depth_mae']:.4f}, correlation {row['depth_correlation']:.4f}"
         f" ({row['depth_correlation_inside']:.4f} inside the outline);"

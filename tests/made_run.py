@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from pipeline import crop, depth, layers, parse
+from pipeline import crop, labelling, layers
 from pipeline.bundle import FIELDS, fixed_strings
 from pipeline.config import Config, Layout, validate
 from pipeline.datasets.base import Video, read_index, write_index
@@ -68,10 +68,15 @@ def write_partition(
     layout, settings = Layout(config.out), config.datasets[dataset]
     rows = partition_rows(read_index(layout.index(dataset)), number, settings.partitions)
     of_crops = f"crops {key} {number}"
+    choices = {
+        "crops": config.crop.choice(),
+        "depth": config.depth.choice(),
+        "parsing": config.parse.choice(),
+    }
     made_for = {
         "crops": crop.made_for(rows, config.crop, settings),
-        "depth": depth.made_for(config.depth, of_crops),
-        "parsing": parse.made_for(config.parse, of_crops),
+        "depth": labelling.made_for(config.depth.choice(), of_crops),
+        "parsing": labelling.made_for(config.parse.choice(), of_crops),
     }
     made = [made_sample(row, frame) for row, frame in samples]
     columns = {
@@ -92,7 +97,11 @@ def write_partition(
     for stage, (arrays, failed) in stages.items():
         path = layout.partition(stage, dataset, number)
         remarked = remarks if stage == "crops" else ()
-        attributes = {"key": f"{stage} {key} {number}", "made_for": made_for[stage]}
+        attributes = {
+            "key": f"{stage} {key} {number}",
+            "made_by": choices[stage].made_by("cpu"),
+            "made_for": made_for[stage],
+        }
         layers.write(path, attributes, {**arrays, **same}, failed, remarked)
 
 

@@ -9,9 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from labels.canonical import TRIANGLES, VERTICES
-from labels.depth.facemesh import FLOOR, depth_map, depth_picture, normalise, reduce_depth
+from labels.depth.facemesh import depth_map, load
+from labels.depth.maps import FLOOR
 from labels.landmarks import FaceMesh
 from labels.pose import correct_pose
+from labels.view import LabelError, View
 
 FRAME = (400, 300)
 SAME = np.eye(2, 3)
@@ -27,7 +29,7 @@ def turned(yaw: float = 0, pitch: float = 0, scale: float = 9) -> np.ndarray:
 
 
 def test_nearest_is_one_and_background_zero() -> None:
-    depth = depth_picture(turned(), FRAME, SAME, 300, 400)
+    depth = depth_map(turned(), FRAME, SAME, 300, 400)
     assert depth.shape == (300, 400)
     assert depth.dtype == np.float32
     assert depth.max() == 1
@@ -39,14 +41,14 @@ def test_nearest_is_one_and_background_zero() -> None:
 
 
 def test_eyes_and_mouth_are_closed() -> None:
-    depth = depth_picture(turned(), FRAME, SAME, 300, 400)
+    depth = depth_map(turned(), FRAME, SAME, 300, 400)
     face = (depth > 0).astype(np.uint8)
     _, _, holes, _ = cv2.connectedComponentsWithStats(1 - face, connectivity=4)
     assert len(holes) == 2  # what is not face is one piece: the background
 
 
 def test_a_symmetric_face_gives_a_symmetric_map() -> None:
-    depth = depth_picture(turned(), FRAME, SAME, 300, 400)
+    depth = depth_map(turned(), FRAME, SAME, 300, 400)
     mirrored = depth[:, ::-1]
     both = (depth > 0) & (mirrored > 0)
     assert both.sum() > 0.97 * (depth > 0).sum()
@@ -57,9 +59,9 @@ def test_a_symmetric_face_gives_a_symmetric_map() -> None:
 @given(st.integers(-40, 40), st.integers(-30, 30), st.floats(-50, 50))
 def test_whole_shifts_of_the_picture_shift_the_map(dx: int, dy: int, yaw: float) -> None:
     landmarks = turned(yaw)
-    whole = depth_picture(landmarks, FRAME, SAME, 300, 400)
+    whole = depth_map(landmarks, FRAME, SAME, 300, 400)
     shift = np.array([[1, 0, dx], [0, 1, dy]], float)
-    moved = depth_picture(landmarks, FRAME, shift, 300, 400)
+    moved = depth_map(landmarks, FRAME, shift, 300, 400)
     expected = np.roll(whole, (dy, dx), (0, 1))
     # At a silhouette a centre may fall to the other side by rounding.
     assert (np.abs(moved - expected) > 1e-4).sum() < 10
@@ -71,9 +73,9 @@ def test_the_scale_of_the_crop_scales_the_map(scale: float, yaw: float, pitch: f
     # The same places of the face have the same depth but for the range's end, which is the lowest
     # pixel on a steep rim: one straight line takes one map to the other.
     landmarks = turned(yaw, pitch)
-    whole = depth_picture(landmarks, FRAME, SAME, 300, 400)
+    whole = depth_map(landmarks, FRAME, SAME, 300, 400)
     affine = np.array([[scale, 0, 0], [0, scale, 0]])
-    other = depth_picture(landmarks, FRAME, affine, 600, 800)
+    other = depth_map(landmarks, FRAME, affine, 600, 800)
     y, x = np.nonzero(cv2.erode((whole > 0).astype(np.uint8), np.ones((9, 9))))
     there = other[np.int64((y + 0.5) * scale), np.int64((x + 0.5) * scale)]
     slope, start = np.polyfit(whole[y, x], there, 1)
@@ -93,7 +95,7 @@ def test_a_turned_crop_turns_the_map() -> None:
 def test_what_the_head_hides_when_it_turns_is_not_seen(yaw: float) -> None:
     # By brute force: of all triangles that the line of sight through a pixel meets, the nearest.
     landmarks = correct_pose(turned(yaw), FRAME)
-    depth = depth_picture(turned(yaw), FRAME, SAME, 300, 400)
+    depth = depth_map(turned(yaw), FRAME, SAME, 300, 400)
     rows, columns = np.nonzero(depth)
     corners = landmarks[TRIANGLES]
     matrices = np.stack([corners[..., 0], corners[..., 1], np.ones(corners.shape[:2])], 1)
@@ -112,25 +114,31 @@ def test_what_the_head_hides_when_it_turns_is_not_seen(yaw: float) -> None:
     assert np.abs(slope * np.array(nearest) + start - depth[rows[some], columns[some]]).max() < 1e-4
 
 
-def test_normalise_fills_the_range_and_keeps_the_background() -> None:
-    nearness = np.array([[np.nan, 2.0], [4.0, 6.0]], np.float32)
-    expected = [[0, FLOOR], [(1 + FLOOR) / 2, 1]]
-    assert np.allclose(normalise(nearness), expected)
-    assert (normalise(np.full((2, 2), np.nan)) == 0).all()
+def test_what_lies_outside_of_the_frame_has_no_depth() -> None:
+    # The face stands at the frame's left border, half of it outside; the crop shows both halves.
+    landmarks = turned() - (200, 0, 0)
+    shift = np.array([[1, 0, 128], [0, 1, -22]], float)
+    depth = depth_map(landmarks.astype(np.float32), FRAME, shift)
+    assert not depth[:, :128].any()
+    assert depth[:, 128:].max() == 1
+    assert (depth[:, 128] > 0).sum() > 50
 
 
-def test_reduction_is_the_mean_of_the_area() -> None:
-    depth = np.arange(64, dtype=np.float32).reshape(8, 8)
-    assert np.allclose(reduce_depth(depth, 4), [[13.5, 17.5], [45.5, 49.5]])
-    assert reduce_depth(np.zeros((3, 256, 256), np.float32)).shape == (3, 32, 32)
-    with pytest.raises(ValueError, match="multiple"):
-        reduce_depth(np.zeros((10, 10), np.float32))
+def test_a_batch_gives_each_view_its_map_or_its_reason() -> None:
+    picture, affine = np.zeros((256, 256, 3), np.uint8), np.array([[1, 0, -72], [0, 1, -22]], float)
+    good = View(picture, affine, turned(), np.zeros((478, 3)), FRAME)
+    no_face = good._replace(landmarks=np.random.default_rng(0).permutation(turned()))
+    outside = good._replace(landmarks=turned() + (300, 0, 0))
+    made, shapeless, away = load("auto")([good, no_face, outside])
+    assert np.array_equal(made, depth_map(turned(), FRAME, affine))
+    assert isinstance(shapeless, LabelError) and "face" in str(shapeless)
+    assert isinstance(away, LabelError) and "outside" in str(away)
 
 
 def test_the_nose_of_a_photograph_is_brightest(portrait: np.ndarray) -> None:
     with FaceMesh() as mesh:
         face = mesh.find(portrait, faces=1)[0]
-    depth = depth_picture(face.landmarks, (320, 400), SAME, 400, 320)
+    depth = depth_map(face.landmarks, (320, 400), SAME, 400, 320)
     row, column = np.unravel_index(depth.argmax(), depth.shape)
     assert np.hypot(column - 144.5, row - 126) < 6
     for x, y in [(123, 101), (166, 103), (142, 146), (142, 170)]:  # eyes, mouth, chin
@@ -145,7 +153,7 @@ def test_the_map_agrees_with_the_one_that_prnet_made(shared: Path) -> None:
     height, width = theirs.shape
     with FaceMesh() as mesh:
         face = mesh.find(image, faces=1)[0]
-    ours = depth_picture(face.landmarks, (width, height), SAME, height, width)
+    ours = depth_map(face.landmarks, (width, height), SAME, height, width)
     both = (ours > 0) & (theirs > 0)
     assert np.corrcoef(ours[both], theirs[both])[0, 1] >= 0.96
     assert both.sum() / ((ours > 0) | (theirs > 0)).sum() >= 0.85

@@ -72,7 +72,7 @@ def test_depth_in_an_aligned_crop_is_that_of_the_box_crop_turned(scene: Scene) -
     picture, face, _ = scene
     size = picture.shape[1::-1]
     aligned = depth_map(face.landmarks, size, affine_of(face, "aligned", SIDE))
-    box = depth_map(face.landmarks, size, affine_of(face, "box", FINE), FINE)
+    box = depth_map(face.landmarks, size, affine_of(face, "box", FINE), FINE, FINE)
     seen = crops.warp(box, box_to_aligned(face), (SIDE, SIDE))
     mask = crops.warp((box > 0).astype(np.uint8), box_to_aligned(face), (SIDE, SIDE), nearest=True)
     face_seen, face_drawn = mask > 0, aligned > 0

@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 from labels import classes
-from pipeline.config import CropSettings
+from pipeline.config import Config
 from pipeline.errors import UserError
 from pipeline.label import grey, label_image, overlay, palette_image
 
@@ -23,7 +23,7 @@ def picture(tmp_path_factory, portrait: np.ndarray) -> Path:
 def labelled(tmp_path_factory, picture: Path) -> Path:
     """The four pictures in the crop's geometry, in a folder that was not there before."""
     out = tmp_path_factory.mktemp("out") / "new" / "folder"
-    label_image(picture, out, CropSettings(), frame=False)
+    label_image(picture, out, Config(), frame=False)
     return out
 
 
@@ -31,7 +31,7 @@ def labelled(tmp_path_factory, picture: Path) -> Path:
 def labelled_frame(tmp_path_factory, picture: Path) -> Path:
     """The four pictures, with depth and parsing in the geometry of the picture itself."""
     out = tmp_path_factory.mktemp("frame")
-    label_image(picture, out, CropSettings(), frame=True)
+    label_image(picture, out, Config(), frame=True)
     return out
 
 
@@ -114,7 +114,7 @@ def test_a_picture_without_a_face_gives_one_line_and_no_file(tmp_path):
     path = tmp_path / "wall.png"
     Image.new("RGB", (120, 90), (90, 120, 60)).save(path)
     with pytest.raises(UserError, match="no face") as caught:
-        label_image(path, tmp_path / "out", CropSettings(), frame=False)
+        label_image(path, tmp_path / "out", Config(), frame=False)
     assert "\n" not in str(caught.value)
     assert not (tmp_path / "out").exists()
 
@@ -128,14 +128,14 @@ def test_what_is_no_picture_is_told_in_one_line(tmp_path, content):
     path = tmp_path / "a.png"
     path.write_bytes(content)
     with pytest.raises(UserError, match=r"a\.png") as caught:
-        label_image(path, tmp_path / "out", CropSettings(), frame=False)
+        label_image(path, tmp_path / "out", Config(), frame=False)
     assert "\n" not in str(caught.value)
     assert not (tmp_path / "out").exists()
 
 
 def test_a_missing_picture_is_told(tmp_path):
     with pytest.raises(UserError, match=r"none\.png: .*cannot read"):
-        label_image(tmp_path / "none.png", tmp_path / "out", CropSettings(), frame=False)
+        label_image(tmp_path / "none.png", tmp_path / "out", Config(), frame=False)
 
 
 def test_the_largest_of_several_faces_is_taken(tmp_path, portrait):
@@ -144,7 +144,7 @@ def test_the_largest_of_several_faces_is_taken(tmp_path, portrait):
     both.paste(small, (10, 10))
     both.paste(Image.fromarray(portrait), (180, 0))
     both.save(tmp_path / "both.png")
-    label_image(tmp_path / "both.png", tmp_path, CropSettings(), frame=True)
+    label_image(tmp_path / "both.png", tmp_path, Config(), frame=True)
     covered = np.argwhere(np.asarray(Image.open(tmp_path / "both_depth.png")))
     assert covered[:, 1].min() > 180
 
@@ -168,6 +168,6 @@ def test_palette_pictures_give_their_classes_back():
 def test_long_names_are_no_trouble(tmp_path, portrait):
     path = tmp_path / f"{'long' * 50}.png"
     Image.fromarray(portrait).save(path)
-    written = label_image(path, tmp_path / "out", CropSettings(), frame=False)
+    written = label_image(path, tmp_path / "out", Config(), frame=False)
     assert [file.name for file in written] == [f"{path.stem}_{name}.png" for name in NAMES]
     assert all(file.is_file() for file in written)

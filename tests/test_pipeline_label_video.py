@@ -15,7 +15,7 @@ from test_pipeline_cli import OCIM, mistake
 
 from pipeline import label_video
 from pipeline.cli import cli
-from pipeline.config import CropSettings
+from pipeline.config import Config
 from pipeline.errors import UserError
 
 NAMES = ("crop", "depth", "overlay", "parsing")
@@ -212,5 +212,5 @@ def test_a_video_that_changes_while_it_is_read_is_one_line(clip, tmp_path, monke
 
     monkeypatch.setattr(label_video, "crop_video", then_cut)
     with pytest.raises(UserError, match=r"a\.mp4: not decodable"):
-        label_video.label_video(path, tmp_path / "out", CropSettings(), frame=True, every=1)
+        label_video.label_video(path, tmp_path / "out", Config(), frame=True, every=1)
     assert [path.name for path in tmp_path.iterdir()] == ["a.mp4"]

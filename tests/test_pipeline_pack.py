@@ -138,19 +138,28 @@ def test_nothing_in_the_bundle_tells_where_it_was_made(packed):
         assert '"/' not in text
 
 
-def test_settings_versions_and_back_ends_stand_in_the_manifest(packed):
-    manifest = Bundle(packed).manifest
-    assert manifest["settings"]["crop"]["margin"] == 1.4
-    assert manifest["settings"]["sampling"] == {
-        "oulu": {"sampling": "every", "every": 9, "reach": 5, "faces": "detected"}
+def test_what_decides_bytes_stands_in_the_manifest_and_in_each_shard(packed):
+    provenance = Bundle(packed).manifest["provenance"]["oulu"]
+    for shard in Bundle(packed).shards("oulu"):
+        with h5py.File(shard.path) as file:
+            assert json.loads(file.attrs["provenance"]) == provenance
+    settings = provenance["settings"]
+    assert settings["crop"]["margin"] == 1.4
+    assert settings["depth"] == {"backend": "facemesh", "reduce": "area", "spoof_depth": "zero"}
+    assert settings["parse"] == {"backend": "facemesh", "hair": "colour"}
+    assert settings["sampling"] == {
+        "sampling": "every",
+        "every": 9,
+        "reach": 5,
+        "faces": "detected",
     }
-    assert {"mediapipe", "numpy", "h5py", "ocim"} <= set(manifest["versions"])
-    assert manifest["backends"]["parsing"] == "facemesh"
-    assert manifest["backends"]["parsing_classes_never_given"] == [
-        "eyeglasses",
-        "left ear",
-        "right ear",
-    ]
+    assert {"numpy", "h5py", "ocim"} == set(provenance["versions"])
+    (landmarks,) = provenance["backends"]["landmarks"]
+    assert landmarks["backend"] == "embedded"
+    assert landmarks["versions"]["mediapipe"] == "0.10.21"
+    (parsing,) = provenance["backends"]["parsing"]
+    assert (parsing["backend"], parsing["made_on"], parsing["weights"]) == ("facemesh", "cpu", [])
+    assert parsing["classes_never_given"] == ["eyeglasses", "left ear", "right ear"]
 
 
 def test_the_order_of_samples_is_a_hash_of_their_identity(packed):
@@ -287,7 +296,7 @@ def tamper(path: Path, name: str, row: int, value: float) -> None:
     "stage, live, value, words",
     [
         ("depth", 0, 0.25, "depth on a spoof"),
-        ("depth", 1, 0.0, "no depth on a live face"),
+        ("depth", 1, 0.0, "no depth on a face"),
         ("depth", 1, 1.5, "outside 0 to 1"),
         ("depth", 1, -0.5, "outside 0 to 1"),
         ("depth", 1, np.nan, "outside 0 to 1"),

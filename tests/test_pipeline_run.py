@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.config import validate
+from pipeline.config import Config, DepthSettings, validate
 from pipeline.errors import UserError
 from pipeline.run import at_once, check_inputs, check_protocol, fingerprints, made_by
 
@@ -78,6 +78,16 @@ def test_wrong_corrections_are_told_before_any_work_and_no_dry_run_falls_over_th
 
 @pytest.mark.parametrize("stage", ["crop", "depth", "parse"])
 def test_an_update_is_seen_by_versions(stage):
-    made = made_by(stage)
-    assert made["version"] >= 2
-    assert made["numpy"].startswith("1.26")
+    made = made_by(Config(), stage)
+    assert made["version"][0] >= 2
+    assert made["versions"]["numpy"].startswith("1.26")
+
+
+def test_missing_weights_are_told_before_any_work_and_no_dry_run_falls_over_them(
+    tmp_path, monkeypatch
+):
+    monkeypatch.setenv("OCIM_WEIGHTS", str(tmp_path / "none"))
+    config = msu(tmp_path).model_copy(update={"depth": DepthSettings(backend="prnet")})
+    with pytest.raises(UserError, match=r"ocim weights fetch prnet"):
+        check_inputs(config)
+    assert "weights" not in made_by(config, "depth")

@@ -3,21 +3,28 @@
 The numbers name landmarks; the widenings make the mesh's outlines agree with what a trained face
 parser calls skin, brow, eye and lip (docs/labels.md gives the figures). Lengths and directions are
 the face's own: along its eyes, across them, and the distance between their outer corners.
+
+What a face parser draws has no corners where the mesh has: outlines are rounded by cutting their
+corners twice (Chaikin), which nears the quadratic B-spline over the landmarks.
 """
 
 from dataclasses import dataclass
+from functools import cache
 
 import numba
 import numpy as np
 
 from labels import classes
 from labels.canonical import TRIANGLES, VERTICES
+from labels.view import LabelError
 
 OVAL = [10, 338, 297, 332, 284, 251, 389, 356, 454, 323, 361, 288, 397, 365, 379, 378, 400, 377]
 OVAL += [152, 148, 176, 149, 150, 136, 172, 58, 132, 93, 234, 127, 162, 21, 54, 103, 67, 109]
 RIDGE = [94, 19, 1, 4, 5, 195, 197, 6, 168]  # of the nose, upwards
-RIGHT_NOSE = [8, 193, 245, 174, 129, 240, 2, *RIDGE]
-LEFT_NOSE = [8, 417, 465, 399, 358, 460, 2, *RIDGE]
+BRIDGE = 168, 8  # the nose's upper end lies between them
+NOSE_TIP = 2  # its lower end
+RIGHT_NOSE = [193, 245, 174, 129, 240]
+LEFT_NOSE = [417, 465, 399, 358, 460]
 RIGHT_BROW = [70, 63, 105, 66, 107], [46, 53, 52, 65, 55]
 LEFT_BROW = [300, 293, 334, 296, 336], [276, 283, 282, 295, 285]
 RIGHT_EYE = [33, 7, 163, 144, 145, 153, 154, 155, 133, 173, 157, 158, 159, 160, 161, 246]
@@ -32,10 +39,15 @@ LOWER = 0.004
 """Everything lies this much lower than the network says, in distances of the eyes' corners."""
 FOREHEAD = 1.45
 """The mesh ends below the hair: its height over the line of the eyes is stretched by this."""
-BROW_HEIGHT = 0.2
+NOSE_TOP = 0.22
+"""The nose ends level with this share of the way from the first point of BRIDGE to the second."""
+BROW_HEIGHT = np.array([0.0, 0.2, 0.2, 0.2, 0.2])[:, None]
+"""Each edge of a brow is moved out by this share of its height, from the outer end inwards."""
 BROW_LENGTH = 0.92
 EYE_LENGTH, EYE_ABOVE, EYE_BELOW = 0.95, 1.05, 1.0
-LIP_ABOVE = 1.2
+LIP_ABOVE, LIP_BELOW = 1.2, 1.02
+MOUTH_LENGTH = 0.93
+"""Where the lips part, along the line of their corners: close to these they are seen to touch."""
 
 
 @dataclass(frozen=True)
@@ -69,7 +81,7 @@ def face_axes(points: np.ndarray) -> Axes:
     right, left = points[list(EYE_CORNERS)]
     length = float(np.hypot(*(left - right)))
     if not length > 0:
-        raise ValueError("the corners of the eyes fall together")
+        raise LabelError("the corners of the eyes fall together")
     along = (left - right) / length
     return Axes((left + right) / 2, along, np.array([-along[1], along[0]]), length)
 
@@ -96,22 +108,69 @@ def outlines(points: np.ndarray) -> list[Part]:
     """
     axes = face_axes(points)
     points = points + LOWER * axes.length * axes.down
-    outer_upper = points[OUTER_UPPER_LIP]
-    outer_upper = axes.stretch(outer_upper, outer_upper[[0, -1]].mean(0), 1, LIP_ABOVE, 1)
-    outer_lower = points[OUTER_LOWER_LIP]
-    upper, lower = points[INNER_UPPER_LIP], points[INNER_LOWER_LIP]
-    mouth = INNER_UPPER_LIP + INNER_LOWER_LIP
     return [
-        # In halves that meet at the ridge, so that the ridge is the outline when the head turns.
-        Part(classes.NOSE, points[RIGHT_NOSE], RIGHT_NOSE),
-        Part(classes.NOSE, points[LEFT_NOSE], LEFT_NOSE),
+        *_nose(points, axes),
         _brow(classes.RIGHT_BROW, points, *RIGHT_BROW, axes),
         _brow(classes.LEFT_BROW, points, *LEFT_BROW, axes),
         _eye(classes.RIGHT_EYE, points, RIGHT_EYE, axes),
         _eye(classes.LEFT_EYE, points, LEFT_EYE, axes),
-        Part(classes.MOUTH, _ring(upper, lower), mouth),
-        Part(classes.LOWER_LIP, _ring(outer_lower, lower), OUTER_LOWER_LIP + INNER_LOWER_LIP),
-        Part(classes.UPPER_LIP, _ring(outer_upper, upper), OUTER_UPPER_LIP + INNER_UPPER_LIP),
+        *_mouth(points, axes),
+    ]
+
+
+def _nose(points: np.ndarray, axes: Axes) -> list[Part]:
+    """In halves that meet at the ridge, so that the ridge is the outline when the head turns."""
+    low, high = points[list(BRIDGE)]
+    top = low + NOSE_TOP * (high - low)
+    sides = []
+    for side in (RIGHT_NOSE, LEFT_NOSE):
+        corner = points[side[0]]
+        corner = corner + ((top - corner) @ axes.down) * axes.down  # the upper end is level
+        sides.append(np.concatenate([[corner], points[side]]))
+    curve = rounded(np.concatenate([[top], sides[0], points[[NOSE_TIP]], sides[1][::-1]]))
+    half = len(curve) // 2  # the ring's two halves have as many corners
+    right, left = curve[:half], curve[: half - 1 : -1]
+    ends = (right[[0, -1]] + left[[0, -1]]) / 2
+    return [
+        Part(
+            classes.NOSE,
+            np.concatenate([ends[:1], outline, ends[1:], points[RIDGE]]),
+            [*side, NOSE_TIP, *RIDGE],
+        )
+        for outline, side in ((right, RIGHT_NOSE), (left, LEFT_NOSE))
+    ]
+
+
+def _brow(value: int, points: np.ndarray, upper: list[int], lower: list[int], axes: Axes) -> Part:
+    high, low = points[upper], points[lower]
+    out = BROW_HEIGHT * (high - low)
+    ring = _ring(high + out, low - out)
+    ring = axes.stretch(ring, ring.mean(0), BROW_LENGTH, 1, 1)
+    return Part(value, rounded(ring), upper + lower)
+
+
+def _eye(value: int, points: np.ndarray, numbers: list[int], axes: Axes) -> Part:
+    ring = points[numbers]
+    corners = ring[[0, 8]].mean(0)
+    ring = axes.stretch(ring, corners, EYE_LENGTH, EYE_ABOVE, EYE_BELOW)
+    return Part(value, rounded(ring), numbers)
+
+
+def _mouth(points: np.ndarray, axes: Axes) -> list[Part]:
+    corners = points[[OUTER_UPPER_LIP[0], OUTER_UPPER_LIP[-1]]].mean(0)
+    over = axes.stretch(points[OUTER_UPPER_LIP], corners, 1, LIP_ABOVE, 1)
+    under = axes.stretch(points[OUTER_LOWER_LIP], corners, 1, 1, LIP_BELOW)
+    corners = points[[INNER_UPPER_LIP[0], INNER_UPPER_LIP[-1]]].mean(0)
+    upper, lower = (
+        axes.stretch(points[line], corners, MOUTH_LENGTH, 1, 1)
+        for line in (INNER_UPPER_LIP, INNER_LOWER_LIP)
+    )
+    # Each line by itself: the corners of the mouth stay sharp.
+    over, under, upper, lower = (rounded(line, False) for line in (over, under, upper, lower))
+    return [
+        Part(classes.MOUTH, _ring(upper, lower), INNER_UPPER_LIP + INNER_LOWER_LIP),
+        Part(classes.LOWER_LIP, _ring(under, lower), OUTER_LOWER_LIP + INNER_LOWER_LIP),
+        Part(classes.UPPER_LIP, _ring(over, upper), OUTER_UPPER_LIP + INNER_UPPER_LIP),
     ]
 
 
@@ -120,17 +179,27 @@ def _ring(one: np.ndarray, other: np.ndarray) -> np.ndarray:
     return np.concatenate([one, other[::-1]])
 
 
-def _brow(value: int, points: np.ndarray, upper: list[int], lower: list[int], axes: Axes) -> Part:
-    high, low = points[upper], points[lower]
-    out = BROW_HEIGHT * (high - low)
-    ring = _ring(high + out, low - out)
-    return Part(value, axes.stretch(ring, ring.mean(0), BROW_LENGTH, 1, 1), upper + lower)
+def rounded(line: np.ndarray, closed: bool = True) -> np.ndarray:
+    """A polygon, or a line that keeps its ends, (N, 2) with its corners cut twice (M, 2).
+
+    Each cut puts two points on every edge, a quarter and three quarters along, for the corners.
+    A closed one begins on the edge from its first to its second point.
+    """
+    return _cuts(len(line), closed) @ line
 
 
-def _eye(value: int, points: np.ndarray, numbers: list[int], axes: Axes) -> Part:
-    ring = points[numbers]
-    corners = ring[[0, 8]].mean(0)
-    return Part(value, axes.stretch(ring, corners, EYE_LENGTH, EYE_ABOVE, EYE_BELOW), numbers)
+@cache
+def _cuts(count: int, closed: bool) -> np.ndarray:
+    """What rounded is multiplied by: both cuts are linear in the points."""
+    line = np.eye(count)
+    for _ in range(2):
+        after = np.roll(line, -1, 0)
+        new = np.stack([0.75 * line + 0.25 * after, 0.25 * line + 0.75 * after], 1)
+        if closed:
+            line = new.reshape(-1, count)
+        else:
+            line = np.concatenate([line[:1], new[:-1].reshape(-1, count), line[-1:]])
+    return line
 
 
 def fill(
@@ -197,7 +266,7 @@ def _nose_triangles() -> np.ndarray:
     """The triangles of the mesh whose middles the nose's outline holds, seen from the front."""
     front = VERTICES[:, :2].astype(np.float64) * (1, -1)
     middles = front[TRIANGLES].mean(1)
-    outline = front[RIGHT_NOSE[:7] + LEFT_NOSE[6:0:-1]]
+    outline = front[[BRIDGE[1], *RIGHT_NOSE, NOSE_TIP, *LEFT_NOSE[::-1]]]
     start, end = outline, np.roll(outline, -1, 0)
     x, y = middles[:, None, 0], middles[:, None, 1]
     spans = (start[:, 1] <= y) != (end[:, 1] <= y)

@@ -10,12 +10,13 @@ from pipeline.cli.data import check, index, replica, truth
 from pipeline.cli.learn import evaluate, metrics, train
 from pipeline.cli.look import label, report
 from pipeline.cli.stages import crop, depth, pack, parse, rebuild
+from pipeline.cli.weights import weights
 from pipeline.errors import UserError
 from pipeline.store import stop_cleanly
 
 _VERBS = (
     replica, check, index, crop, depth, parse, pack, rebuild,
-    train, evaluate, metrics, report, truth, label,
+    train, evaluate, metrics, report, truth, label, weights,
 )  # fmt: skip
 # What a disk or a folder may refuse: told in one line. Any other OSError is a bug, and shown whole.
 _REFUSALS = (

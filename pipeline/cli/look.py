@@ -13,25 +13,39 @@ from pipeline.cli.options import PATH, config_option, load
 @click.option("--frame", is_flag=True, help="Depth and parsing with the input's size and place.")
 @click.option("--every", type=click.IntRange(1, 10_000), default=1, show_default=True,
               help="Of a video: each N-th frame.")  # fmt: skip
-@click.option("--config", "config_path", type=PATH, help="Configuration with the crop's geometry.")
-def label(path: Path, out: Path, frame: bool, every: int, config_path: Path | None) -> None:
+@click.option("--landmarks", metavar="NAME", help="embedded, tasks or fan.")
+@click.option("--depth", metavar="NAME", help="facemesh, prnet or fan3d.")
+@click.option("--parsing", metavar="NAME", help="facemesh or bisenet.")
+@click.option("--config", "config_path", type=PATH,
+              help="Configuration: its crop, depth and parse sections count here.")  # fmt: skip
+def label(
+    path: Path,
+    out: Path,
+    frame: bool,
+    every: int,
+    landmarks: str | None,
+    depth: str | None,
+    parsing: str | None,
+    config_path: Path | None,
+) -> None:
     """Make the labels of a picture or a video, to look at.
 
     Writes STEM_crop.png, STEM_depth.png (8-bit grey), STEM_parsing.png (palette, classes 0 to 12)
     and STEM_overlay.png. Of a video: STEM_00000_crop.png and so on for each frame with a face, and
     STEM_overlay.mp4.
     """
-    from pipeline.config import CropSettings
+    from pipeline.config import Config
     from pipeline.label import label_image
     from pipeline.label_video import label_video
     from pipeline.pictures import is_picture
 
-    settings = load(config_path).crop if config_path else CropSettings()
+    config = load(config_path) if config_path else Config()
+    config = config.with_backends(landmarks, depth, parsing)
     if is_picture(path):
-        for written in label_image(path, out, settings, frame):
+        for written in label_image(path, out, config, frame):
             click.echo(written)
         return
-    made = label_video(path, out, settings, frame, every)
+    made = label_video(path, out, config, frame, every)
     for failure in made.failures:
         where = "the video" if failure.frame < 0 else f"frame {failure.frame}"
         click.echo(f"{where}: {failure.reason}")

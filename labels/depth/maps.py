@@ -1,0 +1,44 @@
+"""What every depth map has in common, whatever made it: its range, and how it is reduced."""
+
+import numpy as np
+
+FLOOR = 1 / 255
+"""Depth of the farthest face pixel: above the background's 0, also as 8-bit grey."""
+
+
+def normalise(nearness: np.ndarray) -> np.ndarray:
+    """Nearness (H, W), NaN for background, to depth float32: farthest FLOOR, nearest 1, else 0.
+
+    The range is that of the pixels seen. That of all vertices would not depend on the size of the
+    picture, but from 30 degrees of yaw on a third of it is behind the face.
+    """
+    face = np.isfinite(nearness)
+    depth = np.zeros(nearness.shape, np.float32)
+    if face.any():
+        low, high = nearness[face].min(), nearness[face].max()
+        span = max(high - low, np.finfo(np.float32).tiny)
+        depth[face] = FLOOR + (1 - FLOOR) * (nearness[face] - low) / span
+    return depth
+
+
+def reduce_depth(depth: np.ndarray, side: int, method: str = "area") -> np.ndarray:
+    """A square depth map (S, S) reduced to (side, side) float32 in [0, 1].
+
+    area: the mean over S / side pixels each way, which must be a whole number. bicubic: Pillow's
+    filter, which reaches over four cells and makes edges steeper; what it takes out of [0, 1] is
+    clipped. RFMetaFAS reduces so.
+    """
+    size = len(depth)
+    if depth.shape != (size, size) or size % side:
+        raise ValueError(f"{depth.shape} is no square of a multiple of {side}")
+    if method == "area":
+        step = size // side
+        blocks = depth.reshape(side, step, side, step)
+        return blocks.mean((1, 3), dtype=np.float64).astype(np.float32)
+    if method != "bicubic":
+        raise ValueError(f"method must be area or bicubic, not {method!r}")
+    from PIL import Image
+
+    picture = Image.fromarray(np.ascontiguousarray(depth, np.float32))
+    reduced = np.asarray(picture.resize((side, side), Image.Resampling.BICUBIC))
+    return np.clip(reduced, 0, 1).astype(np.float32)

@@ -1,0 +1,90 @@
+"""What runs a face parsing network: torch on a processor or CUDA, ONNX Runtime, or OpenVINO.
+
+All take pictures of 512 x 512 and give the number of each pixel's class. A network that can be cut
+in front of its last enlargement is finished by labels.parsing.enlarge.
+
+On a processor pictures go through one by one: a batch gains nothing there, and no picture can
+depend on its neighbours. On CUDA they go in batches of one fixed size, the last one filled up.
+On a processor every runtime uses as many threads as OMP_NUM_THREADS says, one where it does not:
+stages run many processes at once.
+"""
+
+from pathlib import Path
+
+import torch
+
+from labels.parsing.bisenet import BiSeNet
+from labels.parsing.by_torch import Torch
+from labels.parsing.networks import Network
+from labels.weights import load_strict, read_tensors
+from pipeline.errors import UserError
+
+RUNTIMES = ("auto", "torch", "onnxruntime", "openvino")
+PRECISIONS = ("auto", "float32", "bfloat16")
+
+
+def chosen(path: Path, runtime: str, precision: str) -> tuple[str, str]:
+    """The runtime and the precision that settings mean here, for a weight file: no `auto` is left.
+
+    runtime: `torch` (on CUDA where there is it), `onnxruntime`, `openvino`; `auto` is torch where
+    there is CUDA, else openvino, the fastest measured; for an .onnx file always openvino.
+    precision: `float32`, `bfloat16`; `auto` is bfloat16 on CUDA, and by OpenVINO where the
+    processor computes in it, else float32. UserError, naming the setting, for what cannot be.
+    """
+    for name, value, known in (
+        ("runtime", runtime, RUNTIMES),
+        ("precision", precision, PRECISIONS),
+    ):
+        if value not in known:
+            raise UserError(f"parse.{name}: '{value}' is none of {', '.join(known)}")
+    is_onnx = path.suffix == ".onnx"
+    cuda = torch.cuda.is_available()
+    if runtime == "auto":
+        runtime = "torch" if cuda and not is_onnx else "openvino"
+    if runtime == "torch" and is_onnx:
+        raise UserError(f"parse.runtime: torch does not run {path}; onnxruntime and openvino do")
+    if precision == "float32":
+        return runtime, precision
+    if runtime == "torch":
+        asked = precision == "bfloat16"  # on a processor without it torch is right, but slow
+        able = asked or (cuda and torch.cuda.is_bf16_supported())
+    elif runtime == "openvino":
+        from labels.parsing.by_openvino import has_bfloat16
+
+        able = has_bfloat16()
+    else:
+        able = False
+    if precision == "bfloat16" and not able:
+        where = "onnxruntime has" if runtime == "onnxruntime" else "for openvino this processor has"
+        raise UserError(f"parse.precision: {where} no bfloat16; take float32, or auto")
+    return runtime, "bfloat16" if able else "float32"
+
+
+def load(path: Path, classes: int, runtime: str, precision: str, batch: int) -> Network:
+    """The network of a weight file; runtime and precision are such as chosen gives.
+
+    classes: how many it tells apart. batch: how many pictures go through CUDA at a time. UserError
+    where the file does not fit.
+    """
+    if path.suffix == ".onnx":
+        if runtime == "openvino":
+            from labels.parsing.by_openvino import OpenVINO
+
+            return OpenVINO.read(path, classes, precision)
+        from labels.parsing.by_onnxruntime import ONNXRuntime
+
+        return ONNXRuntime.read(path, classes)
+    network = BiSeNet(classes)
+    load_strict(network, read_tensors(path), path)
+    network.eval()
+    if runtime == "torch":
+        if torch.cuda.is_available():
+            return Torch(network, precision, batch, "cuda")
+        return Torch(network, precision, 1, "cpu")
+    if runtime == "openvino":
+        from labels.parsing.by_openvino import OpenVINO
+
+        return OpenVINO.of(network, precision)
+    from labels.parsing.by_onnxruntime import ONNXRuntime
+
+    return ONNXRuntime.of(network)

@@ -1,0 +1,296 @@
+"""The weights that a user fetches: what they are, where they lie, whether they are the right ones.
+
+None is shipped. They lie in $OCIM_WEIGHTS, else ~/.cache/ocim/weights, each in a folder that is
+named by its sha256. labels.weights_fetch puts them there; nothing here reaches the network.
+"""
+
+import codecs
+import hashlib
+import json
+import os
+import pickle
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from pipeline.errors import UserError
+
+if TYPE_CHECKING:
+    import torch
+    from torch import nn
+
+_HEX = frozenset("0123456789abcdef")
+_BULAT = "https://www.adrianbulat.com/downloads/python-fan/"
+_FAN_LICENCE = "not stated (code: BSD-3-Clause)"
+_FACES_LICENCE = "not stated (code: MIT; trained on CelebAMask-HQ: not for commercial use)"
+
+
+@dataclass(frozen=True)
+class Weights:
+    """One file of weights.
+
+    file: its name in the store. purpose: which back ends read it. licence: as far as it is stated.
+    url: where it comes from; empty where there is nothing to download. size: bytes of what is
+    downloaded, None where no one says. sha256: of what is downloaded; where it is empty, `prefix`
+    is what is published of it (its first digits), and the whole is recorded at the first fetch.
+    form: `plain`, kept as it comes; `torch`, a torch checkpoint that is kept as safetensors;
+    `prnet`, what tools/convert_prnet.py wrote.
+    """
+
+    file: str
+    purpose: str
+    licence: str
+    url: str = ""
+    size: int | None = None
+    sha256: str = ""
+    prefix: str = ""
+    form: str = "plain"
+
+
+REGISTRY: dict[str, Weights] = {
+    "bisenet": Weights(
+        "79999_iter.pth",
+        "parsing: bisenet",
+        _FACES_LICENCE,
+        "https://github.com/xinntao/facexlib/releases/download/v0.2.0/parsing_bisenet.pth",
+        53_289_463,
+        "468e13ca13a9b43cc0881a9f99083a430e9c0a38abd935431d1c28ee94b26567",
+    ),
+    "bisenet-resnet18": Weights(
+        "resnet18.onnx",
+        "parsing: bisenet",
+        _FACES_LICENCE,
+        "https://github.com/yakhyo/face-parsing/releases/download/weights/resnet18.onnx",
+        sha256="0d9bd318e46987c3bdbfacae9e2c0f461cae1c6ac6ea6d43bbe541a91727e33f",
+    ),
+    "prnet": Weights(
+        "prnet.safetensors",
+        "depth: prnet",
+        "not stated (code: MIT)",
+        form="prnet",
+    ),
+    "prnet-face-index": Weights(
+        "face_ind.txt",
+        "depth: prnet",
+        "MIT",
+        "https://raw.githubusercontent.com/YadiraF/PRNet/master/Data/uv-data/face_ind.txt",
+        sha256="86a7ce5131d3c827c368fd3c1236ded6b5d80802f1abd5cf98940ba0595ab231",
+    ),
+    "face-landmarker": Weights(
+        "face_landmarker.task",
+        "landmarks: tasks",
+        "Apache-2.0",
+        "https://storage.googleapis.com/mediapipe-models/face_landmarker/face_landmarker/"
+        "float16/1/face_landmarker.task",
+        3_758_596,
+        "64184e229b263107bc2b804c6625db1341ff2bb731874b0bcc2fe6544e0bc9ff",
+    ),
+    "2dfan4": Weights(
+        "2dfan4.safetensors",
+        "landmarks: fan (2D)",
+        _FAN_LICENCE,
+        _BULAT + "2DFAN4-11f355bf06.pth.tar",
+        prefix="11f355bf06",
+        form="torch",
+    ),
+    "3dfan4": Weights(
+        "3dfan4.safetensors",
+        "depth: fan3d; landmarks: fan",
+        _FAN_LICENCE,
+        _BULAT + "3DFAN4-7835d9f11d.pth.tar",
+        prefix="7835d9f11d",
+        form="torch",
+    ),
+    "fan-depth": Weights(
+        "fan_depth.safetensors",
+        "depth: fan3d; landmarks: fan",
+        _FAN_LICENCE,
+        _BULAT + "depth-2a464da4ea.pth.tar",
+        prefix="2a464da4ea",
+        form="torch",
+    ),
+    "s3fd": Weights(
+        "s3fd.safetensors",
+        "landmarks: fan (its face detector)",
+        _FAN_LICENCE,
+        _BULAT + "s3fd-619a316812.pth",
+        prefix="619a316812",
+        form="torch",
+    ),
+}
+"""By the names that the configuration and `ocim weights` use."""
+
+
+def folder() -> Path:
+    """The store: $OCIM_WEIGHTS, else ~/.cache/ocim/weights."""
+    given = os.environ.get("OCIM_WEIGHTS")
+    return Path(given) if given else Path.home() / ".cache" / "ocim" / "weights"
+
+
+def entry(name: str) -> Weights:
+    """The registered weights of a name; UserError where there are none."""
+    if name not in REGISTRY:
+        raise UserError(f"{name}: no such weights; there are {', '.join(REGISTRY)}")
+    return REGISTRY[name]
+
+
+def find(name: str) -> Path:
+    """The file of a registered name, its sha256 checked now, or a path of the user's own as it is.
+
+    UserError where it is not here, or is not what it should be.
+    """
+    if name not in REGISTRY:
+        path = Path(name)
+        if not path.is_file():
+            raise UserError(
+                f"{name}: no such file, nor the name of weights ({', '.join(REGISTRY)})"
+            )
+        return path
+    wanted = expected(name)
+    path = folder() / wanted / REGISTRY[name].file
+    if not wanted or not path.is_file():
+        raise UserError(
+            f"the weights {name} ({REGISTRY[name].file}) are not in {folder()}; "
+            f"run: ocim weights fetch {name}"
+        )
+    found = sha256_file(path)
+    if found != wanted:
+        raise UserError(
+            f"{path}: damaged, its sha256 is {found}, not {wanted}; run: ocim weights fetch {name}"
+        )
+    return path
+
+
+def digest(name: str) -> str:
+    """Sha256 in hex of the file that `find` gives; UserError as there."""
+    path = find(name)
+    return expected(name) if name in REGISTRY else sha256_file(path)
+
+
+def expected(name: str) -> str:
+    """Sha256 in hex that the kept file of a name must have; "" before a first fetch records it."""
+    known = REGISTRY[name]
+    return known.sha256 if known.form == "plain" and known.sha256 else record(name).get("kept", "")
+
+
+def record_path(name: str) -> Path:
+    """Where the hashes of a file stand that were learned at its first fetch."""
+    return folder() / "recorded" / f"{name}.json"
+
+
+def record(name: str) -> dict[str, str]:
+    """What was recorded at the first fetch: sha256 of what was `fetched` and of what is `kept`.
+
+    Empty before it; UserError where the record is damaged.
+    """
+    path = record_path(name)
+    try:
+        hashes = json.loads(path.read_text("utf-8"))
+    except FileNotFoundError:
+        return {}
+    except ValueError:
+        hashes = None
+    if not (
+        isinstance(hashes, dict)
+        and hashes.keys() == {"fetched", "kept"}
+        and all(isinstance(one, str) and len(one) == 64 and set(one) <= _HEX
+                for one in hashes.values())
+    ):  # fmt: skip
+        raise UserError(f"{path}: damaged; delete it and run: ocim weights fetch {name}")
+    return hashes
+
+
+def sha256_file(path: Path) -> str:
+    """Sha256 in hex of a file's bytes."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def read_tensors(path: Path) -> "dict[str, torch.Tensor]":
+    """The named tensors of a .safetensors or torch file (.pth, .pt, .tar), on the CPU.
+
+    Nothing that a file holds is ever run: torch files are read with weights_only, so one with other
+    than tensors, numbers and text is refused. A checkpoint's `state_dict` is taken out of it, and
+    `module.` off all its names. UserError in one line where that gives no tensors.
+    """
+    if path.suffix == ".safetensors":
+        return _read_safetensors(path)
+    if path.suffix not in (".pth", ".pt", ".tar"):
+        raise UserError(f"{path}: weights are read from .safetensors, .pth, .pt or .tar files")
+    import torch
+
+    content = _load_torch(path)
+    if isinstance(content, Mapping) and isinstance(content.get("state_dict"), Mapping):
+        content = content["state_dict"]
+    if not (
+        isinstance(content, Mapping)
+        and content
+        and all(isinstance(k, str) and isinstance(v, torch.Tensor) for k, v in content.items())
+    ):
+        raise UserError(f"{path}: holds no table of named tensors")
+    names = {name: name.removeprefix("module.") for name in content}
+    if not all(name.startswith("module.") for name in content):
+        names = {name: name for name in content}
+    return {names[name]: tensor.detach() for name, tensor in content.items()}
+
+
+def _read_safetensors(path: Path) -> "dict[str, torch.Tensor]":
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    try:
+        return load_file(path)
+    except (SafetensorError, OSError) as error:
+        raise UserError(f"{path}: cannot be read as safetensors: {error}") from error
+
+
+def _load_torch(path: Path) -> Any:
+    """What a torch file holds, by weights_only, with the scalars of numpy that old ones keep."""
+    import torch
+
+    # A score beside the tensors is a numpy scalar: its type, and the bytes of its value as text.
+    scalars: list[Any] = [
+        (np.float64(0).__reduce__()[0], "numpy.core.multiarray.scalar"),
+        np.dtype,
+        codecs.encode,
+        *(type(np.dtype(kind)) for kind in ("f4", "f8", "i8")),
+    ]
+    try:
+        with torch.serialization.safe_globals(scalars):
+            return torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        named = re.search(r"GLOBAL (\S+)", str(error))
+        if named:
+            why = f"it holds {named[1]}, which is more than tensors and could run code"
+        else:
+            why = f"it does not read as tensors alone ({str(error).splitlines()[0]})"
+        raise UserError(f"{path}: refused, {why}") from error
+    except Exception as error:  # rubbish takes the reader to errors of any kind
+        reason = (str(error) or type(error).__name__).splitlines()[0]
+        raise UserError(f"{path}: cannot be read as a torch file: {reason}") from error
+
+
+def load_strict(network: "nn.Module", tensors: "Mapping[str, torch.Tensor]", path: Path) -> None:
+    """Load tensors, all of them and no other, into a network; path is where they came from.
+
+    UserError names the first tensor that is missing, has another shape, or is left over. Counters
+    of batches, which old files lack and no result depends on, may be missing.
+    """
+    wanted = network.state_dict()
+    for name, own in wanted.items():
+        if name not in tensors:
+            if name.endswith(".num_batches_tracked"):
+                continue
+            raise UserError(f"{path}: does not fit: the tensor {name} is missing")
+        if tensors[name].shape != own.shape:
+            shapes = f"{tuple(tensors[name].shape)}, not {tuple(own.shape)}"
+            raise UserError(f"{path}: does not fit: the tensor {name} has the shape {shapes}")
+    for name in tensors:
+        if name not in wanted:
+            raise UserError(f"{path}: does not fit: the network has no tensor {name}")
+    # torch itself fills in the counters where a table has no version, as a plain dict has none.
+    network.load_state_dict(dict(tensors), strict=True)
