@@ -255,6 +255,11 @@ class Bundle:
         """What gave no sample: dataset, split, video, frame (-1: the video), ..., reason."""
         return list(self.manifest["failures"])
 
+    @property
+    def spoof_depth(self) -> str:
+        """`zero`, or `raw` where spoofs keep what the depth back end made of them, for study."""
+        return str(self.manifest.get("spoof_depth", "zero"))
+
     def shards(self, dataset: str, splits: Sequence[str] | None = None) -> list[Shard]:
         """Open the shards of one dataset, in order of their names, of all or the given splits."""
         return list(self._open(dataset, splits))

@@ -64,6 +64,7 @@ def pack(config: Config, layout: Layout) -> dict[str, Any]:
         "schema": bundle.SCHEMA,
         "counts": counts(lists["shards"]),
         "provenance": provenance,
+        "spoof_depth": config.depth.spoof_depth,
         **lists,
     }
     manifest["hash"] = hashlib.sha256(canonical_json(manifest).encode()).hexdigest()

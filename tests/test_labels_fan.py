@@ -98,10 +98,6 @@ def test_coordinates_as_worked_out_by_hand() -> None:
     assert found[0] == pytest.approx([x, y, -5 * 400 / 256])
     assert found[5] == pytest.approx([x + 0.25 / 64 * 398, y, -7.8125])
     assert found[6] == pytest.approx([x, y - 0.25 / 64 * 399, -7.8125])
-    theirs = library(Fixed(first, second), Same(5)).get_landmarks_from_image(
-        picture, [np.array([200, 300, 395, 495])]
-    )
-    assert_like_library(found, theirs[0], 400)
 
 
 def test_points_come_back_from_where_they_were_drawn() -> None:
@@ -121,7 +117,8 @@ def test_points_come_back_from_where_they_were_drawn() -> None:
     assert np.abs(np.concatenate(errors).mean(0)).max() < 0.03
 
 
-def test_landmarks_are_the_librarys(portrait: np.ndarray) -> None:
+@pytest.mark.slow
+def test_landmarks_are_the_librarys() -> None:
     mesh = face(12, (170.3, 180.9), 10)
     box = tight_box(mesh)
     picture = draw(mesh, 400, 320, 2.5)

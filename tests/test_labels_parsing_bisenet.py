@@ -1,4 +1,4 @@
-"""BiSeNet against its reference, its runtimes against each other, and the way to thirteen classes."""
+"""BiSeNet against its reference, its runtimes against it, and the way to thirteen classes."""
 
 import importlib.util
 import json
@@ -80,7 +80,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
     from safetensors.torch import save_file
 
     save_file(network.state_dict(), paths[".safetensors"])
-    export(ThreeHeads(network), paths[".onnx"])
+    export(ThreeHeads(network).eval(), paths[".onnx"])
     return network, paths
 
 

@@ -43,7 +43,7 @@ def test_the_public_checkpoints_numbers_become_the_thirteen():
 
 
 def test_celebamasks_numbers_become_the_thirteen():
-    # 0 background, 1 skin, 2 nose, 3 eyeglasses, 4 5 eyes, 6 7 brows, 8 9 ears, 10 mouth, 11 12 lips
+    # background, skin, nose, eyeglasses, eyes, brows, ears, mouth, lips, and six of background
     wanted = [0, 1, 9, 6, 4, 5, 2, 3, 7, 8, 10, 11, 12, 0, 0, 0, 0, 0, 0]
     assert table("celebamask").tolist() == wanted
     assert (table("celebamask")[TO_CELEBAMASK] == table("zllrunning")).all()

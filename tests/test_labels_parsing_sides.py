@@ -22,7 +22,7 @@ PAIRS = (2, 3), (4, 5), (7, 8)
 
 
 def turned(yaw: float = 0, roll: float = 0) -> np.ndarray:
-    """The canonical face (468, 3) in a picture of 512 x 512; yaw to its own left, roll clockwise."""
+    """The canonical face (468, 3) in 512 x 512 pixels; yaw to its own left, roll clockwise."""
     a, b = np.radians([yaw, roll])
     about_y = np.array([[np.cos(a), 0, -np.sin(a)], [0, 1, 0], [np.sin(a), 0, np.cos(a)]])
     about_z = np.array([[np.cos(b), -np.sin(b), 0], [np.sin(b), np.cos(b), 0], [0, 0, 1]])

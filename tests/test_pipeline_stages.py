@@ -9,16 +9,21 @@ import cv2
 import h5py
 import numpy as np
 import pytest
+from PIL import Image
 
+from labels.backends import Backend
+from labels.depth.facemesh import depth_map
 from pipeline import crops, layers
 from pipeline.bundle import read_strings
 from pipeline.config import CropSettings, DatasetSettings, DepthSettings, ParseSettings
 from pipeline.crop import Job, crop
 from pipeline.datasets.base import Video
 from pipeline.depth import depth
+from pipeline.errors import UserError
 from pipeline.layers import Failure
 from pipeline.parse import parse
 from pipeline.samples import QUALITY
+from pipeline.views import labels_of
 
 EVERY_THIRD = DatasetSettings(root="unused", every=3)
 ROWS = [
@@ -342,3 +347,52 @@ def test_depth_and_parsing_cover_the_same_face(made):
     face = (parsing > 0).reshape(32, 8, 32, 8).mean(axis=(1, 3)) > 0.5
     both, either = (face & (depths > 0)).sum(), (face | (depths > 0)).sum()
     assert both / either > 0.8
+
+
+def test_raw_depth_of_spoofs_is_kept_only_where_it_is_asked_for(made, tmp_path):
+    depth(made / "crops.h5", DepthSettings(spoof_depth="raw"), tmp_path / "depth.h5")
+    raw, zeroed = arrays(tmp_path / "depth.h5")["depth"], arrays(made / "depth.h5")["depth"]
+    live = arrays(made / "crops.h5")["live"] == 1
+    assert (raw[~live].max((1, 2)) > 0.9).all()
+    assert np.array_equal(raw[live], zeroed[live])
+
+
+def test_depth_reduced_as_rfmetafas_does_is_pillows_bicubic(made, tmp_path):
+    depth(made / "crops.h5", DepthSettings(reduce="bicubic"), tmp_path / "depth.h5")
+    found = arrays(made / "crops.h5")
+    full = depth_map(found["landmarks"][0], (320, 400), found["affine"][0])
+    grey = Image.fromarray(np.rint(full * 255).astype(np.uint8))
+    theirs = np.asarray(grey.resize((32, 32), Image.Resampling.BICUBIC)) / 255
+    ours = arrays(tmp_path / "depth.h5")["depth"]
+    assert np.abs(ours[0] - theirs).max() < 1e-6
+    assert np.abs(ours[0] - arrays(made / "depth.h5")["depth"][0]).max() > 0.02
+
+
+class Recorder:
+    """A depth back end that notes which batches it is given, and draws each view's landmarks."""
+
+    made_on = "cpu"
+
+    def __init__(self) -> None:
+        self.batches: list[list[np.ndarray]] = []
+
+    def __call__(self, views):
+        self.batches.append([view.landmarks for view in views])
+        return [np.full((256, 256), 0.5, np.float32) for _ in views]
+
+
+def test_no_batch_crosses_a_video_and_none_is_larger_than_its_back_end_takes(made):
+    found = arrays(made / "crops.h5")
+    recorder, backend = Recorder(), Backend("", batch=2)
+    with h5py.File(made / "crops.h5") as file:
+        labels = list(labels_of(file, found["live"] == 1, recorder, backend))
+    assert [label is not None for label in labels] == (found["live"] == 1).tolist()
+    # Four live videos of three samples each: two and one, and never two videos' together.
+    assert [len(batch) for batch in recorder.batches] == [2, 1] * 4
+    given = [landmarks for batch in recorder.batches for landmarks in batch]
+    assert np.array_equal(given, found["landmarks"][found["live"] == 1])
+
+
+def test_a_back_end_that_reads_the_looser_picture_refuses_crops_without(made, tmp_path):
+    with pytest.raises(UserError, match=r"'loose' is missing.*run ocim crop"):
+        depth(made / "crops.h5", DepthSettings(backend="prnet"), tmp_path / "depth.h5")

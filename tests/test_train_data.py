@@ -1,3 +1,4 @@
+import json
 from pathlib import Path
 
 import numpy as np
@@ -113,3 +114,11 @@ def test_a_source_without_live_samples_is_named(tmp_path: Path):
     bundle = Bundle(make_bundle(tmp_path / "bundle", ["casia"], 1, 1, classes=(0,)))
     with pytest.raises(UserError, match="'casia' has no live sample"):
         Source(Domain(bundle, "casia"), Settings())
+
+
+def test_a_bundle_whose_spoofs_keep_their_depth_trains_nothing(tmp_path: Path):
+    folder = make_bundle(tmp_path / "bundle", ["casia"], 1, 1)
+    manifest = json.loads((folder / "bundle.json").read_text())
+    (folder / "bundle.json").write_text(json.dumps({**manifest, "spoof_depth": "raw"}))
+    with pytest.raises(UserError, match="'casia': spoofs keep their depth .* with zero to train"):
+        Source(Domain(Bundle(folder), "casia"), Settings())

@@ -1,10 +1,11 @@
-"""Resolve pyproject.toml into requirements.lock and environment.yml; `make lock` runs this.
+"""Resolve pyproject.toml into both lock files and environment.yml; `make lock` runs this.
 
-Needs uv and packaging in the Python that runs it, and the package registry. The versions that the
+Needs uv and packaging in the Python that runs it, and the package registry. The versions that a
 lock holds already are kept where they still fit; `--upgrade` takes the newest ones instead.
 """
 
 import argparse
+import json
 import re
 import shutil
 import subprocess
@@ -27,12 +28,23 @@ PLATFORMS = (("linux", "x86_64"), ("darwin", "arm64"))
 # the hashes of one would forbid all others, so pip takes them from pyproject.toml's exact version.
 LEFT_TO_TORCH = re.compile(r"(torch|triton|nvidia-[a-z0-9-]+|cuda-[a-z0-9-]+)$")
 
+# What .venv-extra does without: torch and what needs it, other runtimes of networks, the graph.
+NOT_EXTRA = {"face-alignment", "onnxruntime", "openvino", "snakemake", "torch"}
+
 LOCK_HEADER = """\
 # Every package but torch (and what torch's CUDA builds ask for), exact, with the hashes of all its
 # files, for Python 3.11 and 3.12 on Linux and macOS. Made by `make lock` from pyproject.toml: do
 # not edit. Install with `make env`, or by hand, torch last so that it moves nothing:
 #   pip install --require-hashes --no-deps -r requirements.lock
 #   pip install {torch}
+#   pip install --no-deps -e .
+"""
+
+EXTRA_HEADER = """\
+# The second environment: MediaPipe 1.x with numpy 2, and what else only a few tests need; no torch.
+# Exact, with the hashes of all files, for Python 3.11 and 3.12 on Linux and macOS. Made by
+# `make lock` from pyproject.toml: do not edit. Install with `make env-extra`, or by hand:
+#   pip install --require-hashes --no-deps -r requirements-extra.lock
 #   pip install --no-deps -e .
 """
 
@@ -50,16 +62,20 @@ dependencies:
 """
 
 
-def resolve(pyproject: str, previous: str, upgrade: bool) -> str:
-    """Return uv's resolution of `pyproject` for all ENVIRONMENTS, near to the lock `previous`."""
+def resolve(wanted: list[str], previous: str, upgrade: bool) -> str:
+    """Return uv's resolution of `wanted` for all ENVIRONMENTS, near to the lock `previous`."""
     with tempfile.TemporaryDirectory() as folder:
         project = Path(folder) / "pyproject.toml"
-        project.write_text(f'{pyproject}\n[tool.uv]\nenvironments = ["{ENVIRONMENTS}"]\n')
+        project.write_text(
+            '[project]\nname = "resolved"\nversion = "0"\nrequires-python = ">=3.11,<3.13"\n'
+            f"dependencies = {json.dumps(wanted)}\n"
+            f'[tool.uv]\nenvironments = ["{ENVIRONMENTS}"]\n'
+        )
         lock = Path(folder) / "requirements.lock"
         if previous:
             lock.write_text(previous)
         uv = shutil.which("uv", path=str(Path(sys.executable).parent)) or "uv"
-        command = [uv, "pip", "compile", "pyproject.toml", "--all-extras", "--universal"]
+        command = [uv, "pip", "compile", "pyproject.toml", "--universal"]
         command += ["--python-version", "3.11", "--generate-hashes", "--no-annotate"]
         command += ["--no-header", "--quiet", "--output-file", "requirements.lock"]
         subprocess.run(command + ["--upgrade"] * upgrade, cwd=folder, check=True)
@@ -107,29 +123,45 @@ def entries(lock: str) -> list[tuple[str, str, str, list[str]]]:
     return found
 
 
-def main() -> None:
-    """Write both files anew."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--upgrade", action="store_true", help="take the newest versions that fit")
-    upgrade = parser.parse_args().upgrade
-    pyproject = (ROOT / "pyproject.toml").read_text()
-    wanted = tomllib.loads(pyproject)["project"]["dependencies"]
-    torch = next(line for line in wanted if line.startswith("torch=="))
-    path = ROOT / "requirements.lock"
-    resolved = entries(resolve(pyproject, path.read_text() if path.exists() else "", upgrade))
-
-    lock = LOCK_HEADER.format(torch=torch)
-    environment = ENVIRONMENT_HEADER
+def text_of(header: str, resolved: list[tuple[str, str, str, list[str]]]) -> str:
+    """Return the text of a lock file."""
+    lock = header
     for name, version, marker, hashes in resolved:
         pin = f"{name}=={version} ; {marker}" if marker else f"{name}=={version}"
         lock += " \\\n    ".join([pin, *(f"--hash={value}" for value in hashes)]) + "\n"
+    return lock
+
+
+def main() -> None:
+    """Write all three files anew."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--upgrade", action="store_true", help="take the newest versions that fit")
+    upgrade = parser.parse_args().upgrade
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    wanted, groups = project["dependencies"], project["optional-dependencies"]
+    torch = next(line for line in wanted if line.startswith("torch=="))
+    path, extra = ROOT / "requirements.lock", ROOT / "requirements-extra.lock"
+
+    previous = path.read_text() if path.exists() else ""
+    resolved = entries(resolve(wanted + groups["dev"] + groups["embedded"], previous, upgrade))
+    path.write_text(text_of(LOCK_HEADER.format(torch=torch), resolved))
+
+    environment = ENVIRONMENT_HEADER
+    for name, version, marker, _ in resolved:
         if "3.12" not in marker:
+            pin = f"{name}=={version} ; {marker}" if marker else f"{name}=={version}"
             quote = '"' if marker else ""
             environment += f"      - {quote}{pin}{quote}\n"
     environment += f"      - {torch}\n      - -e .\n"
-    path.write_text(lock)
     (ROOT / "environment.yml").write_text(environment)
+
+    # The first time near to the main lock, so that what both have is of one version where it fits.
+    previous = (extra if extra.exists() else path).read_text()
+    light = [line for line in wanted if Requirement(line).name not in NOT_EXTRA]
+    second = entries(resolve(light + groups["tasks"] + groups["extra"], previous, upgrade))
+    extra.write_text(text_of(EXTRA_HEADER, second))
     print(f"requirements.lock and environment.yml: {len(resolved)} packages, and {torch}")
+    print(f"requirements-extra.lock: {len(second)} packages")
 
 
 if __name__ == "__main__":

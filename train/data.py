@@ -31,11 +31,13 @@ class Domain:
     """The samples of one dataset (train and test splits), in the order of their identity.
 
     shards: open shards; shard, row: (N,) where sample i lies; live: (N,) uint8; video: (N,) str;
-    frame: (N,) int32. Raises UserError when there is no sample.
+    frame: (N,) int32; spoof_depth: `zero`, or `raw` where spoofs keep the depth that was made of
+    them. Raises UserError when there is no sample.
     """
 
     def __init__(self, bundle: Bundle, name: str) -> None:
         self.name = name
+        self.spoof_depth = bundle.spoof_depth
         self.shards: list[Shard] = bundle.shards(name, SPLITS)
         if not sum(len(shard) for shard in self.shards):
             raise UserError(f"{bundle.folder}: dataset '{name}' has no sample in train or test")
@@ -105,9 +107,17 @@ class Batch(NamedTuple):
 
 
 class Source:
-    """A source domain with its two cycles. Raises UserError when live or spoof has no sample."""
+    """A source domain with its two cycles.
+
+    Raises UserError when live or spoof has no sample, or where spoofs have depth.
+    """
 
     def __init__(self, domain: Domain, settings: Settings) -> None:
+        if domain.spoof_depth != "zero":
+            raise UserError(
+                f"dataset '{domain.name}': spoofs keep their depth in this bundle (depth.spoof_depth:"
+                f" {domain.spoof_depth}), and the method learns from zero; pack one with zero to train"
+            )
         self.domain = domain
         self.settings = settings
         self.cycles: list[Cycle] = []

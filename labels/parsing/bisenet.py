@@ -173,6 +173,7 @@ class Coarse(nn.Module):
     def __init__(self, network: BiSeNet) -> None:
         super().__init__()
         self.network = network
+        self.train(network.training)
 
     def forward(self, x: Tensor) -> Tensor:
         """See BiSeNet.coarse."""
