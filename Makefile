@@ -1,4 +1,5 @@
-# Each target sets up .venv by itself, from requirements.lock; `make` alone lists them.
+# Each target sets up .venv by itself, from requirements.lock (env-extra: .venv-extra, from
+# requirements-extra.lock); `make` alone lists them.
 # PYTHON=/path/to/python3.11 chooses the Python, CORES=n how many cores are used (all by default).
 
 PYTHON ?=
@@ -10,13 +11,16 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 unexport PYTHONPATH PYTHONHOME
 
 .DEFAULT_GOAL := help
-.PHONY: help env demo test test-fast lint bench clean lock
+.PHONY: help env env-extra demo test test-fast lint bench clean lock
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/make \1|\2/p' Makefile | awk -F'|' '{ printf "%-16s %s\n", $$1, $$2 }'
 
 env: ## .venv with everything in it, the project included (2 minutes)
 	@sh tools/env.sh
+
+env-extra: ## .venv-extra with MediaPipe 1.x and what else only a few tests need (2 minutes)
+	@sh tools/env.sh extra
 
 demo: env ## the whole job on made videos, within 10 minutes on 2 cores; CORES=n
 	ocim replica -o $(DEMO)/replica --subjects 3 --seed 1 --cores $(CORES)
@@ -38,11 +42,11 @@ lint: env ## ruff and mypy
 bench: env ## every script of benchmarks/; each prints its figures as JSON
 	@for script in benchmarks/*.py; do echo "$$script" >&2; python "$$script" || exit 1; done
 
-clean: ## removes the demo's run and the caches; .venv and other runs stay
+clean: ## removes the demo's run and the caches; .venv, .venv-extra and other runs stay
 	rm -rf $(DEMO) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
-	find . -name __pycache__ -not -path './.venv/*' -prune -exec rm -rf {} +
+	find . -name __pycache__ -not -path './.venv*/*' -prune -exec rm -rf {} +
 
-lock: ## resolves pyproject.toml into requirements.lock and environment.yml; UPGRADE=1 for newest
+lock: ## resolves pyproject.toml into both lock files and environment.yml; UPGRADE=1 for newest
 	@rm -rf .venv-lock && python=$$(sh tools/env.sh python) && "$$python" -m venv .venv-lock
 	@.venv-lock/bin/python -m pip install --quiet uv==0.13.9 packaging==25.0
 	@.venv-lock/bin/python tools/lock.py $(if $(UPGRADE),--upgrade)

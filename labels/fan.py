@@ -84,8 +84,7 @@ class Landmarks:
         for patch, image, square in zip(patches, images, squares, strict=False):
             low, high = _seen(square)
             corners.append((low, high))
-            # A square of no pixel, or off the image, stays black.
-            if (high > low).all() and (high > 0).all() and (low < image.shape[1::-1]).all():
+            if _shows(low, high, image):
                 patch[:] = crop(image, *square).transpose(2, 0, 1) / np.float32(255)
         cells, depth = self._run(patches)
         for i, ((low, high), (_, scale)) in enumerate(zip(corners, squares, strict=True)):
@@ -179,6 +178,17 @@ def _seen(square: tuple[np.ndarray, float]) -> tuple[np.ndarray, np.ndarray]:
         transform([end, end], *square, CROP_RESOLUTION, True) for end in (1, CROP_RESOLUTION)
     )
     return first.numpy().astype(np.float64), last.numpy().astype(np.float64)
+
+
+def _shows(low: np.ndarray, high: np.ndarray, image: np.ndarray) -> bool:
+    """Whether a square shows anything of an image: elsewhere the patch stays black.
+
+    The crop fails where it has no pixel or lies off the image, and takes the memory of its square,
+    however large; one of eight images' length shows a face of a few pixels.
+    """
+    size = np.array(image.shape[1::-1])
+    inside = (high > low).all() and (high > 0).all() and (low < size).all()
+    return bool(inside and (high - low).max() <= 8 * size.max())
 
 
 def _read(heat: np.ndarray) -> np.ndarray:

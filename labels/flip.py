@@ -27,7 +27,7 @@ def _mirror() -> np.ndarray:
 
 
 MIRROR = _mirror()
-"""(478,) the landmark at the same place of the face's other half; the plain mesh has 468 of them."""
+"""(478,) the landmark at the same place of the face's other half; the plain mesh has 468."""
 
 
 def flip_landmarks(landmarks: np.ndarray, width: float) -> np.ndarray:

@@ -72,11 +72,12 @@ def _present(name: str) -> Path | None:
 
 def _download(name: str, url: str, to: Path) -> None:
     import pooch
-    import requests
 
     try:
         pooch.HTTPDownloader(chunk_size=1 << 20, timeout=TIMEOUT_SECONDS)(url, str(to), None)
-    except requests.RequestException as error:
+    except OSError as error:
+        if not hasattr(error, "response"):
+            raise  # a disk's refusal; those of the network carry a response, or None for it
         status = getattr(error.response, "status_code", None)
         why = f"the server says {status}" if status else type(error).__name__
         raise UserError(

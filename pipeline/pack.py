@@ -60,7 +60,7 @@ def pack(config: Config, layout: Layout) -> dict[str, Any]:
         provenance[dataset], of_lists = pack_dataset(dataset, config, layout)
         for name, entries in of_lists.items():
             lists[name] += entries
-    manifest = {
+    manifest: dict[str, Any] = {
         "schema": bundle.SCHEMA,
         "counts": counts(lists["shards"]),
         "provenance": provenance,

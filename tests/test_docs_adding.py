@@ -1,17 +1,22 @@
-"""The adapters shown in docs/adding.md, as they stand there, over trees of empty files."""
+"""The modules shown in docs/adding.md, as they stand there: adapters and a back end."""
 
 import re
 import sys
 from itertools import product
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 
+import labels.depth
 import pipeline.datasets
-from pipeline.config import DatasetSettings
+from labels.backends import DEPTH, Backend
+from pipeline.config import Config, DatasetSettings
 from pipeline.datasets.base import Video, files
 from pipeline.errors import UserError
 from pipeline.index import index
+from pipeline.label import label_image
 
 TEXT = (Path(__file__).parents[1] / "docs" / "adding.md").read_text("utf-8")
 
@@ -113,6 +118,34 @@ def test_the_module_for_celeba_spoof_reads_its_folders(tmp_path, shown):
 def test_every_module_file_that_the_page_names_is_there():
     root = Path(__file__).parents[1]
     named = set(re.findall(r"`((?:pipeline|labels|tests)/[a-z_/]+\.py)`", TEXT))
-    examples = {"pipeline/datasets/siw.py", "pipeline/datasets/celeba_spoof.py"}
+    examples = {
+        "labels/depth/paraboloid.py",
+        "pipeline/datasets/celeba_spoof.py",
+        "pipeline/datasets/siw.py",
+    }
     assert examples < named
     assert {name for name in named - examples if not (root / name).is_file()} == set()
+
+
+def test_the_back_end_shown_draws_depth_for_every_verb_that_asks_for_it(
+    tmp_path, monkeypatch, portrait
+):
+    code = re.search(r"`labels/depth/paraboloid\.py`:\n\n```python\n(.*?)```", TEXT, re.S).group(1)
+    assert len(code.splitlines()) <= 60
+    (tmp_path / "back_ends").mkdir()
+    (tmp_path / "back_ends" / "paraboloid.py").write_text(code, "utf-8")
+    monkeypatch.setattr(
+        labels.depth, "__path__", [*labels.depth.__path__, str(tmp_path / "back_ends")]
+    )
+    monkeypatch.delitem(sys.modules, "labels.depth.paraboloid", raising=False)
+    entry = re.search(r'"paraboloid": (Backend\(.*\)),', TEXT).group(1)
+    monkeypatch.setitem(DEPTH, "paraboloid", eval(entry, {"Backend": Backend}))
+
+    Image.fromarray(portrait).save(tmp_path / "face.png")
+    config = Config().with_backends(None, "paraboloid", None)
+    label_image(tmp_path / "face.png", tmp_path, config, frame=False)
+    depth = np.asarray(Image.open(tmp_path / "face_depth.png"))
+    # The face square fills 1 / 1.4 of the crop's height, its middle is the crop's.
+    assert depth[127:129, 127:129].min() >= 254
+    rows = np.flatnonzero(depth[:, 128])
+    assert abs((rows[-1] - rows[0] + 1) - 256 / 1.4) <= 2

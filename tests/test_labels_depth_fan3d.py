@@ -54,11 +54,10 @@ def assert_close(depth: np.ndarray | LabelError, truth: np.ndarray) -> None:
     assert isinstance(depth, np.ndarray), depth
     assert depth.shape == truth.shape and depth.dtype == np.float32
     assert depth.max() == pytest.approx(1) and depth[depth > 0].min() == pytest.approx(1 / 255)
-    print('IOU',((depth > 0)&(truth>0)).sum()/((depth > 0)|(truth>0)).sum(), np.corrcoef(depth[(depth > 0)&(truth>0)], truth[(depth > 0)&(truth>0)])[0,1], np.abs(depth-truth)[(depth > 0)&(truth>0)].mean())
     both, either = (depth > 0) & (truth > 0), (depth > 0) | (truth > 0)
-    assert both.sum() > 0.97 * either.sum()
-    assert np.corrcoef(depth[both], truth[both])[0, 1] > 0.995
-    assert np.abs(depth - truth)[both].mean() < 0.02
+    assert both.sum() > 0.98 * either.sum()
+    assert np.corrcoef(depth[both], truth[both])[0, 1] > 0.998
+    assert np.abs(depth - truth)[both].mean() < 0.015
 
 
 @pytest.mark.parametrize(
@@ -118,6 +117,8 @@ def test_landmarks_that_are_no_face_give_a_reason_and_no_map() -> None:
     one = view(mesh)
     (depth,) = backend(mesh, Nothing())([one])
     assert isinstance(depth, LabelError) and "shape of a face" in str(depth)
+    lost = one._replace(landmarks=np.full((468, 3), np.nan, np.float32))
+    assert isinstance(backend(mesh)([lost])[0], LabelError)
     # One view's misfortune is its own.
     black = one._replace(loose=np.zeros_like(one.loose))
     first, second = backend(mesh)([black, one])

@@ -13,7 +13,15 @@ from torch import nn
 
 from labels.backends import DEPTH
 from labels.depth.maps import FLOOR
-from labels.depth.prnet import PRNet, PRNetDepth, convert, load, variable_names
+from labels.depth.prnet import (
+    Convolution,
+    PRNet,
+    PRNetDepth,
+    Transposed,
+    convert,
+    load,
+    variable_names,
+)
 from labels.depth.prnet_square import BOX, cut_square, square_affine
 from labels.view import LabelError, View
 from labels.weights import REGISTRY, Weights
@@ -82,6 +90,32 @@ def test_a_variable_of_another_shape_is_named_with_both_shapes(variables):
     said = str(caught.value)
     assert name in said
     assert "(4, 4, 512, 256), not (4, 4, 256, 512)" in said
+
+
+def footprint(layer, size, place):
+    """Where along a row a layer gives something of a single lit pixel, and with which weight."""
+    picture = torch.zeros(1, 1, size, size)
+    picture[0, 0, place, place] = 1
+    layer.eval()
+    layer.convolution.weight.data[:] = torch.arange(1.0, 5.0)  # by column; all rows alike
+    with torch.no_grad():
+        line = layer(picture)[0, 0].amax(0) * np.sqrt(1.001)  # off with the norm's epsilon
+    return {int(i): round(float(line[i]), 3) for i in line.nonzero()[:, 0]}
+
+
+# TensorFlow pads a kernel of 4 by 1 before and 2 after at stride 1, by 1 and 1 at stride 2, and its
+# transposed convolution is the way back: column k of the kernel stands k - 1 from the output.
+
+
+def test_convolutions_are_padded_as_tensorflow_does():
+    assert footprint(Convolution(1, 1, 4, 1), 8, 4) == {2: 4, 3: 3, 4: 2, 5: 1}
+    assert footprint(Convolution(1, 1, 4, 2), 8, 4) == {1: 4, 2: 2}
+    assert footprint(Convolution(1, 1, 4, 2), 8, 5) == {2: 3, 3: 1}
+
+
+def test_transposed_convolutions_are_cut_as_tensorflow_does():
+    assert footprint(Transposed(1, 1, 1), 8, 4) == {3: 1, 4: 2, 5: 3, 6: 4}
+    assert footprint(Transposed(1, 1, 2), 8, 4) == {7: 1, 8: 2, 9: 3, 10: 4}
 
 
 def test_another_size_of_picture_is_refused():

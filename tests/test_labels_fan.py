@@ -154,7 +154,13 @@ def test_what_a_face_gets_does_not_depend_on_its_neighbours() -> None:
 
 @pytest.mark.parametrize(
     "box",
-    [(10, -499, 11, 1), (-900, 10, -800, 110), (30.2, 30.2, 30.4, 30.4), (5, 999, 105, 1099)],
+    [
+        (10, -499, 11, 1),
+        (-900, 10, -800, 110),
+        (30.2, 30.2, 30.4, 30.4),
+        (5, 999, 105, 1099),
+        (-1e6, -1e6, 1e6, 1e6),
+    ],
 )
 def test_a_box_that_shows_nothing_gives_a_black_patch(box: tuple[float, ...]) -> None:
     seen = []

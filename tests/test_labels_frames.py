@@ -66,3 +66,9 @@ def test_labels_outside_become_nothing_and_others_stay(kind: type) -> None:
     # Columns 0 and 1 lie left of the frame; its lower border is row 3.
     assert labels.tolist() == [[0, 0, 7, 7], [0, 0, 7, 7], [0, 0, 7, 7], [0, 0, 0, 0]]
     assert labels.dtype == kind
+
+
+def test_what_stands_outside_can_be_chosen() -> None:
+    labels = np.ones((1, 3), np.float32)
+    clear_outside(labels, SAME, (2, 1), np.nan)
+    assert np.array_equal(labels, [[1, 1, np.nan]], equal_nan=True)

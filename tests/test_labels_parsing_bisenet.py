@@ -145,6 +145,7 @@ def test_pictures_are_normalised_by_the_numbers_of_imagenet():
     [
         ("torch", ".pth"),
         ("torch", ".safetensors"),
+        ("ncnn", ".pth"),
         ("onnxruntime", ".pth"),
         ("onnxruntime", ".onnx"),
         ("openvino", ".safetensors"),
@@ -207,15 +208,16 @@ def test_classes_are_the_same_on_the_processor_and_on_a_device():
 
 
 def test_settings_that_cannot_be_are_refused_by_their_names(monkeypatch: pytest.MonkeyPatch):
-    from labels.parsing import by_openvino
-
     own, onnx = Path("own.pth"), Path("own.onnx")
-    monkeypatch.setattr(by_openvino, "has_bfloat16", lambda: False)
+    monkeypatch.setattr(runtimes, "openvino_has_bfloat16", lambda: False)
     for path, runtime, precision, message in (
         (own, "tensorrt", "auto", "parse.runtime: 'tensorrt' is none of auto, torch"),
         (own, "auto", "float16", "parse.precision: 'float16' is none of auto, float32, bfloat16"),
         (onnx, "torch", "auto", "parse.runtime: torch does not run own.onnx; onnxruntime and"),
+        (onnx, "ncnn", "auto", "parse.runtime: ncnn does not run own.onnx; onnxruntime and"),
         (own, "onnxruntime", "bfloat16", "parse.precision: onnxruntime has no bfloat16"),
+        (own, "ncnn", "bfloat16", "parse.precision: ncnn has no bfloat16"),
+        (own, "auto", "bfloat16", "parse.precision: ncnn has no bfloat16"),
         (own, "openvino", "bfloat16", "parse.precision: for openvino this processor has no"),
     ):
         with pytest.raises(UserError) as told:
@@ -228,14 +230,14 @@ def test_settings_that_cannot_be_are_refused_by_their_names(monkeypatch: pytest.
 def test_auto_is_the_fastest_that_is_there(
     monkeypatch: pytest.MonkeyPatch, cuda: bool, bfloat16: bool
 ):
-    from labels.parsing import by_openvino
-
-    monkeypatch.setattr(by_openvino, "has_bfloat16", lambda: bfloat16)
+    monkeypatch.setattr(runtimes, "openvino_has_bfloat16", lambda: bfloat16)
     monkeypatch.setattr(torch.cuda, "is_available", lambda: cuda)
     monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda: True)
     by_processor = ("openvino", "bfloat16" if bfloat16 else "float32")
-    wanted = ("torch", "bfloat16") if cuda else by_processor
+    wanted = ("torch", "bfloat16") if cuda else by_processor if bfloat16 else ("ncnn", "float32")
     assert runtimes.chosen(Path("own.pth"), "auto", "auto") == wanted
+    exact = ("torch" if cuda else "ncnn", "float32")
+    assert runtimes.chosen(Path("own.pth"), "auto", "float32") == exact
     assert runtimes.chosen(Path("own.onnx"), "auto", "auto") == by_processor
     by_torch = ("torch", "bfloat16" if cuda else "float32")
     assert runtimes.chosen(Path("own.pth"), "torch", "auto") == by_torch
@@ -416,7 +418,7 @@ def test_it_works_from_a_file_to_a_label_and_neighbours_change_nothing(
     one = view(points, (width, height), picture=portrait, loose=loose, loose_affine=loose_affine)
     other = one._replace(loose=np.ascontiguousarray(loose[:, ::-1]))
     parser = load(str(made[1][".pth"]), "zllrunning", "auto", "auto")
-    assert parser.made_on.split()[0] in ("openvino", "cuda")
+    assert parser.made_on.split()[0] in ("ncnn", "openvino", "cuda")
     (alone,) = parser([one])
     among = parser([other, one, other])
     assert alone.shape == (height, width) and alone.dtype == np.uint8

@@ -9,12 +9,17 @@ import pytest
 
 from labels import classes
 from labels.canonical import VERTICES
-from labels.landmarks import FaceMesh
+from labels.landmarks import FaceFinder, load
+from labels.parsing import facemesh
 from labels.parsing.facemesh import fit_plane, parse
+from labels.view import LabelError, View
+from pipeline import crops
 
 SAME = np.eye(2, 3)
 MIRROR = np.abs(VERTICES[:, None] * (-1, 1, 1) - VERTICES).sum(2).argmin(1)
 """The landmark at the same place of the other half of the face."""
+PICTURES = "1", "1112", "1309", "1333"
+"""Of the photographs with maps of a real BiSeNet."""
 
 
 def turned(yaw: float = 0, pitch: float = 0, scale: float = 9) -> np.ndarray:
@@ -47,8 +52,8 @@ def differing(one: np.ndarray, other: np.ndarray) -> float:
 
 
 @pytest.fixture(scope="module")
-def mesh() -> Iterator[FaceMesh]:
-    with FaceMesh() as made:
+def mesh() -> Iterator[FaceFinder]:
+    with load("embedded") as made:
         yield made
 
 
@@ -155,6 +160,12 @@ def test_a_plane_through_points_of_a_plane_is_that_plane() -> None:
     assert np.allclose(fit_plane(points, points @ (2, -3) + 5), (2, -3, 5))
 
 
+def test_a_plane_through_points_on_one_line_is_level_across_it() -> None:
+    points = np.array([(0, 0), (1, 1), (2, 2), (5, 5)], float)
+    assert np.allclose(fit_plane(points, points.sum(1)), (1, 1, 0), atol=1e-6)
+    assert np.allclose(fit_plane(points[:1], np.array([7.0])), (0, 0, 7))
+
+
 def test_wrong_shapes_are_refused() -> None:
     with pytest.raises(ValueError, match="478"):
         parse(plain(), turned()[:468], SAME)
@@ -162,7 +173,9 @@ def test_wrong_shapes_are_refused() -> None:
         parse(plain()[..., 0], turned(), SAME)
 
 
-def test_a_photographs_parts_are_where_one_sees_them(mesh: FaceMesh, portrait: np.ndarray) -> None:
+def test_a_photographs_parts_are_where_one_sees_them(
+    mesh: FaceFinder, portrait: np.ndarray
+) -> None:
     face = mesh.find(portrait, faces=1)[0]
     parsing = parse(portrait, face.landmarks_refined, SAME)
     # Read off the photograph by eye: x, y.
@@ -183,35 +196,129 @@ def test_a_photographs_parts_are_where_one_sees_them(mesh: FaceMesh, portrait: n
         assert parsing[y, x] == classes.BACKGROUND
 
 
-def test_the_classes_agree_with_a_real_bisenet(shared: Path, mesh: FaceMesh) -> None:
-    # Two real networks agree with each other by .98, .85, .87, .97, .90 and .94.
-    wanted = {"skin": 0.86, "brow": 0.6, "eye": 0.75, "nose": 0.85, "lip": 0.77}
+def view(
+    image: np.ndarray, landmarks: np.ndarray, affine: np.ndarray, size: tuple[int, int]
+) -> View:
+    return View(image, affine, landmarks[:468], landmarks, size)
+
+
+def test_the_back_end_gives_a_map_or_a_reason_for_each_view() -> None:
+    landmarks = turned()
+    lost, together = landmarks.copy(), landmarks.copy()
+    lost[100, 1] = np.nan
+    together[:] = 7
+    size = (256, 256)
+    away = np.array([[1, 0, -400], [0, 1, 0]], float)
+    parser = facemesh.load("colour")
+    assert parser.made_on == "cpu"
+    one, *errors, other = parser(
+        [
+            view(plain(), landmarks, SAME, size),
+            view(plain(), lost, SAME, size),
+            view(plain(), together, SAME, size),
+            view(plain(), landmarks, away, size),
+            view(plain(), landmarks, SAME, size),
+        ]
+    )
+    assert isinstance(one, np.ndarray)
+    assert np.array_equal(one, parse(plain(), landmarks, SAME))
+    assert np.array_equal(one, other)
+    for error, word in zip(errors, ("finite", "eyes", "outside"), strict=True):
+        assert isinstance(error, LabelError)
+        assert word in str(error)
+
+
+def test_a_rule_that_is_not_there_is_refused() -> None:
+    with pytest.raises(ValueError, match="colour, grabcut"):
+        facemesh.load("ink")
+
+
+def test_outside_of_the_frame_nothing_is_seen() -> None:
+    # The frame's right border runs through the face, 150 pixels from the left.
+    landmarks = turned(10)
+    whole = parse(plain(), landmarks, SAME)
+    image = plain()
+    image[:, 150:] = 0
+    cut = parse(image, landmarks, SAME, (150, 256))
+    assert (whole[:, 150:] > 0).any()
+    assert (cut[:, 150:] == 0).all()
+    assert np.array_equal(cut[:, :150], whole[:, :150])
+
+
+@pytest.mark.parametrize("rule", ["colour", "grabcut"])
+def test_the_black_beside_a_cut_photograph_changes_no_label(
+    mesh: FaceFinder, portrait: np.ndarray, rule: str
+) -> None:
+    (face,) = mesh.find(portrait, faces=1)
+    affine = crops.crop_affine(face.landmarks, "aligned", 1.4, 0.0, 256)
+    labels = []
+    for width in (320, 160):  # the second cuts through the left eye
+        frame = portrait[:, :width]
+        crop = crops.warp(frame, affine, (256, 256))
+        labels.append(parse(crop, face.landmarks_refined, affine, (width, 400), rule))
+    whole, cut = labels
+    y, x = np.mgrid[:256, :256] + 0.5
+    back = crops.inverse(affine)
+    inside = back[0, 0] * x + back[0, 1] * y + back[0, 2] < 160
+    assert (cut[~inside] == 0).all()
+    # Above the brows half a face's colour draws another line through her fringe, of nearly it.
+    below = inside & (y > 90)
+    assert (cut != whole)[below].sum() < 0.01 * (whole > 0)[below].sum()
+    near = inside & (back[0, 0] * x + back[0, 1] * y + back[0, 2] > 157) & (y > 100) & (y < 200)
+    assert (cut[near] > 0).mean() > 0.99
+
+
+def agreement(
+    name: str, shared: Path, mesh: FaceFinder, rule: str = "colour"
+) -> tuple[dict[str, list[float]], float]:
+    """IoU by kind of class beside a real BiSeNet's map, and the share of sides that are right."""
+    image = cv2.imread(str(shared / f"data/bisenet/{name}.jpg"))
+    image = cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
+    theirs = cv2.imread(str(shared / f"data/bisenet/{name}_mask.png"), cv2.IMREAD_UNCHANGED)
+    points = mesh.find(image, faces=1)[0].landmarks_refined
+    ours = parse(image, points, SAME, image.shape[1::-1], rule)
+    # On two of the four the network called both sides left: sides by place instead.
+    y, x = np.mgrid[: theirs.shape[0], : theirs.shape[1]] + 0.5
+    right, left = points[33, :2], points[263, :2]
+    place = np.stack([x, y], -1) - (right + left) / 2
+    at_left = place @ (left - right) > 0
+    known = theirs != 6  # not under eyeglasses
+    scores: dict[str, list[float]] = {}
+    for part, number, side, key in (
+        (classes.SKIN, [1], known, "skin"),
+        (classes.LEFT_BROW, [2, 3], at_left, "brow"),
+        (classes.RIGHT_BROW, [2, 3], ~at_left, "brow"),
+        (classes.LEFT_EYE, [4, 5], at_left, "eye"),
+        (classes.RIGHT_EYE, [4, 5], ~at_left, "eye"),
+        (classes.NOSE, [10], known, "nose"),
+        (classes.MOUTH, [11], known, "mouth"),
+        (classes.UPPER_LIP, [12], known, "lip"),
+        (classes.LOWER_LIP, [13], known, "lip"),
+    ):
+        their_part = np.isin(theirs, number) & side & known
+        our_part = (ours == part) & known
+        if their_part.any():  # one brow lies under hair
+            iou = (our_part & their_part).sum() / (our_part | their_part).sum()
+            scores.setdefault(key, []).append(float(iou))
+    lefts = np.isin(ours, (classes.LEFT_BROW, classes.LEFT_EYE))
+    rights = np.isin(ours, (classes.RIGHT_BROW, classes.RIGHT_EYE))
+    return scores, float((lefts & at_left | rights & ~at_left).sum() / (lefts | rights).sum())
+
+
+def test_the_classes_agree_with_a_real_bisenet(shared: Path, mesh: FaceFinder) -> None:
+    # Two real networks agree with each other by .98, .85, .87, .97, .91 and .90 and .94.
+    wanted = {"skin": 0.9, "brow": 0.66, "eye": 0.79, "nose": 0.885, "mouth": 0.73, "lip": 0.82}
     scores: dict[str, list[float]] = {name: [] for name in wanted}
-    for name in ("1", "1112", "1309", "1333"):
-        image = cv2.imread(str(shared / f"data/bisenet/{name}.jpg"))
-        image = cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
-        theirs = cv2.imread(str(shared / f"data/bisenet/{name}_mask.png"), cv2.IMREAD_UNCHANGED)
-        points = mesh.find(image, faces=1)[0].landmarks_refined
-        ours = parse(image, points, SAME)
-        # On two of the four the network called both sides left: sides by place instead.
-        y, x = np.mgrid[: theirs.shape[0], : theirs.shape[1]] + 0.5
-        right, left = points[33, :2], points[263, :2]
-        place = np.stack([x, y], -1) - (right + left) / 2
-        at_left = place @ (left - right) > 0
-        known = theirs != 6  # not under eyeglasses
-        for part, number, side, key in (
-            (classes.SKIN, [1], known, "skin"),
-            (classes.LEFT_BROW, [2, 3], at_left, "brow"),
-            (classes.RIGHT_BROW, [2, 3], ~at_left, "brow"),
-            (classes.LEFT_EYE, [4, 5], at_left, "eye"),
-            (classes.RIGHT_EYE, [4, 5], ~at_left, "eye"),
-            (classes.NOSE, [10], known, "nose"),
-            (classes.UPPER_LIP, [12], known, "lip"),
-            (classes.LOWER_LIP, [13], known, "lip"),
-        ):
-            their_part = np.isin(theirs, number) & side & known
-            our_part = (ours == part) & known
-            if their_part.any():  # one brow lies under hair
-                scores[key].append((our_part & their_part).sum() / (our_part | their_part).sum())
+    for name in PICTURES:
+        found, sides = agreement(name, shared, mesh)
+        assert sides == 1
+        for key, values in found.items():
+            scores[key] += values
     for key, least in wanted.items():
         assert np.mean(scores[key]) >= least, (key, scores[key])
+
+
+@pytest.mark.slow
+def test_grabcut_agrees_with_a_real_bisenet_as_well(shared: Path, mesh: FaceFinder) -> None:
+    skin = [agreement(name, shared, mesh, "grabcut")[0]["skin"][0] for name in PICTURES]
+    assert np.mean(skin) >= 0.89, skin

@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from labels import classes
 from labels.canonical import VERTICES
 from labels.parsing.polygons import (
     LEFT_EYE,
@@ -14,7 +15,13 @@ from labels.parsing.polygons import (
     RIGHT_NOSE,
     face_axes,
     fill,
+    outlines,
+    rounded,
 )
+from labels.view import LabelError
+
+FRONT = np.concatenate([VERTICES[:, :2] * (10, -10), np.zeros((10, 2))])
+"""The canonical face in millimetres, x to the subject's left, y down; irises at 0."""
 
 
 def filled(polygon: list[tuple[float, float]], height: int = 5, width: int = 5) -> np.ndarray:
@@ -111,8 +118,74 @@ def test_stretching_acts_along_and_on_either_side() -> None:
 
 
 def test_a_face_without_extent_is_refused() -> None:
-    with pytest.raises(ValueError, match="eyes"):
+    with pytest.raises(LabelError, match="eyes"):
         face_axes(np.ones((468, 2)))
+
+
+def test_the_corners_of_a_square_are_cut_twice() -> None:
+    # One cut of a square of side 16: points at 4 and 12 of each edge. The next: quarters again.
+    curve = rounded(np.array([(0, 0), (16, 0), (16, 16), (0, 16)], float))
+    turned = [[(3, 1), (6, 0), (10, 0), (13, 1)]]
+    for _ in range(3):
+        turned.append([(16 - y, x) for x, y in turned[-1]])
+    assert np.allclose(curve, np.concatenate(turned))
+
+
+def test_a_line_keeps_its_ends_and_a_straight_one_its_course() -> None:
+    # The first cut: (0, 0), (4, 0), (12, 0), (16, 4), (16, 12), (16, 16).
+    bent = rounded(np.array([(0, 0), (16, 0), (16, 16)], float), False)
+    along = [(0, 0), (1, 0), (3, 0), (6, 0), (10, 0), (13, 1)]
+    assert np.allclose(bent, along + [(16 - y, 16 - x) for x, y in along[::-1]])
+    straight = rounded(np.array([(0, 0), (3, 1), (9, 3)], float), False)
+    assert np.allclose(straight[:, 1] * 3, straight[:, 0])
+    assert (np.diff(straight[:, 0]) >= 0).all()
+
+
+@given(st.integers(0, 2**32 - 1), st.integers(3, 12))
+def test_rounding_stays_within_the_polygon_and_moves_with_it(seed: int, count: int) -> None:
+    rng = np.random.default_rng(seed)
+    points = rng.normal(size=(count, 2))
+    curve = rounded(points)
+    assert len(curve) == 4 * count
+    assert (curve >= points.min(0) - 1e-12).all()
+    assert (curve <= points.max(0) + 1e-12).all()
+    turn = rng.normal(size=(2, 2))
+    assert np.allclose(rounded(points @ turn + (3, 4)), curve @ turn + (3, 4))
+
+
+def test_the_nose_ends_level_between_the_eyes_and_its_halves_meet() -> None:
+    right, left = (part.polygon for part in outlines(FRONT)[:2])
+    assert [part.value for part in outlines(FRONT)[:2]] == [classes.NOSE] * 2
+    # The canonical face is symmetric, so the halves are each other's mirror image.
+    assert np.allclose(right * (-1, 1), left, atol=1e-4)
+    # Its upper end is flat for more than half of its width there, and lies on the bridge,
+    top = right[:, 1].min()
+    level = right[np.isclose(right[:, 1], top, atol=0.2), 0]
+    bridge = np.abs(FRONT[[193, 417], 0]).mean()
+    assert np.ptp(level) > 0.5 * bridge
+    assert FRONT[8, 1] < top < FRONT[168, 1] + 1
+    # and nothing lies between the halves.
+    mask = np.zeros((160, 160), np.uint8)
+    for half in (right, left):
+        fill(mask, half + (80.2, 80), 1)
+    rows = mask[mask.any(1)]
+    assert all(np.ptp(np.flatnonzero(row)) + 1 == row.sum() for row in rows)
+
+
+def test_lips_and_mouth_leave_no_gap() -> None:
+    points = FRONT.copy()
+    lower = [14, 17, 84, 314, 87, 317, 88, 318, 178, 402, 181, 405, 91, 321, 146, 375, 95, 324]
+    points[lower, 1] += 8  # open the mouth
+    mask = np.zeros((160, 160), np.uint8)
+    for part in outlines(points)[-3:]:
+        fill(mask, part.polygon + (80.2, 40), part.value)
+    assert set(np.unique(mask)) == {0, classes.MOUTH, classes.UPPER_LIP, classes.LOWER_LIP}
+    columns = mask[:, mask.any(0)].T
+    gaps = [np.ptp(np.flatnonzero(column)) + 1 - (column > 0).sum() for column in columns]
+    assert max(gaps) == 0
+    # Close to the corners the lips touch: the mouth is narrower than the line between them.
+    wide = np.flatnonzero((mask == classes.MOUTH).any(0))
+    assert np.ptp(wide) < 0.95 * (FRONT[308, 0] - FRONT[78, 0])
 
 
 def test_sides_are_the_subjects_own() -> None:

@@ -120,5 +120,5 @@ def test_a_bundle_whose_spoofs_keep_their_depth_trains_nothing(tmp_path: Path):
     folder = make_bundle(tmp_path / "bundle", ["casia"], 1, 1)
     manifest = json.loads((folder / "bundle.json").read_text())
     (folder / "bundle.json").write_text(json.dumps({**manifest, "spoof_depth": "raw"}))
-    with pytest.raises(UserError, match="'casia': spoofs keep their depth .* with zero to train"):
+    with pytest.raises(UserError, match=r"'casia': spoofs keep their depth .* with zero to train"):
         Source(Domain(Bundle(folder), "casia"), Settings())

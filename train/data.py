@@ -115,8 +115,9 @@ class Source:
     def __init__(self, domain: Domain, settings: Settings) -> None:
         if domain.spoof_depth != "zero":
             raise UserError(
-                f"dataset '{domain.name}': spoofs keep their depth in this bundle (depth.spoof_depth:"
-                f" {domain.spoof_depth}), and the method learns from zero; pack one with zero to train"
+                f"dataset '{domain.name}': spoofs keep their depth in this bundle"
+                f" (depth.spoof_depth: {domain.spoof_depth}), and the method learns from zero;"
+                " make one with zero to train"
             )
         self.domain = domain
         self.settings = settings

@@ -26,8 +26,9 @@ class FanFinder(Search):
     The eyes that `at` takes are not used: 3DFAN was taught with turned pictures.
     """
 
-    # The detector sees the whole picture finely enough; no pieces of it are searched.
-    reach = 1 << 30
+    reach = LONGEST
+    # S3FD sees in the whole picture what the others see in a quarter of it, and takes seconds.
+    pieces = ()
 
     def __init__(self, detector: Detector, landmarks: Landmarks, made_on: str) -> None:
         self._detector = detector

@@ -44,11 +44,12 @@ class Parser:
 
     def _one(self, view: View) -> np.ndarray | LabelError:
         try:
-            return parse(
+            parsing = parse(
                 view.picture, view.landmarks_refined, view.affine, view.frame_size, self._hair
             )
         except LabelError as error:
             return error
+        return parsing if parsing.any() else LabelError("the face lies outside of the frame")
 
 
 def load(hair: str = "colour") -> Parser:
@@ -128,7 +129,7 @@ def fit_plane(points: np.ndarray, nearness: np.ndarray) -> np.ndarray:
     away = points - middle
     xx, xy, yy = (float(away[:, i] @ away[:, j]) for i, j in ((0, 0), (0, 1), (1, 1)))
     x, y = away.T @ (nearness - level)
-    little = 1e-12 * (xx + yy) + float(np.finfo(float).tiny)
+    little = 1e-9 * (1 + xx + yy)
     xx, yy = xx + little, yy + little
     area = xx * yy - xy * xy
     slope = np.array([yy * x - xy * y, xx * y - xy * x]) / area

@@ -183,7 +183,7 @@ def rounded(line: np.ndarray, closed: bool = True) -> np.ndarray:
     """A polygon, or a line that keeps its ends, (N, 2) with its corners cut twice (M, 2).
 
     Each cut puts two points on every edge, a quarter and three quarters along, for the corners.
-    A closed one begins on the edge from its first to its second point.
+    A closed one, of 4 N points, begins with the first that belongs to the edge after corner 0.
     """
     return _cuts(len(line), closed) @ line
 
@@ -199,7 +199,8 @@ def _cuts(count: int, closed: bool) -> np.ndarray:
             line = new.reshape(-1, count)
         else:
             line = np.concatenate([line[:1], new[:-1].reshape(-1, count), line[-1:]])
-    return line
+    # The second cut's last point lies on what the first cut put in place of corner 0.
+    return np.roll(line, 1, 0) if closed else line
 
 
 def fill(

@@ -1,4 +1,4 @@
-"""What runs a face parsing network: torch on a processor or CUDA, ONNX Runtime, or OpenVINO.
+"""What runs a face parsing network: torch on a processor or CUDA, ncnn, ONNX Runtime, OpenVINO.
 
 All take pictures of 512 x 512 and give the number of each pixel's class. A network that can be cut
 in front of its last enlargement is finished by labels.parsing.enlarge.
@@ -19,17 +19,18 @@ from labels.parsing.networks import Network
 from labels.weights import load_strict, read_tensors
 from pipeline.errors import UserError
 
-RUNTIMES = ("auto", "torch", "onnxruntime", "openvino")
+RUNTIMES = ("auto", "torch", "ncnn", "onnxruntime", "openvino")
 PRECISIONS = ("auto", "float32", "bfloat16")
 
 
 def chosen(path: Path, runtime: str, precision: str) -> tuple[str, str]:
     """The runtime and the precision that settings mean here, for a weight file: no `auto` is left.
 
-    runtime: `torch` (on CUDA where there is it), `onnxruntime`, `openvino`; `auto` is torch where
-    there is CUDA, else openvino, the fastest measured; for an .onnx file always openvino.
-    precision: `float32`, `bfloat16`; `auto` is bfloat16 on CUDA, and by OpenVINO where the
-    processor computes in it, else float32. UserError, naming the setting, for what cannot be.
+    runtime: `torch` (on CUDA where there is it), `ncnn`, `onnxruntime`, `openvino`; `auto` is the
+    fastest measured: torch where there is CUDA, else openvino where the processor computes in
+    bfloat16 and that is not ruled out, else ncnn; for an .onnx file always openvino. precision:
+    `float32`, `bfloat16`; `auto` is bfloat16 on CUDA and by openvino where the processor computes
+    in it, else float32. UserError, naming the setting, for what cannot be.
     """
     for name, value, known in (
         ("runtime", runtime, RUNTIMES),
@@ -40,24 +41,37 @@ def chosen(path: Path, runtime: str, precision: str) -> tuple[str, str]:
     is_onnx = path.suffix == ".onnx"
     cuda = torch.cuda.is_available()
     if runtime == "auto":
-        runtime = "torch" if cuda and not is_onnx else "openvino"
-    if runtime == "torch" and is_onnx:
-        raise UserError(f"parse.runtime: torch does not run {path}; onnxruntime and openvino do")
+        runtime = _fastest(is_onnx, cuda, precision)
+    if is_onnx and runtime in ("torch", "ncnn"):
+        raise UserError(
+            f"parse.runtime: {runtime} does not run {path}; onnxruntime and openvino do"
+        )
     if precision == "float32":
         return runtime, precision
     if runtime == "torch":
         asked = precision == "bfloat16"  # on a processor without it torch is right, but slow
         able = asked or (cuda and torch.cuda.is_bf16_supported())
-    elif runtime == "openvino":
-        from labels.parsing.by_openvino import has_bfloat16
-
-        able = has_bfloat16()
     else:
-        able = False
+        able = runtime == "openvino" and openvino_has_bfloat16()
     if precision == "bfloat16" and not able:
-        where = "onnxruntime has" if runtime == "onnxruntime" else "for openvino this processor has"
+        where = "for openvino this processor has" if runtime == "openvino" else f"{runtime} has"
         raise UserError(f"parse.precision: {where} no bfloat16; take float32, or auto")
     return runtime, "bfloat16" if able else "float32"
+
+
+def _fastest(is_onnx: bool, cuda: bool, precision: str) -> str:
+    if is_onnx:
+        return "openvino"
+    if cuda:
+        return "torch"
+    return "openvino" if precision != "float32" and openvino_has_bfloat16() else "ncnn"
+
+
+def openvino_has_bfloat16() -> bool:
+    """Whether OpenVINO computes in bfloat16 on this processor."""
+    from labels.parsing.by_openvino import has_bfloat16
+
+    return has_bfloat16()
 
 
 def load(path: Path, classes: int, runtime: str, precision: str, batch: int) -> Network:
@@ -85,6 +99,10 @@ def load(path: Path, classes: int, runtime: str, precision: str, batch: int) -> 
         from labels.parsing.by_openvino import OpenVINO
 
         return OpenVINO.of(network, precision)
+    if runtime == "ncnn":
+        from labels.parsing.by_ncnn import Ncnn
+
+        return Ncnn(network)
     from labels.parsing.by_onnxruntime import ONNXRuntime
 
     return ONNXRuntime.of(network)

@@ -19,8 +19,9 @@ HAIR_ABOVE = -0.15
 """Hair is looked for in all that lies this far under the line of the eyes, or higher,"""
 HAIR_BESIDE = 0.5, 1.0
 """and near the oval's edge, in a band that narrows to nothing between these."""
-SKIN_BELOW = 0.1
-"""The skin's colour is taken from this far under it: there is no hair, and no shadow of a cap."""
+SKIN_BELOW, SKIN_UNTIL = 0.1, 0.65
+"""The skin's colour is taken from this far under it, where is no hair, and no shadow of a cap, to
+this far, where no beard is yet,"""
 SKIN_INNER = 0.85
 """and from the oval shrunk by this, clear of neck and background; the band is what it leaves."""
 STRAND = 0.075
@@ -175,14 +176,18 @@ def _by_grabcut(face: Face) -> bool:
         seeds = cv2.resize(seeds, size.tolist(), interpolation=cv2.INTER_NEAREST_EXACT)
     if not (seeds == cv2.GC_FGD).any() or not (seeds == cv2.GC_BGD).any():
         return False
+    own = (seeds != cv2.GC_BGD).astype(np.float32)
     cv2.setRNGSeed(0)  # its k-means draws: each face alike, whatever came before
     outside, inside = np.zeros((2, 1, 65))
     cv2.grabCut(image, seeds, None, outside, inside, GRABCUT_STEPS, cv2.GC_INIT_WITH_MASK)
-    kept = np.isin(seeds, (cv2.GC_FGD, cv2.GC_PR_FGD)).astype(np.uint8) * 255
+    kept = np.isin(seeds, (cv2.GC_FGD, cv2.GC_PR_FGD)).astype(np.float32)
     if kept.shape != part.shape:
+        # The share of the face's own pixels, so that its outline stays the mesh's.
+        own = cv2.resize(own, (width, height), interpolation=cv2.INTER_LINEAR)
         kept = cv2.resize(kept, (width, height), interpolation=cv2.INTER_LINEAR)
+        kept /= np.maximum(own, 1e-6)
     asked = (part == classes.SKIN) & ((under < HAIR_ABOVE) | (face.band == 0))
-    part[asked & (kept < 128)] = classes.BACKGROUND
+    part[asked & (kept < 0.5)] = classes.BACKGROUND
     return True
 
 
@@ -201,7 +206,7 @@ def _sums(
         for x in range(part.shape[1]):
             if not inner[y, x] or part[y, x] not in (classes.SKIN, classes.NOSE):
                 continue
-            if slope[0] * x + slope[1] * y + start <= SKIN_BELOW:
+            if not SKIN_BELOW < slope[0] * x + slope[1] * y + start < SKIN_UNTIL:
                 continue
             count += 1
             for i in range(3):

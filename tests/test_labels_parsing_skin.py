@@ -1,0 +1,166 @@
+"""Skin and hair told apart on made faces whose colours are known."""
+
+import cv2
+import numpy as np
+import pytest
+
+from labels import classes
+from labels.canonical import VERTICES
+from labels.parsing.polygons import face_axes, fill, outlines
+from labels.parsing.skin import clear_hair
+
+SIDE = 256
+SKIN, HAIR, WALL = (200, 160, 140), (60, 40, 30), (90, 120, 160)
+POINTS = np.concatenate([VERTICES[:, :2] * (9, -9) + (128.3, 128.2), np.zeros((10, 2))])
+"""The canonical face in a picture of 256 x 256; the irises, which nothing uses, at 0."""
+AXES = face_axes(POINTS)
+RULES = pytest.mark.parametrize("rule", ["colour", "grabcut"])
+
+
+def drawn() -> np.ndarray:
+    """A disc of skin about the face's middle, larger than its oval, with its parts."""
+    y, x = np.mgrid[:SIDE, :SIDE] + 0.5
+    parsing = (np.hypot((x - 128.3) / 72, (y - 120) / 95) < 1).astype(np.uint8)
+    for part in outlines(POINTS):
+        fill(parsing, part.polygon, part.value)
+    return parsing
+
+
+def painted(hair: np.ndarray, noise: float = 4) -> np.ndarray:
+    """The face of SKIN before a WALL, with HAIR where a mask says so."""
+    rng = np.random.default_rng(0)
+    image = np.where((drawn() > 0)[..., None], SKIN, WALL)
+    image = np.where(hair[..., None], HAIR, image)
+    return (image + rng.normal(0, noise, image.shape)).clip(0, 255).astype(np.uint8)
+
+
+def nowhere() -> np.ndarray:
+    return np.zeros((SIDE, SIDE), bool)
+
+
+@RULES
+def test_a_face_without_hair_keeps_all_its_skin(rule: str) -> None:
+    parsing = drawn()
+    clear_hair(parsing, painted(nowhere()), POINTS, AXES, rule=rule)
+    # Within a pixel of the wall its colour is in the skin's.
+    inside = cv2.erode((drawn() > 0).astype(np.uint8), np.ones((5, 5), np.uint8)) > 0
+    assert np.array_equal(parsing[inside], drawn()[inside])
+
+
+@RULES
+def test_a_fringe_is_taken_away_to_its_edge(rule: str) -> None:
+    hair = nowhere()
+    hair[:62] = True
+    parsing = drawn()
+    clear_hair(parsing, painted(hair), POINTS, AXES, rule=rule)
+    assert not parsing[:61].any()
+    seen = np.s_[64:75, 80:176]
+    assert np.array_equal(parsing[seen], drawn()[seen])
+
+
+@RULES
+def test_hair_beside_the_cheek_goes_and_a_beard_stays(rule: str) -> None:
+    hair = nowhere()
+    hair[60:150, :66] = True
+    hair[190:] = True  # below the mouth: a beard, which is skin to a face parser
+    parsing = drawn()
+    clear_hair(parsing, painted(hair), POINTS, AXES, rule=rule)
+    assert not parsing[70:125, :64].any()
+    assert (parsing[90:180, 72:180] > 0).all()
+    chin = np.s_[192:200, 118:138]
+    assert (drawn()[chin] == classes.SKIN).all()
+    assert (parsing[chin] == classes.SKIN).all()
+
+
+@RULES
+def test_skin_that_hair_cuts_off_goes_with_it(rule: str) -> None:
+    hair = nowhere()
+    hair[45:62] = True
+    parsing = drawn()
+    clear_hair(parsing, painted(hair), POINTS, AXES, rule=rule)
+    assert (drawn()[30:40, 120:136] == classes.SKIN).all()
+    assert not parsing[:44].any()
+
+
+def test_strands_of_the_skins_colour_between_hair_are_cut() -> None:
+    hair = nowhere()
+    hair[:62] = True
+    hair[:62, 120:126] = False  # six pixels wide; the eyes' corners are 80 apart
+    parsing = drawn()
+    clear_hair(parsing, painted(hair), POINTS, AXES)
+    assert not parsing[:55].any()
+
+
+@RULES
+def test_no_part_but_skin_is_taken(rule: str) -> None:
+    hair = nowhere()
+    hair[:130] = True
+    parsing = drawn()
+    clear_hair(parsing, painted(hair), POINTS, AXES, rule=rule)
+    parts = drawn() > classes.SKIN
+    parts[:85] = False  # a brow wholly under hair is no longer joined to the nose
+    assert np.array_equal(parsing[parts & (parsing > 0)], drawn()[parts & (parsing > 0)])
+    assert (parsing[drawn() == classes.NOSE] == classes.NOSE).all()
+
+
+@RULES
+def test_the_same_face_gives_the_same_bytes_whatever_came_before(rule: str) -> None:
+    hair = nowhere()
+    hair[:62] = True
+    hair[80:120, :70] = True
+    image = painted(hair, noise=25)
+    seen = []
+    threads = cv2.getNumThreads()
+    try:
+        for count, draws in ((1, 0), (1, 3), (2, 0), (4, 5)):
+            cv2.setNumThreads(count)
+            for _ in range(draws):  # OpenCV's own generator moves on
+                cv2.randu(np.zeros((3, 3), np.uint8), 0, 255)
+            parsing = drawn()
+            clear_hair(parsing, image, POINTS, AXES, rule=rule)
+            seen.append(parsing.tobytes())
+    finally:
+        cv2.setNumThreads(threads)
+    assert len(set(seen)) == 1
+
+
+@RULES
+def test_the_black_outside_of_the_frame_is_no_colour(rule: str) -> None:
+    # A frame that ends at column 140: what is left of it is labelled as if all were there.
+    hair = nowhere()
+    hair[:62] = True
+    image = painted(hair)
+    seen = np.zeros((SIDE, SIDE), bool)
+    seen[:, :140] = True
+    whole, cut = drawn(), drawn()
+    clear_hair(whole, image, POINTS, AXES, rule=rule)
+    cut[~seen] = 0
+    clear_hair(cut, image * seen[..., None], POINTS, AXES, seen, rule)
+    differing = (cut != whole) & seen
+    assert differing.sum() < 0.002 * (whole > 0).sum()
+    assert (cut[70:180, 130:140] > 0).all()
+
+
+def test_a_large_picture_gives_grabcut_no_more_to_do_and_the_same_face() -> None:
+    hair = nowhere()
+    hair[:62] = True
+    image = cv2.resize(painted(hair), None, fx=4, fy=4, interpolation=cv2.INTER_NEAREST)
+    parsing = np.repeat(np.repeat(drawn(), 4, 0), 4, 1)
+    large = POINTS * 4
+    before = parsing.copy()
+    clear_hair(parsing, image, large, face_axes(large), rule="grabcut")
+    assert not parsing[: 4 * 60].any()
+    rows = slice(4 * 65, 4 * 75)
+    assert np.array_equal(parsing[rows], before[rows])
+
+
+@RULES
+def test_a_picture_without_a_face_stays_empty(rule: str) -> None:
+    parsing = np.zeros((SIDE, SIDE), np.uint8)
+    clear_hair(parsing, painted(nowhere()), POINTS, AXES, rule=rule)
+    assert not parsing.any()
+
+
+def test_another_rule_is_refused() -> None:
+    with pytest.raises(ValueError, match="colour, grabcut"):
+        clear_hair(drawn(), painted(nowhere()), POINTS, AXES, rule="ink")
