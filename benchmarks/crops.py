@@ -68,7 +68,7 @@ class Clock:
 
 def measured_crop(rows: list[Video], root: Path, every: int, out: Path) -> dict[str, Any]:
     """Crop these videos; seconds by part, and how many samples came of it."""
-    from labels import landmarks
+    from labels.landmarks.embedded import FaceMesh, MeshGraph
     from pipeline import crop, keys, layers, video
     from pipeline.run import summary
     from pipeline.samples import Samples
@@ -78,17 +78,15 @@ def measured_crop(rows: list[Video], root: Path, every: int, out: Path) -> dict[
     crop.frames = clock.stepped("decode", video.frames)  # type: ignore[assignment]
     video.Frame.rgb = clock.timed("convert", video.Frame.rgb)  # type: ignore[method-assign]
     video.own_copy = clock.timed("keep", video.own_copy)
-    find = landmarks.FaceMesh.find
-    landmarks.FaceMesh.find = clock.timed("find", find)  # type: ignore[method-assign]
-    run = landmarks.FaceMesh._run
-    landmarks.FaceMesh._run = clock.timed("mesh", run)  # type: ignore[method-assign]
-    made = landmarks.FaceMesh.__init__
+    FaceMesh.find = clock.timed("find", FaceMesh.find)  # type: ignore[method-assign]
+    MeshGraph.run = clock.timed("mesh", MeshGraph.run)  # type: ignore[method-assign]
+    made = FaceMesh.__init__
 
-    def start(mesh: landmarks.FaceMesh) -> None:
+    def start(mesh: FaceMesh) -> None:
         made(mesh)
         mesh._detector.process = clock.timed("detector", mesh._detector.process)
 
-    landmarks.FaceMesh.__init__ = clock.timed("start", start)  # type: ignore[method-assign]
+    FaceMesh.__init__ = clock.timed("start", start)  # type: ignore[method-assign]
     Samples.add = clock.timed("cut and measure", Samples.add)  # type: ignore[method-assign]
     layers.write = clock.timed("write", layers.write)
     digest = clock.timed("hash", keys.sha256_file)
@@ -130,7 +128,7 @@ def bare_opencv(rows: list[Video], root: Path, every: int) -> dict[str, Any]:
 
 def child(rows: list[Video], root: Path, every: int, out: Path, pipe: Connection) -> None:
     """Get ready, wait for the word, crop, send the seconds that it took."""
-    from labels.landmarks import FaceMesh
+    from labels.landmarks.embedded import FaceMesh
     from pipeline import crop, keys
 
     FaceMesh().close()

@@ -61,7 +61,7 @@ def decode(config: Config) -> Iterator[tuple[str, Counts]]:
 
 def crop(config: Config) -> Iterator[tuple[str, Counts]]:
     """Decode, find the face and its landmarks, cut it out, write; hashing the videos included."""
-    from labels.landmarks import FaceMesh
+    from labels.landmarks.embedded import FaceMesh
     from pipeline.run import crop_partition, summary
 
     FaceMesh().close()

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from labels.canonical import TRIANGLES, VERTICES
 from labels.depth.facemesh import depth_map, load
 from labels.depth.maps import FLOOR
-from labels.landmarks import FaceMesh
+from labels.landmarks.embedded import FaceMesh
 from labels.pose import correct_pose
 from labels.view import LabelError, View
 

@@ -2,6 +2,8 @@
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from labels.depth.maps import FLOOR, normalise, reduce_depth
 
@@ -21,6 +23,13 @@ def test_normalise_fills_the_range_and_keeps_the_background() -> None:
     expected = [[0, FLOOR], [(1 + FLOOR) / 2, 1]]
     assert np.allclose(normalise(nearness), expected)
     assert (normalise(np.full((2, 2), np.nan)) == 0).all()
+
+
+@given(st.lists(st.floats(-1e4, 1e4, width=32), min_size=2, max_size=50, unique=True))
+def test_the_nearest_is_exactly_1_and_the_farthest_the_floor(heights: list[float]) -> None:
+    depth = normalise(np.array([heights], np.float32))
+    assert depth.max() == 1
+    assert depth.min() == np.float32(FLOOR)
 
 
 def test_reduction_by_area_is_the_mean() -> None:

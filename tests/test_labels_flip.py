@@ -36,7 +36,7 @@ def view_of(portrait: np.ndarray, face: Face) -> View:
 
 def same(one: View, other: View) -> None:
     for name, a, b in zip(View._fields, one, other, strict=True):
-        assert np.allclose(a, b, rtol=0, atol=1e-4), name
+        assert np.allclose(np.asarray(a), np.asarray(b), rtol=0, atol=1e-4), name
 
 
 def test_each_landmark_changes_places_with_its_partner() -> None:
@@ -100,8 +100,9 @@ def test_a_sample_is_mirrored_as_a_whole() -> None:
     assert flipped[1].tolist() == [[0.5, 0]]
     assert flipped[2].tolist() == [[9, 2, 3], [1, 7, 5]]
     assert flipped[3][263].tolist() == [2, 7, -2]
-    for one, other in zip(flip_sample(*flipped), (image, depth, parsing, landmarks), strict=True):
-        assert np.array_equal(one, other)
+    again = flip_sample(*flipped)
+    arrays: list[np.ndarray] = [image, depth, parsing, landmarks]
+    assert all(np.array_equal(one, array) for one, array in zip(again, arrays, strict=True))
 
 
 def test_the_mesh_of_a_mirrored_photograph_is_the_mesh_mirrored(

@@ -61,7 +61,7 @@ def test_it_says_what_each_pixels_way_back_to_the_frame_says(seed: int) -> None:
 
 @pytest.mark.parametrize("kind", [np.uint8, np.float32])
 def test_labels_outside_become_nothing_and_others_stay(kind: type) -> None:
-    labels = np.full((4, 4), 7, kind)
+    labels: np.ndarray = np.full((4, 4), 7, kind)
     clear_outside(labels, np.array([[1, 0, 2], [0, 1, -1]]), (9, 4))
     # Columns 0 and 1 lie left of the frame; its lower border is row 3.
     assert labels.tolist() == [[0, 0, 7, 7], [0, 0, 7, 7], [0, 0, 7, 7], [0, 0, 0, 0]]

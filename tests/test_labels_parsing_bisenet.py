@@ -217,7 +217,7 @@ def test_settings_that_cannot_be_are_refused_by_their_names(monkeypatch: pytest.
         (onnx, "ncnn", "auto", "parse.runtime: ncnn does not run own.onnx; onnxruntime and"),
         (own, "onnxruntime", "bfloat16", "parse.precision: onnxruntime has no bfloat16"),
         (own, "ncnn", "bfloat16", "parse.precision: ncnn has no bfloat16"),
-        (own, "auto", "bfloat16", "parse.precision: ncnn has no bfloat16"),
+        (own, "auto", "bfloat16", "parse.precision: for openvino this processor has no"),
         (own, "openvino", "bfloat16", "parse.precision: for openvino this processor has no"),
     ):
         with pytest.raises(UserError) as told:

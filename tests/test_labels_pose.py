@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from labels.canonical import VERTICES
-from labels.landmarks import FaceMesh
+from labels.landmarks.embedded import FaceMesh
 from labels.pose import PoseError, angles, correct_pose, similarity, solve
 
 FRAME = (640, 480)

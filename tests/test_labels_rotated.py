@@ -8,7 +8,8 @@ import pytest
 
 from labels import classes
 from labels.depth.facemesh import depth_map
-from labels.landmarks import Face, FaceMesh
+from labels.landmarks import Face
+from labels.landmarks.embedded import FaceMesh
 from labels.parsing.facemesh import parse
 from pipeline import crops
 
@@ -21,8 +22,8 @@ Scene = tuple[np.ndarray, Face, float]
 
 
 @pytest.fixture(scope="module")
-def mesh() -> Iterator[FaceMesh]:
-    with FaceMesh() as made:
+def mesh() -> Iterator[FaceFinder]:
+    with load("embedded") as made:
         yield made
 
 
@@ -43,7 +44,7 @@ def turn(picture: np.ndarray, clockwise: float) -> np.ndarray:
 
 
 @pytest.fixture(scope="module", params=[0, 15, 30, -25])
-def scene(request: pytest.FixtureRequest, wide: np.ndarray, mesh: FaceMesh) -> Scene:
+def scene(request: pytest.FixtureRequest, wide: np.ndarray, mesh: FaceFinder) -> Scene:
     picture = turn(wide, request.param)
     (face,) = mesh.find(picture)
     return picture, face, request.param
@@ -102,7 +103,7 @@ def test_classes_in_an_aligned_crop_are_those_of_the_box_crop_turned(scene: Scen
 
 
 def test_the_aligned_crop_of_a_turned_picture_looks_like_that_of_the_upright_one(
-    scene: Scene, wide: np.ndarray, mesh: FaceMesh
+    scene: Scene, wide: np.ndarray, mesh: FaceFinder
 ) -> None:
     picture, face, clockwise = scene
     (upright,) = mesh.find(wide)

@@ -8,7 +8,7 @@ import av
 import numpy as np
 import pytest
 
-from labels.landmarks import FaceMesh
+from labels.landmarks.embedded import FaceMesh
 from pipeline.datasets import oulu, replay
 from pipeline.errors import UserError
 from pipeline.replica import check_replica, make_replica

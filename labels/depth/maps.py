@@ -15,9 +15,9 @@ def normalise(nearness: np.ndarray) -> np.ndarray:
     face = np.isfinite(nearness)
     depth = np.zeros(nearness.shape, np.float32)
     if face.any():
-        low, high = nearness[face].min(), nearness[face].max()
-        span = max(high - low, np.finfo(np.float32).tiny)
-        depth[face] = FLOOR + (1 - FLOOR) * (nearness[face] - low) / span
+        seen = nearness[face].astype(np.float64)  # in float32 the nearest may come to more than 1
+        low, high = seen.min(), seen.max()
+        depth[face] = FLOOR + (1 - FLOOR) * (seen - low) / max(high - low, np.finfo(float).tiny)
     return depth
 
 

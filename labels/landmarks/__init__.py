@@ -34,7 +34,10 @@ class Face:
 
 
 class FaceFinder(Protocol):
-    """What every runtime gives: `labels.landmarks.search.Search` says what its methods do."""
+    """What every runtime gives: `labels.landmarks.search.Search` says what its methods do.
+
+    made_on: kind of device and precision, as "cpu".
+    """
 
     made_on: str
 
@@ -71,18 +74,3 @@ def load(name: str) -> FaceFinder:
     Raises UserError where it cannot run here (another MediaPipe, weights that are missing).
     """
     return cast(FaceFinder, import_module(LANDMARKS[name].module).load())
-
-
-# Until all stages ask for a runtime by its name.
-from labels.landmarks.embedded import FaceMesh  # noqa: E402
-from labels.landmarks.search import search_windows  # noqa: E402
-
-__all__ = [
-    "LEFT_EYE_OUTER",
-    "RIGHT_EYE_OUTER",
-    "Face",
-    "FaceFinder",
-    "FaceMesh",
-    "load",
-    "search_windows",
-]

@@ -7,6 +7,7 @@ out, which places them better.
 
 from importlib.metadata import version
 from importlib.util import find_spec
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -44,12 +45,20 @@ _TAGS, _TAG_PLACES = (10, 15, 13, 21, 29), (0, 1, 2, 7, 12)
 
 def load() -> "FaceMesh":
     """The runtime, ready to find faces; UserError under a MediaPipe that has no models."""
-    if find_spec("mediapipe.python") is None:
+    if not _has_models():
         raise UserError(
             f"mediapipe {version('mediapipe')} has no embedded face mesh; "
             "set crop.landmarks to tasks, or install mediapipe 0.10.21"
         )
     return FaceMesh()
+
+
+def _has_models() -> bool:
+    # Without importing it.
+    spec = find_spec("mediapipe")
+    places = (spec and spec.submodule_search_locations) or []
+    model = Path("modules", "face_landmark", "face_landmark.tflite")
+    return any((Path(place) / model).is_file() for place in places)
 
 
 class FaceMesh(Search):

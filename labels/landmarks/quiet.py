@@ -1,4 +1,4 @@
-"""Silence for libraries that write notices to standard error past Python."""
+"""MediaPipe without its noise: notices that it writes past Python, and packages it need not import."""
 
 import contextlib
 import os
@@ -21,3 +21,20 @@ def quiet_stderr() -> Iterator[None]:
         os.dup2(kept, 2)
         os.close(nowhere)
         os.close(kept)
+
+
+@contextlib.contextmanager
+def without(package: str) -> Iterator[None]:
+    """Importing the package fails meanwhile, unless it was imported before.
+
+    MediaPipe imports tensorflow where it is installed, for its own documentation alone: seconds and
+    hundreds of megabytes in every process.
+    """
+    if package in sys.modules:
+        yield
+        return
+    sys.modules[package] = None  # type: ignore[assignment]
+    try:
+        yield
+    finally:
+        del sys.modules[package]

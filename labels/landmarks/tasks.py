@@ -14,7 +14,7 @@ import numpy as np
 from labels import weights
 from labels.boxes import bounds
 from labels.landmarks import LEFT_EYE_OUTER, RIGHT_EYE_OUTER
-from labels.landmarks.quiet import quiet_stderr
+from labels.landmarks.quiet import quiet_stderr, without
 from labels.landmarks.search import Detection, Search
 from labels.patches import cut_patch, patch_affine, to_frame
 
@@ -68,7 +68,7 @@ class FaceTasks(Search):
         whole = path.read_bytes()
         with zipfile.ZipFile(path) as parts:
             detector = parts.read("face_detector.tflite")
-        with quiet_stderr():
+        with quiet_stderr(), without("tensorflow"):
             import mediapipe
             from mediapipe.tasks.python import BaseOptions, vision
 

@@ -64,7 +64,9 @@ def _fastest(is_onnx: bool, cuda: bool, precision: str) -> str:
         return "openvino"
     if cuda:
         return "torch"
-    return "openvino" if precision != "float32" and openvino_has_bfloat16() else "ncnn"
+    if precision == "bfloat16" or (precision == "auto" and openvino_has_bfloat16()):
+        return "openvino"
+    return "ncnn"
 
 
 def openvino_has_bfloat16() -> bool:
@@ -88,9 +90,18 @@ def load(path: Path, classes: int, runtime: str, precision: str, batch: int) -> 
         from labels.parsing.by_onnxruntime import ONNXRuntime
 
         return ONNXRuntime.read(path, classes)
+    return of(read(path, classes), runtime, precision, batch)
+
+
+def read(path: Path, classes: int) -> BiSeNet:
+    """The network of a .pth or .safetensors file. UserError where the file does not fit."""
     network = BiSeNet(classes)
     load_strict(network, read_tensors(path), path)
-    network.eval()
+    return network.eval()
+
+
+def of(network: BiSeNet, runtime: str, precision: str, batch: int) -> Network:
+    """A network in memory, ready to run; arguments as for load."""
     if runtime == "torch":
         if torch.cuda.is_available():
             return Torch(network, precision, batch, "cuda")

@@ -19,9 +19,8 @@ HAIR_ABOVE = -0.15
 """Hair is looked for in all that lies this far under the line of the eyes, or higher,"""
 HAIR_BESIDE = 0.5, 1.0
 """and near the oval's edge, in a band that narrows to nothing between these."""
-SKIN_BELOW, SKIN_UNTIL = 0.1, 0.65
-"""The skin's colour is taken from this far under it, where is no hair, and no shadow of a cap, to
-this far, where no beard is yet,"""
+SKIN_BELOW = 0.1
+"""The skin's colour is taken from this far under it: there is no hair, and no shadow of a cap."""
 SKIN_INNER = 0.85
 """and from the oval shrunk by this, clear of neck and background; the band is what it leaves."""
 STRAND = 0.075
@@ -206,7 +205,7 @@ def _sums(
         for x in range(part.shape[1]):
             if not inner[y, x] or part[y, x] not in (classes.SKIN, classes.NOSE):
                 continue
-            if not SKIN_BELOW < slope[0] * x + slope[1] * y + start < SKIN_UNTIL:
+            if slope[0] * x + slope[1] * y + start <= SKIN_BELOW:
                 continue
             count += 1
             for i in range(3):

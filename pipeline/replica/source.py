@@ -12,7 +12,7 @@ import numpy as np
 
 from labels import classes
 from labels.canonical import VERTICES
-from labels.landmarks import FaceMesh
+from labels import landmarks
 
 SCALE = 2
 
@@ -120,7 +120,7 @@ def _landmarks(small: np.ndarray) -> np.ndarray:
     region = cv2.resize(
         small[y : y + side, x : x + side], None, fx=zoom, fy=zoom, interpolation=cv2.INTER_CUBIC
     )
-    with FaceMesh() as mesh:
+    with landmarks.load("embedded") as mesh:
         face = mesh.find(region)[0]
     return face.landmarks_refined.astype(np.float64) / zoom + (x, y, 0)
 
