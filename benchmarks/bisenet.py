@@ -21,6 +21,9 @@ from typing import Any
 
 os.environ.update(OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1")  # one core
 
+if sys.path[0] == str(Path(__file__).parent):  # there the package labels would be another script
+    del sys.path[0]
+
 import cv2
 import numpy as np
 import torch

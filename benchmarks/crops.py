@@ -23,6 +23,9 @@ from typing import Any
 
 os.environ.update(OMP_NUM_THREADS="1", OPENCV_FOR_THREADS_NUM="1")  # one core, children included
 
+if sys.path[0] == str(Path(__file__).parent):  # there the package labels would be another script
+    del sys.path[0]
+
 from pipeline.config import CropSettings, DatasetSettings
 from pipeline.datasets.base import VIDEOS, Video
 

@@ -4,8 +4,8 @@
 of PRNet-Depth-Generation (scipy's griddata over the vertices on the pixel grid, then a median over
 5 x 5), both at 256 x 256, taken in turn; and over the face mesh's 468 vertices. `frame`:
 `to_depth_ms` is from a frame and a detection in it to the depth map: two passes of the mesh, its
-pose, the z-buffer; `parsing_more_ms` what parsing adds, the refined mesh included. `twice_over_once`:
-twice the faces against once. Milliseconds are medians.
+pose, the z-buffer; `parsing_more_ms` what parsing adds, the refined mesh included.
+`twice_over_once`: twice the faces against once. Milliseconds are medians.
 """
 
 import argparse
@@ -20,6 +20,9 @@ from pathlib import Path
 from typing import Any
 
 os.environ.update(OMP_NUM_THREADS="1", OPENCV_FOR_THREADS_NUM="1")  # one core
+
+if sys.path[0] == str(Path(__file__).parent):  # there the package labels would be another script
+    del sys.path[0]
 
 import cv2
 import numpy as np

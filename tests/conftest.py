@@ -4,7 +4,7 @@ import json
 import os
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # busy cores and many threads: up to 40 times slower
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -86,3 +86,29 @@ def shared() -> Path:
 def reference(shared: Path) -> Callable[[str], Any]:
     """Reads a reference case by its name: what stands in its JSON file."""
     return lambda name: json.loads((shared / "reference" / f"{name}.json").read_text())
+
+
+@pytest.fixture(scope="session")
+def extra_python() -> Path:
+    """The Python of the second environment (MediaPipe 1.x, numpy 2, tensorflow; no torch)."""
+    folder = Path(__file__).resolve().parents[1] / ".venv-extra"
+    # `ready` has its second line when the environment is finished.
+    ready = folder / "ready"
+    if not ready.is_file() or len(ready.read_text().splitlines()) != 2:
+        pytest.skip("needs the second environment: make env-extra")
+    return folder / "bin" / "python"
+
+
+@pytest.fixture(scope="module")
+def weights_store(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A store of weights that has face-landmarker, from the reference material, as $OCIM_WEIGHTS.
+
+    It is that for the rest of the test file, child processes included; nothing else is in it.
+    """
+    from labels.weights_fetch import fetch
+
+    store = tmp_path_factory.mktemp("weights")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("OCIM_WEIGHTS", str(store))
+        fetch("face-landmarker", shared / "data" / "face_landmarker.task")
+        yield store

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from labels.frames import clear_outside, covers, frame_mask
+from labels.frames import clear_outside, covers, drawn_mask, frame_mask
 
 SAME = np.eye(2, 3)
 
@@ -72,3 +72,14 @@ def test_what_stands_outside_can_be_chosen() -> None:
     labels = np.ones((1, 3), np.float32)
     clear_outside(labels, SAME, (2, 1), np.nan)
     assert np.array_equal(labels, [[1, 1, np.nan]], equal_nan=True)
+
+
+def test_pixels_with_some_of_the_outside_in_them_are_not_drawn_from_the_frame_alone() -> None:
+    # A row of a frame 4 wide, three times as large, from -2 on: its pixel 0 covers 2 to 5 and has
+    # its centre at 3.5; up to there the outside is mixed in, and half a pixel more for safety.
+    affine = np.array([[3, 0, 2], [0, 3, -1.5]])
+    known = drawn_mask(affine, (4, 2), 3, 16)
+    assert known is not None
+    assert known[1].tolist() == [False] * 4 + [True] * 8 + [False] * 4
+    assert frame_mask(affine, (4, 2), 3, 16)[1].tolist() == [False] * 2 + [True] * 12 + [False] * 2
+    assert drawn_mask(np.array([[3, 0, -2.1], [0, 3, -2]]), (40, 40), 9, 9) is None

@@ -1,23 +1,20 @@
-"""Faces and landmarks of real photographs."""
+"""Faces and landmarks of real photographs, by the embedded runtime."""
 
 import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 
 from labels.canonical import VERTICES
-from labels.landmarks import (
-    LEFT_EYE_OUTER,
-    RIGHT_EYE_OUTER,
-    Face,
-    FaceMesh,
-    search_windows,
-)
-from labels.patches import PATCH
+from labels.landmarks import LEFT_EYE_OUTER, RIGHT_EYE_OUTER, Face
+from labels.landmarks.embedded import FaceMesh, points_of
+from labels.landmarks.search import search_windows
+from labels.patches import PATCH, cut_patch, patch_affine
 
 PUPILS = np.array([(123.5, 101.0), (166.5, 103.5)])
 """Right and left of the fixture `portrait`, in its pixels."""
@@ -138,8 +135,8 @@ def test_what_is_no_colour_picture_is_refused(mesh: FaceMesh) -> None:
 def test_nothing_is_written_to_standard_error() -> None:
     code = (
         "import numpy as np, skimage.data\n"
-        "from labels.landmarks import FaceMesh\n"
-        "with FaceMesh() as mesh: print(len(mesh.find(skimage.data.astronaut())))"
+        "from labels.landmarks import load\n"
+        "with load('embedded') as mesh: print(len(mesh.find(skimage.data.astronaut())))"
     )
     run = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, env=os.environ, check=True
@@ -204,3 +201,77 @@ def test_at_needs_a_box(
 ) -> None:
     with pytest.raises(ValueError, match="box must be"):
         mesh.at(portrait, box)
+
+
+MEDIAPIPES_OWN = """
+input_stream: "IMAGE:image"
+input_stream: "ROI:roi"
+input_side_packet: "WITH_ATTENTION:with_attention"
+output_stream: "LANDMARKS:landmarks"
+node {
+  calculator: "FaceLandmarkCpu"
+  input_stream: "IMAGE:image"
+  input_stream: "ROI:roi"
+  input_side_packet: "WITH_ATTENTION:with_attention"
+  output_stream: "LANDMARKS:landmarks"
+}
+"""
+
+
+@pytest.mark.parametrize("refined", [False, True])
+def test_a_patch_gives_the_points_of_mediapipes_own_way_to_the_last_bit(
+    mesh: FaceMesh, portrait: np.ndarray, face: Face, refined: bool
+) -> None:
+    # Its solution API: other threads, and the message's points read one by one.
+    from mediapipe.framework.formats import rect_pb2
+    from mediapipe.python.solution_base import SolutionBase
+
+    affine = patch_affine(np.array(face.box), face.landmarks[[33, 263], :2])
+    patch = cut_patch(portrait, affine)
+    whole = rect_pb2.NormalizedRect(x_center=0.5, y_center=0.5, width=1, height=1)
+    with SolutionBase(
+        graph_config=MEDIAPIPES_OWN,
+        side_inputs={"with_attention": refined},
+        outputs=["landmarks"],
+    ) as own:
+        message = own.process({"image": patch, "roi": whole}).landmarks
+    expected = PATCH * np.array([(point.x, point.y, point.z) for point in message.landmark])
+    found = (mesh._refined if refined else mesh._plain).run(patch)
+    assert found is not None
+    assert len(found) == (478 if refined else 468)
+    assert np.array_equal(found, expected)
+
+
+def test_landmarks_of_another_layout_are_refused() -> None:
+    from mediapipe.framework.formats import landmark_pb2
+
+    point = landmark_pb2.NormalizedLandmark(x=0.25, y=-0.0, z=1.5)
+    assert (
+        points_of(
+            landmark_pb2.NormalizedLandmarkList(landmark=[point] * 2).SerializeToString()
+        ).tolist()
+        == [[0.25, 0.0, 1.5]] * 2
+    )
+    more = landmark_pb2.NormalizedLandmark(x=0.25, y=0.5, z=1.5, visibility=1)
+    for points in ([more], [more] * 17, [point, more]):
+        message = landmark_pb2.NormalizedLandmarkList(landmark=points).SerializeToString()
+        with pytest.raises(ValueError):
+            points_of(message)
+
+
+def test_another_mediapipe_without_models_is_told_in_one_line(extra_python: Path) -> None:
+    code = (
+        "from importlib.metadata import version\n"
+        "from labels.landmarks import load\n"
+        "from pipeline.errors import UserError\n"
+        "try: load('embedded')\n"
+        "except UserError as error: print(version('mediapipe')); print(error)"
+    )
+    run = subprocess.run([extra_python, "-c", code], capture_output=True, text=True, check=True)
+    number, *message = run.stdout.splitlines()
+    assert number.startswith("1.")
+    assert message == [
+        f"mediapipe {number} has no embedded face mesh; "
+        "set crop.landmarks to tasks, or install mediapipe 0.10.21"
+    ]
+    assert run.stderr == ""

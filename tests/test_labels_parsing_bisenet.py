@@ -1,5 +1,7 @@
 """BiSeNet against its reference, its runtimes against it, and the way to thirteen classes."""
 
+import dataclasses
+import hashlib
 import importlib.util
 import json
 import sys
@@ -22,6 +24,7 @@ from labels.parsing.bisenet_run import Parser, in_picture
 from labels.parsing.by_torch import Torch, numbers_on_device, numbers_on_processor, on_device
 from labels.parsing.networks import NotFiniteError, normalised, threads
 from labels.view import View
+from labels.weights import REGISTRY
 from pipeline.errors import UserError
 
 SAME = np.eye(2, 3)
@@ -80,13 +83,18 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
     from safetensors.torch import save_file
 
     save_file(network.state_dict(), paths[".safetensors"])
-    export(ThreeHeads(network).eval(), paths[".onnx"])
+    export(ThreeHeads(network).eval(), paths[".onnx"], any_batch=True)
     return network, paths
 
 
-def export(network: nn.Module, path: Path, size: int = 512) -> None:
+def export(network: nn.Module, path: Path, size: int = 512, any_batch: bool = False) -> None:
+    """any_batch: with the options of the ONNX release."""
+    given: dict[str, Any] = {}
+    if any_batch:
+        given = {"opset_version": 20, "input_names": ["input"], "output_names": ["output"]}
+        given["dynamic_axes"] = {"input": {0: "batch_size"}, "output": {0: "batch_size"}}
     with pytest.warns(DeprecationWarning):
-        torch.onnx.export(network, (torch.zeros(1, 3, size, size),), path, dynamo=False)
+        torch.onnx.export(network, (torch.zeros(1, 3, size, size),), path, dynamo=False, **given)
 
 
 def rule_made(shared: Path) -> dict[str, torch.Tensor]:
@@ -244,6 +252,20 @@ def test_auto_is_the_fastest_that_is_there(
     assert runtimes.chosen(Path("own.pth"), "torch", "bfloat16") == ("torch", "bfloat16")
     only = ("onnxruntime", "float32")
     assert runtimes.chosen(Path("own.onnx"), "onnxruntime", "auto") == only
+
+
+@pytest.mark.slow
+def test_a_known_file_has_its_order_wherever_it_lies(made: Made, monkeypatch: pytest.MonkeyPatch):
+    own = made[1][".pth"]
+    with pytest.raises(UserError, match=r"^parse\.order: .*made\.pth does not say"):
+        load(str(own), None, "torch", "float32")
+    digest = hashlib.sha256(own.read_bytes()).hexdigest()
+    monkeypatch.setitem(
+        REGISTRY, "bisenet", dataclasses.replace(REGISTRY["bisenet"], sha256=digest)
+    )
+    assert load(str(own), None, "torch", "float32").made_on == "cpu float32"
+    with pytest.raises(UserError, match=r"^parse\.order: the classes of bisenet are in the order"):
+        load(str(own), "celebamask", "torch", "float32")
 
 
 def test_openvino_tells_its_maker_nothing():

@@ -8,8 +8,7 @@ import pytest
 
 from labels import classes
 from labels.depth.facemesh import depth_map
-from labels.landmarks import Face
-from labels.landmarks.embedded import FaceMesh
+from labels.landmarks import Face, FaceFinder, load
 from labels.parsing.facemesh import parse
 from pipeline import crops
 
@@ -71,7 +70,7 @@ def test_the_crop_is_turned_back_by_as_much_as_the_picture_was_turned(scene: Sce
 
 def test_depth_in_an_aligned_crop_is_that_of_the_box_crop_turned(scene: Scene) -> None:
     picture, face, _ = scene
-    size = picture.shape[1::-1]
+    size = picture.shape[1], picture.shape[0]
     aligned = depth_map(face.landmarks, size, affine_of(face, "aligned", SIDE))
     box = depth_map(face.landmarks, size, affine_of(face, "box", FINE), FINE, FINE)
     seen = crops.warp(box, box_to_aligned(face), (SIDE, SIDE))

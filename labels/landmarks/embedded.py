@@ -110,6 +110,19 @@ class FaceMesh(Search):
         self, image: np.ndarray, box: np.ndarray, eyes: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray] | None:
         """The plain and the refined mesh near a box, or None where the network sees no face."""
+        found = self.plain(image, box, eyes)
+        if found is None:
+            return None
+        plain, patch, affine = found
+        refined = self._refined.run(patch)
+        return None if refined is None else (plain, to_frame(refined, affine))
+
+    def plain(
+        self, image: np.ndarray, box: np.ndarray, eyes: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray] | None:
+        """The plain mesh near a box, with the patch (192, 192, 3) and the affine (2, 3) from frame
+        to patch that it was seen through; None where the network sees no face.
+        """
         affine = patch_affine(box, eyes)
         points = self._plain.run(cut_patch(image, affine))
         if points is None:
@@ -117,10 +130,8 @@ class FaceMesh(Search):
         first = to_frame(points, affine)
         affine = patch_affine(bounds(first), first[[RIGHT_EYE_OUTER, LEFT_EYE_OUTER], :2])
         patch = cut_patch(image, affine)
-        plain, refined = self._plain.run(patch), self._refined.run(patch)
-        if plain is None or refined is None:
-            return None
-        return to_frame(plain, affine), to_frame(refined, affine)
+        points = self._plain.run(patch)
+        return None if points is None else (to_frame(points, affine), patch, affine)
 
 
 class MeshGraph:

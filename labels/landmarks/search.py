@@ -84,7 +84,8 @@ class Search(ABC):
             raise ValueError(f"faces must be at least 1, not {faces}")
         if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8:
             raise ValueError(f"image must be (H, W, 3) uint8, not {image.shape} {image.dtype}")
-        for windows in search_windows(*image.shape[:2], self.reach, self.pieces):
+        height, width = image.shape[:2]
+        for windows in search_windows(height, width, self.reach, self.pieces):
             found = self._faces(image, windows, faces)
             if found:
                 return found

@@ -14,7 +14,7 @@ import numpy as np
 from labels import weights
 from labels.boxes import bounds
 from labels.landmarks import LEFT_EYE_OUTER, RIGHT_EYE_OUTER
-from labels.landmarks.quiet import quiet_stderr, without
+from labels.landmarks.quiet import Sieve, quiet_stderr, without
 from labels.landmarks.search import Detection, Search
 from labels.patches import cut_patch, patch_affine, to_frame
 
@@ -87,6 +87,7 @@ class FaceTasks(Search):
                     min_face_detection_confidence=FIRST_LOOK,
                 )
             )
+            self._sieve = Sieve()
             blank = np.zeros((SIDE, SIDE, 3), np.uint8)
             self.detect(blank)
             self._points(blank)
@@ -96,6 +97,7 @@ class FaceTasks(Search):
         with quiet_stderr():
             self._detector.close()
             self._landmarker.close()
+        self._sieve.close()
 
     def detect(self, image: np.ndarray) -> list[Detection]:
         """The faces that the short-range detector sees."""
@@ -108,7 +110,9 @@ class FaceTasks(Search):
         size = (small[0] * DETAIL, small[1] * DETAIL)
         image = cv2.resize(image, size, interpolation=cv2.INTER_NEAREST)
         found = []
-        for detection in self._detector.detect(self._image(image)).detections:
+        with self._sieve:
+            detections = self._detector.detect(self._image(image)).detections
+        for detection in detections:
             place = detection.bounding_box
             low = np.array([place.origin_x, place.origin_y], np.float64)
             box = np.concatenate([low, low + (place.width, place.height)])
@@ -144,7 +148,8 @@ class FaceTasks(Search):
 
     def _points(self, patch: np.ndarray) -> list[np.ndarray]:
         """Landmarks (478, 3) float64 in patch pixels of each face in a patch; z as well."""
-        faces = self._landmarker.detect(self._image(patch)).face_landmarks
+        with self._sieve:
+            faces = self._landmarker.detect(self._image(patch)).face_landmarks
         return [SIDE * np.array([(p.x, p.y, p.z) for p in face]) for face in faces]
 
     def _image(self, image: np.ndarray) -> object:

@@ -17,7 +17,7 @@ from labels.parsing import runtimes
 from labels.parsing.cut import cut
 from labels.parsing.networks import Network, NotFiniteError
 from labels.parsing.order_check import OrderCheck
-from labels.parsing.orders import order_of, table
+from labels.parsing.orders import OF_WEIGHTS, order_of, table
 from labels.parsing.sides import put_right
 from labels.view import LabelError, View
 from pipeline.errors import UserError
@@ -28,14 +28,22 @@ def load(weights: str, order: str | None, runtime: str, precision: str) -> "Pars
 
     weights: a name of labels.weights (`bisenet`, `bisenet-resnet18`), or a file of one's own: .pth
     or .safetensors with the tensors of labels.parsing.bisenet.BiSeNet, or .onnx. order: how the
-    file numbers its classes (labels.parsing.orders); None for the named weights. runtime and
+    file numbers its classes (labels.parsing.orders); None for files that are known. runtime and
     precision: see labels.parsing.runtimes.chosen. UserError where one of them does not fit.
     """
-    order = order_of(weights, order)
     path = store.find(weights)
+    order = order_of(_registered(weights, path), order)
     runtime, precision = runtimes.chosen(path, runtime, precision)
     batch = PARSING["bisenet"].batch
     return Parser(runtimes.load(path, len(table(order)), runtime, precision, batch), order, path)
+
+
+def _registered(weights: str, path: Path) -> str:
+    """The name of a weight file whose bytes are known, wherever it lies; else as it was given."""
+    if weights in OF_WEIGHTS:
+        return weights
+    digest = store.sha256_file(path)
+    return next((name for name in OF_WEIGHTS if store.expected(name) == digest), weights)
 
 
 class Parser:

@@ -9,7 +9,7 @@ import numpy as np
 
 from labels import classes
 from labels.canonical import TRIANGLES
-from labels.frames import covers, frame_mask
+from labels.frames import clear_outside, drawn_mask
 from labels.parsing.polygons import (
     NOSE_TRIANGLES,
     Axes,
@@ -87,11 +87,11 @@ def parse(
     axes = face_axes(points)
     height, width = image.shape[:2]
     parsing = _draw(points, nearness, axes, height, width)
-    seen = None
-    if frame_size is not None and not covers(affine, frame_size, height, width):
-        seen = frame_mask(affine, frame_size, height, width)
-        parsing[~seen] = classes.BACKGROUND
-    clear_hair(parsing, image, points, axes, seen, hair)
+    known = None
+    if frame_size is not None:
+        clear_outside(parsing, affine, frame_size)
+        known = drawn_mask(affine, frame_size, height, width)
+    clear_hair(parsing, image, points, axes, known, hair)
     return parsing
 
 

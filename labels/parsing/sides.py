@@ -5,6 +5,7 @@ call both left. Where a face is, and how it is held, the landmarks know.
 """
 
 import cv2
+import numba
 import numpy as np
 
 from labels import classes
@@ -25,10 +26,10 @@ _PAIRS = (
     (classes.LEFT_EAR, classes.RIGHT_EAR, LEFT_EDGE, RIGHT_EDGE),
 )
 
-BEHIND = 0.35
+BEHIND = 0.25
 """What a landmark lies behind the nearest of its part counts as this much of the same distance in
-the picture. So from 70 degrees of yaw on, where the far side is out of sight, all is the near one;
-below it, the place in the picture decides."""
+the picture. So from 76 degrees of yaw on (less where the mesh is too steep, as it is then), where
+the far side is out of sight, all is the near one; below it, the place in the picture decides."""
 
 WHOLE = 0.9
 """A connected piece of which this share lies nearer to one side belongs to it as a whole."""
@@ -46,27 +47,56 @@ def put_right(parsing: np.ndarray, landmarks: np.ndarray) -> np.ndarray:
     fixed = parsing.copy()
     for left, right, of_left, of_right in _PAIRS:
         either = ((parsing == left) | (parsing == right)).astype(np.uint8)
-        ys, xs = np.nonzero(either)
-        if not ys.size:
+        x, y, width, height = cv2.boundingRect(either)
+        if not width:
             continue
+        window = np.s_[y : y + height, x : x + width]
         front = points[of_left + of_right, 2].min()
-        places = np.column_stack([xs, ys]) + 0.5
-        to_left = _distance(places, points[of_left], front)
-        is_left = to_left < _distance(places, points[of_right], front)
-        _, pieces = cv2.connectedComponents(either, connectivity=8)
-        piece = pieces[ys, xs]
-        share = np.bincount(piece, is_left) / np.maximum(np.bincount(piece), 1)
-        is_left = _whole(is_left, share[piece])
-        fixed[ys, xs] = np.where(is_left, left, right)
+        seen = points - (x, y, front)
+        _give(fixed[window], either[window], left, right, seen[of_left], seen[of_right])
     return fixed
 
 
-def _whole(is_left: np.ndarray, share: np.ndarray) -> np.ndarray:
-    """Whether each pixel is left, by its own place or by the share (N,) of its piece that is."""
-    return np.where(share >= WHOLE, True, np.where(share <= 1 - WHOLE, False, is_left))
+def _give(
+    parsing: np.ndarray,
+    either: np.ndarray,
+    left: int,
+    right: int,
+    of_left: np.ndarray,
+    of_right: np.ndarray,
+) -> None:
+    """Give the pixels of a part (either, 0 and 1) to their sides, in place.
+
+    of_left, of_right: (M, 3), their landmarks in this window, z behind the nearest of all.
+    """
+    count, pieces = cv2.connectedComponents(either, connectivity=8)
+    is_left = _nearer(either, of_left, of_right)
+    ys, xs = np.nonzero(either)
+    piece, mine = pieces[ys, xs], is_left[ys, xs]
+    share = (np.bincount(piece, mine, count) / np.maximum(np.bincount(piece, None, count), 1))[
+        piece
+    ]
+    mine = np.where(share >= WHOLE, True, np.where(share <= 1 - WHOLE, False, mine))
+    parsing[ys, xs] = np.where(mine, left, right)
 
 
-def _distance(places: np.ndarray, points: np.ndarray, front: float) -> np.ndarray:
-    """Squared, from places (N, 2) to the nearest of points (M, 3); depth behind front counts."""
-    squared = ((places[:, None] - points[:, :2]) ** 2).sum(2)
-    return (squared + (BEHIND * (points[:, 2] - front)) ** 2).min(1)
+@numba.njit(cache=True)
+def _nearer(either: np.ndarray, of_left: np.ndarray, of_right: np.ndarray) -> np.ndarray:
+    """(H, W) bool: where either is set, whether the nearest landmark is one of the left."""
+    is_left = np.zeros(either.shape, np.bool_)
+    for y in range(either.shape[0]):
+        for x in range(either.shape[1]):
+            if either[y, x]:
+                is_left[y, x] = _distance(x, y, of_left) < _distance(x, y, of_right)
+    return is_left
+
+
+@numba.njit(cache=True)
+def _distance(x: int, y: int, points: np.ndarray) -> float:
+    """Squared, from a pixel's centre to the nearest of points (M, 3); z counts by BEHIND."""
+    nearest = np.inf
+    for k in range(points.shape[0]):
+        across, down = points[k, 0] - x - 0.5, points[k, 1] - y - 0.5
+        behind = BEHIND * points[k, 2]
+        nearest = min(nearest, across * across + down * down + behind * behind)
+    return nearest

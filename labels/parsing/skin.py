@@ -41,15 +41,16 @@ GRABCUT_STEPS = 3
 class Face(NamedTuple):
     """The part of a picture that a face takes, seen from its own axes.
 
-    part: (h, w) uint8 classes, a view that is written to. image: (h, w, 3) uint8 RGB. seen: (h, w)
-    bool, inside the frame, or None where all is. inner, band: (h, w) uint8, 1 inside the shrunk
-    oval, and inside what the band leaves. slope . (column, row) + start is a pixel's height under
-    the line of the eyes. length: the distance between the outer corners of the eyes in pixels.
+    part: (h, w) uint8 classes, a view that is written to. image: (h, w, 3) uint8 RGB. nearest:
+    (h, w) the nearest pixel with a known colour, counted row by row, or None where all are known;
+    the image shows its colour. inner, band: (h, w) uint8, 1 inside the shrunk oval, and inside what
+    the band leaves. slope . (column, row) + start is a pixel's height under the line of the eyes.
+    length: the distance between the outer corners of the eyes in pixels.
     """
 
     part: np.ndarray
     image: np.ndarray
-    seen: np.ndarray | None
+    nearest: np.ndarray | None
     inner: np.ndarray
     band: np.ndarray
     slope: np.ndarray
@@ -62,19 +63,20 @@ def clear_hair(
     image: np.ndarray,
     points: np.ndarray,
     axes: Axes,
-    seen: np.ndarray | None = None,
+    known: np.ndarray | None = None,
     rule: str = "colour",
 ) -> None:
     """Skin that has not the colour of skin becomes background, in place.
 
-    parsing: (H, W) uint8 classes. image: (H, W, 3) uint8 RGB. points: (478, 2) pixels. seen: (H, W)
-    bool, what the frame covers (None: all). rule: `colour` compares with the colour of cheeks and
-    nose, and cuts strands; `grabcut` separates the face from what surrounds it. What is no longer
-    joined to the nose then is background too.
+    parsing: (H, W) uint8 classes. image: (H, W, 3) uint8 RGB. points: (478, 2) pixels. known:
+    (H, W) bool, where the image shows the frame and not the black outside (None: everywhere); the
+    nearest colour known stands for the others. rule: `colour` compares with the colour of cheeks
+    and nose, and cuts strands; `grabcut` separates the face from what surrounds it. What is no
+    longer joined to the nose then is background too.
     """
     if rule not in RULES:
         raise ValueError(f"hair must be one of {', '.join(RULES)}, not {rule!r}")
-    face = _face(parsing, image, points, axes, seen, AROUND if rule == "grabcut" else 0)
+    face = _face(parsing, image, points, axes, known, AROUND if rule == "grabcut" else 0)
     if face is None or not (_by_grabcut(face) if rule == "grabcut" else _by_colour(face)):
         return
     part = face.part
@@ -89,10 +91,10 @@ def _face(
     image: np.ndarray,
     points: np.ndarray,
     axes: Axes,
-    seen: np.ndarray | None,
+    known: np.ndarray | None,
     around: float,
 ) -> Face | None:
-    """The face and so much around it; None where nothing of it is in the picture."""
+    """The face and so much around it; None where the picture shows nothing of it."""
     rows, columns = parsing.any(1).nonzero()[0], parsing.any(0).nonzero()[0]
     if not rows.size:
         return None
@@ -110,15 +112,31 @@ def _face(
     under = (oval - 0.5) @ slope + start
     share = np.interp(under, HAIR_BESIDE, (SKIN_INNER, 1.0))
     fill(band, oval.mean(0) + share[:, None] * away, 1)
-    if seen is not None:
-        seen = None if seen[window].all() else seen[window]
-    return Face(part, image[window], seen, inner, band, slope, start, axes.length)
+    image, nearest = image[window], None
+    if known is not None and not known[window].all():
+        if not known[window].any():
+            return None
+        nearest = _nearest(known[window])
+        image = image.reshape(-1, 3)[nearest]
+    return Face(part, image, nearest, inner, band, slope, start, axes.length)
+
+
+def _nearest(known: np.ndarray) -> np.ndarray:
+    """The nearest pixel (h, w) of a mask (h, w) bool, counted row by row."""
+    # Every pixel of the mask has a number, and every other one gets that of the nearest.
+    _, number = cv2.distanceTransformWithLabels(
+        (~known).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_5, labelType=cv2.DIST_LABEL_PIXEL
+    )
+    places = np.zeros(number.max() + 1, np.intp)
+    places[number[known]] = np.flatnonzero(known)
+    return places[number]
 
 
 def _by_colour(face: Face) -> bool:
     """Takes away what is far from the mean colour of cheeks and nose; False where too few."""
     part = face.part
-    lab = _smooth(cv2.cvtColor(np.ascontiguousarray(face.image), cv2.COLOR_RGB2LAB), face)
+    lab = cv2.cvtColor(np.ascontiguousarray(face.image), cv2.COLOR_RGB2LAB)
+    lab = cv2.GaussianBlur(lab, (0, 0), SMOOTH * face.length)
     count, total, squares = _sums(part, face.inner, lab, face.slope, face.start)
     if count < 3:  # too small or cut off: no colour to go by
         return False
@@ -126,23 +144,11 @@ def _by_colour(face: Face) -> bool:
     spread = (squares - np.outer(total, total) / count) / (count - 1) + COLOUR_SPREAD
     asked = np.zeros(part.shape, bool)
     _remove_far(part, asked, face.band, lab, face.slope, face.start, mean, np.linalg.inv(spread))
-    left = part != 0 if face.seen is None else (part != 0) | ~face.seen  # no strand ends there
+    left = part != 0
+    if face.nearest is not None:  # what the frame's border cuts goes on behind it
+        left = left.ravel()[face.nearest]
     part[asked & ~_open(left.astype(np.uint8), STRAND * face.length)] = classes.BACKGROUND
     return True
-
-
-def _smooth(lab: np.ndarray, face: Face) -> np.ndarray:
-    """The colours (h, w, 3) uint8, blurred; what lies outside the frame is not mixed in."""
-    deviation = SMOOTH * face.length
-    if face.seen is None:
-        return cv2.GaussianBlur(lab, (0, 0), deviation)
-    # The pixels at the frame's very border are drawn half black.
-    known = cv2.erode(
-        face.seen.astype(np.uint8), np.ones((3, 3), np.uint8), borderType=cv2.BORDER_REPLICATE
-    )
-    weight = cv2.GaussianBlur(known.astype(np.float32), (0, 0), deviation)
-    total = cv2.GaussianBlur(lab * known[..., None].astype(np.float32), (0, 0), deviation)
-    return np.rint(total / np.maximum(weight, 1e-6)[..., None]).astype(np.uint8)
 
 
 def _open(mask: np.ndarray, radius: float) -> np.ndarray:
@@ -168,6 +174,8 @@ def _by_grabcut(face: Face) -> bool:
     image = face.image.copy()
     if sure.any():
         image[(part > 0) & ~skin] = face.image[sure].mean(0)
+    if face.nearest is not None:
+        seeds, image = seeds.ravel()[face.nearest], image.reshape(-1, 3)[face.nearest]
     size = np.array([width, height])
     if size.max() > GRABCUT_SIDE:
         size = np.maximum(1, np.rint(size * GRABCUT_SIDE / size.max()).astype(int))

@@ -10,9 +10,8 @@ from functools import lru_cache
 import cv2
 import numpy as np
 
-from labels import classes
+from labels import classes, landmarks
 from labels.canonical import VERTICES
-from labels import landmarks
 
 SCALE = 2
 
