@@ -71,7 +71,8 @@ class Clock:
 
 def measured_crop(rows: list[Video], root: Path, every: int, out: Path) -> dict[str, Any]:
     """Crop these videos; seconds by part, and how many samples came of it."""
-    from labels.landmarks.embedded import FaceMesh, MeshGraph
+    from labels.landmarks.embedded import FaceMesh, RefinedMesh
+    from labels.landmarks.plain_mesh import PlainMesh
     from pipeline import crop, keys, layers, video
     from pipeline.run import summary
     from pipeline.samples import Samples
@@ -82,7 +83,8 @@ def measured_crop(rows: list[Video], root: Path, every: int, out: Path) -> dict[
     video.Frame.rgb = clock.timed("convert", video.Frame.rgb)  # type: ignore[method-assign]
     video.own_copy = clock.timed("keep", video.own_copy)
     FaceMesh.find = clock.timed("find", FaceMesh.find)  # type: ignore[method-assign]
-    MeshGraph.run = clock.timed("mesh", MeshGraph.run)  # type: ignore[method-assign]
+    for network in (PlainMesh, RefinedMesh):
+        network.run = clock.timed("mesh", network.run)  # type: ignore[method-assign]
     made = FaceMesh.__init__
 
     def start(mesh: FaceMesh) -> None:

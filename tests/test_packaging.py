@@ -15,27 +15,35 @@ from packaging.utils import canonicalize_name
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 RUNTIME = [Requirement(line) for line in PROJECT["dependencies"]]
-DEV = [Requirement(line) for line in PROJECT["optional-dependencies"]["dev"]]
-EXTRAS = [
-    Requirement(line) for lines in PROJECT["optional-dependencies"].values() for line in lines
-]
+GROUPS = {
+    name: [Requirement(line) for line in lines]
+    for name, lines in PROJECT["optional-dependencies"].items()
+}
+DEV = GROUPS["dev"]
+EXTRAS = [requirement for group in GROUPS.values() for requirement in group]
 OURS = {"pipeline", "labels", "train"}
 
 
-def read_lock() -> dict[str, tuple[Requirement, list[str]]]:
-    """Return name -> (pin with marker, hashes) of requirements.lock."""
-    lines = (ROOT / "requirements.lock").read_text().replace("\\\n", " ").splitlines()
-    locked: dict[str, tuple[Requirement, list[str]]] = {}
+ONLY_EXTRA = {"tensorflow": ["tensorflow-cpu"]}
+"""Modules that nothing in this environment provides, and who does in the second."""
+
+
+def read_lock(name: str) -> dict[str, list[tuple[Requirement, list[str]]]]:
+    """Return name -> (pin with marker, hashes) of each of its lines in a lock file."""
+    lines = (ROOT / name).read_text().replace("\\\n", " ").splitlines()
+    locked: dict[str, list[tuple[Requirement, list[str]]]] = {}
     for line in lines:
         if line.startswith("#"):
             continue
         pin, *hashes = line.split(" --hash=")
         requirement = Requirement(pin)
-        locked[canonicalize_name(requirement.name)] = requirement, [h.strip() for h in hashes]
+        entry = requirement, [h.strip() for h in hashes]
+        locked.setdefault(canonicalize_name(requirement.name), []).append(entry)
     return locked
 
 
-LOCK = read_lock()
+LOCK = read_lock("requirements.lock")
+EXTRA_LOCK = read_lock("requirements-extra.lock")
 
 
 def version(requirement: Requirement) -> str:
@@ -57,26 +65,47 @@ def conda() -> tuple[list[str], list[str]]:
     return [item for item in listed if isinstance(item, str)], by_pip
 
 
-@pytest.mark.parametrize("wanted", RUNTIME + EXTRAS, ids=str)
+@pytest.mark.parametrize("wanted", RUNTIME + DEV + GROUPS["embedded"], ids=str)
 def test_locked_version_satisfies_pyproject(wanted: Requirement) -> None:
     if wanted.name == "torch":
         assert version(wanted)
         return
-    locked, _ = LOCK[canonicalize_name(wanted.name)]
-    assert wanted.specifier.contains(version(locked)), f"{wanted}: the lock has {locked}"
+    for locked, _ in LOCK[canonicalize_name(wanted.name)]:
+        assert wanted.specifier.contains(version(locked)), f"{wanted}: the lock has {locked}"
 
 
-def test_every_locked_package_is_exact_and_has_hashes() -> None:
-    assert len(LOCK) > len(RUNTIME) + len(DEV)
-    for locked, hashes in LOCK.values():
-        assert version(locked)
-        assert hashes, f"{locked} has no hash"
-        assert all(re.fullmatch(r"sha256:[0-9a-f]{64}", value) for value in hashes), locked
+@pytest.mark.parametrize("wanted", GROUPS["tasks"] + GROUPS["extra"], ids=str)
+def test_the_second_lock_has_what_only_it_is_for(wanted: Requirement) -> None:
+    for locked, _ in EXTRA_LOCK[canonicalize_name(wanted.name)]:
+        assert wanted.specifier.contains(version(locked)), f"{wanted}: the lock has {locked}"
 
 
-def test_lock_leaves_torch_and_cuda_to_the_machine() -> None:
+def test_the_second_lock_satisfies_pyproject_without_what_it_leaves_out() -> None:
+    from tools.lock import NOT_EXTRA
+
+    assert NOT_EXTRA < names(RUNTIME)
+    assert not NOT_EXTRA & set(EXTRA_LOCK)
+    for wanted in RUNTIME:
+        if wanted.name not in NOT_EXTRA:
+            for locked, _ in EXTRA_LOCK[canonicalize_name(wanted.name)]:
+                assert wanted.specifier.contains(version(locked)), f"{wanted}: it has {locked}"
+
+
+@pytest.mark.parametrize("lock", [LOCK, EXTRA_LOCK], ids=["first", "second"])
+def test_every_locked_package_is_exact_and_has_hashes(
+    lock: dict[str, list[tuple[Requirement, list[str]]]],
+) -> None:
+    assert len(lock) > len(RUNTIME) + len(DEV)
+    for lines in lock.values():
+        for locked, hashes in lines:
+            assert version(locked)
+            assert hashes, f"{locked} has no hash"
+            assert all(re.fullmatch(r"sha256:[0-9a-f]{64}", value) for value in hashes), locked
+
+
+def test_locks_leave_torch_and_cuda_to_the_machine() -> None:
     theirs = re.compile(r"(torch|torchvision|triton)$|nvidia-|cuda-")
-    assert [name for name in LOCK if theirs.match(name)] == []
+    assert [name for name in [*LOCK, *EXTRA_LOCK] if theirs.match(name)] == []
 
 
 def test_torch_is_the_same_everywhere() -> None:
@@ -94,8 +123,15 @@ def test_environment_yml_installs_the_locked_versions() -> None:
     *pins, torch, project = by_pip
     assert torch.startswith("torch==")
     assert project == "-e ."
-    mine = {canonicalize_name(pin.name): str(pin) for pin in map(Requirement, pins)}
-    assert mine == {name: str(locked) for name, (locked, _) in LOCK.items()}
+    mine = {str(pin) for pin in map(Requirement, pins)}
+    assert len(mine) == len(pins)
+    of_python_3_11 = {
+        str(locked)
+        for lines in LOCK.values()
+        for locked, _ in lines
+        if "3.12" not in str(locked.marker)
+    }
+    assert mine == of_python_3_11
 
 
 def test_environment_yml_installs_a_python_that_the_project_takes() -> None:
@@ -123,7 +159,7 @@ def third_party_imports(paths: list[Path]) -> dict[str, set[str]]:
 
 def undeclared(imports: dict[str, set[str]], declared: set[str]) -> dict[str, set[str]]:
     """Return the imports that no declared distribution provides."""
-    providers = packages_distributions()
+    providers = {**ONLY_EXTRA, **packages_distributions()}
     return {
         module: files
         for module, files in imports.items()
@@ -152,6 +188,9 @@ def test_dependencies_page_explains_every_direct_dependency_and_no_other() -> No
     assert explained == names(RUNTIME + EXTRAS)
 
 
-def test_ci_runs_lint_and_then_exactly_make_test() -> None:
+def test_ci_makes_the_second_environment_lints_and_runs_exactly_make_test() -> None:
     lines = (ROOT / ".ci" / "run").read_text().splitlines()
-    assert [line for line in lines if line.startswith("make")] == ["make lint", "make test"]
+    assert [line for line in lines if line.startswith("make")] == [
+        "make env-extra lint",
+        "make test",
+    ]

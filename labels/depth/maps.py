@@ -1,5 +1,6 @@
 """What every depth map has in common, whatever made it: its range, and how it is reduced."""
 
+import numba
 import numpy as np
 
 FLOOR = 1 / 255
@@ -12,13 +13,26 @@ def normalise(nearness: np.ndarray) -> np.ndarray:
     The range is that of the pixels seen. That of all vertices would not depend on the size of the
     picture, but from 30 degrees of yaw on a third of it is behind the face.
     """
-    face = np.isfinite(nearness)
     depth = np.zeros(nearness.shape, np.float32)
-    if face.any():
-        seen = nearness[face].astype(np.float64)  # in float32 the nearest may come to more than 1
-        low, high = seen.min(), seen.max()
-        depth[face] = FLOOR + (1 - FLOOR) * (seen - low) / max(high - low, np.finfo(float).tiny)
+    _normalise(nearness, depth)
     return depth
+
+
+@numba.njit(cache=True)
+def _normalise(nearness: np.ndarray, depth: np.ndarray) -> None:
+    low, high = np.inf, -np.inf
+    for row in range(nearness.shape[0]):
+        for column in range(nearness.shape[1]):
+            seen = nearness[row, column]
+            if np.isfinite(seen):
+                low = seen if seen < low else low
+                high = seen if seen > high else high
+    span = high - low if high > low else 1.0
+    for row in range(nearness.shape[0]):
+        for column in range(nearness.shape[1]):
+            seen = nearness[row, column]
+            if np.isfinite(seen):  # in float64, for in float32 the nearest may exceed 1
+                depth[row, column] = FLOOR + (1 - FLOOR) * (np.float64(seen) - low) / span
 
 
 def reduce_depth(depth: np.ndarray, side: int, method: str = "area") -> np.ndarray:

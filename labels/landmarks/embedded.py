@@ -2,7 +2,8 @@
 
 Detection is MediaPipe's full-range detector. The mesh networks are run directly, on square patches
 of 192 x 192 that are cut here: first around the detection, then around the landmarks that came
-out, which places them better.
+out, which places them better. The plain one runs by OpenVINO, which is faster; the refined one has
+operations that only MediaPipe knows.
 """
 
 from importlib.metadata import version
@@ -44,37 +45,41 @@ _TAGS, _TAG_PLACES = (10, 15, 13, 21, 29), (0, 1, 2, 7, 12)
 
 
 def load() -> "FaceMesh":
-    """The runtime, ready to find faces; UserError under a MediaPipe that has no models."""
-    if not _has_models():
-        raise UserError(
-            f"mediapipe {version('mediapipe')} has no embedded face mesh; "
-            "set crop.landmarks to tasks, or install mediapipe 0.10.21"
-        )
+    """The runtime, ready to find faces."""
     return FaceMesh()
 
 
-def _has_models() -> bool:
-    # Without importing it.
+def _model() -> Path | None:
+    """The plain mesh network's file in MediaPipe's wheel, without importing that."""
     spec = find_spec("mediapipe")
     places = (spec and spec.submodule_search_locations) or []
     model = Path("modules", "face_landmark", "face_landmark.tflite")
-    return any((Path(place) / model).is_file() for place in places)
+    return next((Path(place) / model for place in places if (Path(place) / model).is_file()), None)
 
 
 class FaceMesh(Search):
     """Finds faces and both their meshes. Use as a context manager, or call close().
 
     Making one takes about a second (MediaPipe's import and its graphs). Standard error is turned
-    off meanwhile, for MediaPipe writes notices there that mean nothing to a user.
+    off meanwhile, for MediaPipe writes notices there that mean nothing to a user. UserError under a
+    MediaPipe that has no models.
     """
 
     def __init__(self) -> None:
+        model = _model()
+        if model is None:
+            raise UserError(
+                f"mediapipe {version('mediapipe')} has no embedded face mesh; "
+                "set crop.landmarks to tasks, or install mediapipe 0.10.21"
+            )
         with quiet_stderr():
             from mediapipe.python.solutions.face_detection import FaceDetection
 
+            from labels.landmarks.plain_mesh import PlainMesh
+
             self._detector = FaceDetection(min_detection_confidence=MIN_SCORE, model_selection=1)
-            self._plain = MeshGraph(with_attention=False)
-            self._refined = MeshGraph(with_attention=True)
+            self._plain = PlainMesh(model)
+            self._refined = RefinedMesh()
             blank = np.zeros((PATCH, PATCH, 3), np.uint8)
             self._detector.process(blank)
             self._plain.run(blank)
@@ -82,8 +87,8 @@ class FaceMesh(Search):
 
     def close(self) -> None:
         """Free the graphs."""
-        for graph in (self._detector, self._plain, self._refined):
-            graph.close()
+        self._detector.close()
+        self._refined.close()
 
     def detect(self, image: np.ndarray) -> list[Detection]:
         """The faces that the full-range detector sees."""
@@ -134,13 +139,11 @@ class FaceMesh(Search):
         return None if points is None else (to_frame(points, affine), patch, affine)
 
 
-class MeshGraph:
-    """One of the two mesh networks, run on whole patches."""
+class RefinedMesh:
+    """The mesh network with attention to eyes and lips, on whole patches, by MediaPipe's graph."""
 
-    def __init__(self, with_attention: bool) -> None:
+    def __init__(self) -> None:
         # Importing solution_base registers the messages that the graph's options are made of.
-        from google.protobuf import text_format
-        from mediapipe.framework import calculator_pb2
         from mediapipe.framework.formats import rect_pb2
         from mediapipe.python import CalculatorGraph, ImageFormat, packet_creator, packet_getter
         from mediapipe.python import solution_base as solution_base
@@ -149,13 +152,12 @@ class MeshGraph:
         self._whole = rect_pb2.NormalizedRect(x_center=0.5, y_center=0.5, width=1, height=1)
         self._landmarks: list[bytes] = []
         self._time = 0
-        config = text_format.Parse(_MESH_GRAPH, calculator_pb2.CalculatorGraphConfig())
-        self._graph = CalculatorGraph(graph_config=config)
+        self._graph = CalculatorGraph(graph_config=_MESH_GRAPH)
         self._graph.observe_output_stream("landmarks", self._keep)
-        self._graph.start_run({"with_attention": packet_creator.create_bool(with_attention)})
+        self._graph.start_run({"with_attention": packet_creator.create_bool(True)})
 
     def run(self, patch: np.ndarray) -> np.ndarray | None:
-        """Landmarks (N, 3) float64 in patch pixels, or None where the network sees no face.
+        """Landmarks (478, 3) float64 in patch pixels, or None where the network sees no face.
 
         patch: (192, 192, 3) uint8 RGB.
         """

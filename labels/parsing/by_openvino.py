@@ -1,6 +1,5 @@
 """A face parsing network by OpenVINO on the processor: float32, or bfloat16 where it has that."""
 
-import sys
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,14 +8,10 @@ from typing import Any
 import numpy as np
 import torch
 
+from labels.openvino_runtime import openvino
 from labels.parsing.bisenet import BiSeNet, Coarse
 from labels.parsing.networks import SIDE, check_shapes, normalised, numbers_of, threads
 from pipeline.errors import UserError
-
-# OpenVINO reports its import and each conversion to its maker; without this package it cannot.
-sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
-
-import openvino  # noqa: E402
 
 
 def has_bfloat16() -> bool:
