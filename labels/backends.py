@@ -1,7 +1,7 @@
 """The back ends there are, and what must be known of one before its module is imported.
 
-A back end is a module with `load(...)`, which gives a function: views in, one label for each out, in
-order. It is chosen by its name in the configuration, never by what happens to be installed.
+A back end is a module with `load(...)`, which gives a function: views in, one label for each out,
+in order. It is chosen by its name in the configuration, never by what happens to be installed.
 """
 
 from dataclasses import dataclass
@@ -61,7 +61,7 @@ PARSING = {
 """`load(...)` -> (Sequence[View]) -> list of (H, W) uint8 in 0..12, or LabelError each."""
 
 LANDMARKS = {
-    "embedded": Backend("labels.landmarks.embedded", packages=("mediapipe", "opencv")),
+    "embedded": Backend("labels.landmarks.embedded", packages=("mediapipe", "opencv", "openvino")),
     "tasks": Backend(
         "labels.landmarks.tasks", weights=("face-landmarker",), packages=("mediapipe", "opencv")
     ),
@@ -74,9 +74,10 @@ LANDMARKS = {
 """`load()` -> a FaceFinder of labels.landmarks: find, at, close."""
 
 RUNTIME_PACKAGES = {
-    "auto": ("openvino", "torch"),
+    "auto": ("ncnn", "openvino", "torch"),
     "torch": ("torch",),
-    "onnxruntime": ("onnxruntime",),
+    "ncnn": ("ncnn", "torch"),
+    "onnxruntime": ("onnxruntime", "torch"),
     "openvino": ("openvino", "torch"),
 }
 """What decides the bytes of a parsing network, by `parse.runtime`."""

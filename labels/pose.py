@@ -22,7 +22,7 @@ MAX_MISFIT = 0.2
 which they are no face. Real ones have 0.02 to 0.05."""
 
 MAX_STEPS = 50
-CONVERGED = 1e-8
+CONVERGED = 1e-6
 """Of the search for a pose: the last step's turn in radians, its move over the distance."""
 
 # The canonical face in the axes of a picture: x right, y down, z away from the viewer.

@@ -89,14 +89,6 @@ REGISTRY: dict[str, Weights] = {
         3_758_596,
         "64184e229b263107bc2b804c6625db1341ff2bb731874b0bcc2fe6544e0bc9ff",
     ),
-    "2dfan4": Weights(
-        "2dfan4.safetensors",
-        "landmarks: fan (2D)",
-        _FAN_LICENCE,
-        _BULAT + "2DFAN4-11f355bf06.pth.tar",
-        prefix="11f355bf06",
-        form="torch",
-    ),
     "3dfan4": Weights(
         "3dfan4.safetensors",
         "depth: fan3d; landmarks: fan",

@@ -124,7 +124,7 @@ class ParseSettings(Section):
     """For `bisenet`: a name that `ocim weights list` shows, or a file of one's own."""
     order: str | None = None
     """For `bisenet`: the order of classes in that file; null: the one that a listed name has."""
-    runtime: Literal["auto", "torch", "onnxruntime", "openvino"] = "auto"
+    runtime: Literal["auto", "torch", "ncnn", "onnxruntime", "openvino"] = "auto"
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
 
     def choice(self) -> Choice:

@@ -33,9 +33,9 @@ COLOUR_SPREAD = np.diag([100.0, 5.0, 5.0])
 """Added to the covariance in Lab (8 bit): a forehead may be lit otherwise than cheeks."""
 AROUND = 0.35
 """GrabCut learns what is not skin from the picture this far around the face."""
-GRABCUT_SIDE = 256
+GRABCUT_SIDE = 192
 """It sees the face in at most so many pixels, so that its time is bounded."""
-GRABCUT_STEPS = 3
+GRABCUT_STEPS = 2
 
 
 class Face(NamedTuple):
