@@ -82,6 +82,7 @@ def test_labels_of_the_whole_frame_have_its_size() -> None:
     assert np.abs([columns.max() - drawn[:, 0].max(), rows.max() - drawn[:, 1].max()]).max() < 8
 
 
+@pytest.mark.slow
 def test_a_map_does_not_depend_on_the_views_beside_it() -> None:
     meshes = [face(30, (480, 430), yaw) for yaw in (0, 15, -15)]
     views = [view(mesh) for mesh in meshes]

@@ -100,6 +100,7 @@ def test_coordinates_as_worked_out_by_hand() -> None:
     assert found[6] == pytest.approx([x, y - 0.25 / 64 * 399, -7.8125])
 
 
+@pytest.mark.slow
 def test_points_come_back_from_where_they_were_drawn() -> None:
     errors = []
     for shift in (0.0, 0.3, 0.5, 0.8):
@@ -139,6 +140,7 @@ def test_landmarks_are_the_librarys_with_its_own_networks(portrait: np.ndarray) 
         assert_like_library(mine, other, square_side(box), cut=1)
 
 
+@pytest.mark.slow
 def test_what_a_face_gets_does_not_depend_on_its_neighbours() -> None:
     meshes = [face(14, (150.2, 140.7), yaw) for yaw in (0, 10, 20, -20, 30)]
     pictures = [draw(mesh, 300, 300, 2.6) for mesh in meshes]

@@ -151,8 +151,9 @@ def test_the_black_outside_of_the_frame_is_no_colour(rule: str, lean: float) -> 
     cut[~face] = 0
     clear_hair(cut, image, POINTS, AXES, known, rule)
     assert not cut[~face].any()
-    differing = (cut != whole) & face
-    assert differing.sum() < 0.002 * (whole > 0).sum()
+    # GrabCut sees reduced pixels, other ones of the smaller face: edges may move by one.
+    differing = cv2.erode(((cut != whole) & face).astype(np.uint8), np.ones((2, 2), np.uint8))
+    assert differing.sum() < 0.001 * (whole > 0).sum()
     along = face & (border >= -7) & (y >= 70) & (y < 180)
     assert (cut[along] > 0).all()
 

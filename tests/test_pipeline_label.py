@@ -1,3 +1,6 @@
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +12,7 @@ from pipeline.config import Config
 from pipeline.errors import UserError
 from pipeline.label import grey, label_image, overlay, palette_image
 
+OCIM = Path(sys.executable).with_name("ocim")
 NAMES = ("crop", "depth", "parsing", "overlay")
 
 
@@ -171,3 +175,21 @@ def test_long_names_are_no_trouble(tmp_path, portrait):
     written = label_image(path, tmp_path / "out", Config(), frame=False)
     assert [file.name for file in written] == [f"{path.stem}_{name}.png" for name in NAMES]
     assert all(file.is_file() for file in written)
+
+
+def test_a_back_end_is_chosen_by_name_and_its_missing_weights_are_one_line(tmp_path, portrait):
+    Image.fromarray(portrait).save(tmp_path / "face.png")
+    store = {**os.environ, "OCIM_WEIGHTS": str(tmp_path / "store")}
+    for option, name, words in (
+        ("--parsing", "bisenet", "run: ocim weights fetch bisenet"),
+        ("--depth", "prnet", "run: ocim weights fetch prnet"),
+        ("--landmarks", "tasks", "run: ocim weights fetch face-landmarker"),
+        ("--depth", "bisenet", "depth.backend: 'bisenet' is none of facemesh, prnet, fan3d"),
+    ):
+        done = subprocess.run(
+            [OCIM, "label", tmp_path / "face.png", "-o", tmp_path / "out", option, name],
+            capture_output=True, text=True, env=store,
+        )  # fmt: skip
+        assert done.returncode == 2, done.stderr
+        assert words in done.stderr and done.stderr.count("\n") == 1
+    assert not (tmp_path / "out").exists()
