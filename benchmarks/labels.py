@@ -130,7 +130,7 @@ def beside_bisenet(folder: Path, finder: FaceFinder) -> dict[str, Any]:
 
 
 def class_agreement(ours: np.ndarray, theirs: np.ndarray) -> dict[str, float]:
-    """IoU by class, left and right together, over what is not under eyeglasses.
+    """IoU by class over what is not under eyeglasses; the mean of the sides that theirs has.
 
     `right_side`: the share of their brow and eye pixels, where ours has one too, on their side.
     """
@@ -146,9 +146,13 @@ def class_agreement(ours: np.ndarray, theirs: np.ndarray) -> dict[str, float]:
     }
     found = {}
     for name, values in groups.items():
-        one, other = np.isin(ours, values) & seen, np.isin(theirs, values) & seen
-        if other.any():
-            found[name] = float((one & other).sum() / (one | other).sum())
+        ious = []
+        for value in values:
+            one, other = (ours == value) & seen, (theirs == value) & seen
+            if other.any():
+                ious.append((one & other).sum() / (one | other).sum())
+        if ious:
+            found[name] = float(np.mean(ious))
     sided = np.isin(ours, SIDED) & np.isin(theirs, SIDED)
     left = (classes.LEFT_BROW, classes.LEFT_EYE)
     same = np.isin(ours, left) == np.isin(theirs, left)

@@ -54,8 +54,8 @@ PARSING = {
     "bisenet": Backend(
         "labels.parsing.bisenet",
         loose=True,
-        packages=("opencv",),
-        batch=8,
+        packages=("numba", "opencv"),
+        batch=32,
     ),
 }
 """`load(...)` -> (Sequence[View]) -> list of (H, W) uint8 in 0..12, or LabelError each."""
