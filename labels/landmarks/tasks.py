@@ -23,7 +23,7 @@ MIN_SCORE = 0.5
 SEEN = 128
 """Side in pixels of what the detector sees."""
 
-DETAIL = 4
+DETAIL = 2
 """Pictures reach the detector at this many times that side: it gives boxes in whole pixels."""
 
 SIDE, REACH = 384, 2.1
@@ -33,9 +33,6 @@ With these the landmarker cuts squares of about 256 pixels out of the patch, whi
 network sees. It maps corners where pixel centres are meant: at another scale that would move the
 landmarks, by half the difference of the two pixels' sides.
 """
-
-FIRST_LOOK = 0.1
-"""Score from which the landmarker's own detection in the patch counts: a face is known there."""
 
 SURE = 0.75
 """Score that a face found in a piece must have in its patch, where it stands large and upright.
@@ -84,7 +81,7 @@ class FaceTasks(Search):
                 vision.FaceLandmarkerOptions(
                     base_options=BaseOptions(model_asset_buffer=whole),
                     num_faces=NEIGHBOURS,
-                    min_face_detection_confidence=FIRST_LOOK,
+                    min_face_detection_confidence=MIN_SCORE,
                 )
             )
             self._sieve = Sieve()
