@@ -122,7 +122,7 @@ class ParseSettings(Section):
     """For `facemesh`: how hair is told from the forehead."""
     weights: str = "bisenet"
     """For `bisenet`: a name that `ocim weights list` shows, or a file of one's own."""
-    order: str | None = None
+    order: Literal["zllrunning", "celebamask"] | None = None
     """For `bisenet`: the order of classes in that file; null: the one that a listed name has."""
     runtime: Literal["auto", "torch", "ncnn", "onnxruntime", "openvino"] = "auto"
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
