@@ -26,17 +26,17 @@ import cv2
 import numpy as np
 
 from labels import classes
-from labels.backends import DEPTH, PARSING
+from labels.backends import DEPTH
 from labels.depth.facemesh import depth_map
 from labels.landmarks import Face, FaceFinder, load
 from labels.parsing.bisenet_run import in_picture
 from labels.parsing.facemesh import parse
-from labels.parsing.orders import table
+from labels.parsing.orders import OF_WEIGHTS, table
 from labels.parsing.sides import put_right
 from labels.view import View
 from pipeline import crops
 from pipeline.bundle import IMAGE_SIDE
-from pipeline.config import Config, DatasetSettings, Layout, ParseSettings
+from pipeline.config import Config, DatasetSettings, DepthSettings, Layout, ParseSettings
 from pipeline.errors import UserError
 from pipeline.samples import LOOSE_MARGIN, LOOSE_SIDE
 from pipeline.truth import correlation
@@ -178,22 +178,11 @@ def between(pictures: list[np.ndarray], finder: FaceFinder) -> dict[str, Any]:
         names = sorted({key for row in rows for key in row})
         return {key: float(np.mean([row[key] for row in rows if key in row])) for key in names}
 
-    depths = {name: Config().depth.model_copy(update={"backend": name}) for name in DEPTH}
-    parsers = {
-        name: ParseSettings(backend="bisenet", weights=name)
-        for name in ("bisenet", "bisenet-resnet18")
-    }
+    depths = {name: DepthSettings(backend=name) for name in DEPTH if name != "facemesh"}
+    parsers = {name: ParseSettings(backend="bisenet", weights=name) for name in OF_WEIGHTS}
     return {
-        **{
-            name: compared(name, settings.choice(), depth_agreement)
-            for name, settings in depths.items()
-            if name != "facemesh"
-        },
-        **{
-            name: compared(name, settings.choice(), class_agreement)
-            for name, settings in parsers.items()
-            if settings.backend in PARSING
-        },
+        **{n: compared(n, one.choice(), depth_agreement) for n, one in depths.items()},
+        **{n: compared(n, one.choice(), class_agreement) for n, one in parsers.items()},
     }
 
 

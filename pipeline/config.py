@@ -4,29 +4,22 @@ A configuration file states only what differs from the defaults below. The merge
 configuration is written once to OUT/config.yaml, and every verb of the graph reads that file.
 """
 
-from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, InstanceOf, ValidationError
+from pydantic import Field, InstanceOf, ValidationError
 
-from labels.backends import DEPTH, LANDMARKS, PARSING, RUNTIME_PACKAGES
 from pipeline.backends import Choice
 from pipeline.datasets import require_adapter
 from pipeline.errors import UserError
+from pipeline.sections import CropSettings, DepthSettings, ParseSettings, Section
 from pipeline.store import write_text
 from train.config import Settings as TrainSettings
 from train.config import settings_from_dict
 
 DatasetName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,31}$")]
 """A dataset's name: it becomes part of file names, and of protocols such as "oulu to mydata"."""
-
-
-class Section(BaseModel):
-    """A part of the configuration: unknown keys and values of another type are refused."""
-
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
 
 class DatasetSettings(Section):
@@ -55,93 +48,6 @@ class DatasetSettings(Section):
         of_sampling = {"every": "every", "uniform": "frames", "ssdg": "frames"}
         names = {"sampling", "reach", "faces", of_sampling.get(self.sampling, "sampling")}
         return self.model_dump(mode="json", include=names)
-
-
-def _one_of(names: Iterable[str]) -> Callable[[str], str]:
-    """A check that a name is one of those; the message lists them."""
-
-    def check(name: str) -> str:
-        if name not in names:
-            raise ValueError(f"'{name}' is none of {', '.join(names)}")
-        return name
-
-    return check
-
-
-class CropSettings(Section):
-    """How faces are found, and the geometry of the crop, in multiples of the face square's side."""
-
-    landmarks: Annotated[str, AfterValidator(_one_of(LANDMARKS))] = "embedded"
-    """What finds faces and their landmarks."""
-
-    mode: Literal["box", "aligned"] = "box"
-    """box: an upright square around the face mesh; aligned: the eyes level and at fixed places."""
-    margin: Annotated[float, Field(ge=1.0, le=3.0)] = 1.4
-    """Side of the crop."""
-    shift: Annotated[float, Field(ge=-0.5, le=0.5)] = 0.0
-    """How far the crop's centre lies below the face square's."""
-    loose: Literal["auto", "always", "never"] = "auto"
-    """Whether the looser picture is kept; auto: when a chosen back end reads it."""
-
-    def choice(self) -> Choice:
-        """The back end for landmarks, and what decides its bytes."""
-        backend = LANDMARKS[self.landmarks]
-        decides = self.model_dump(exclude={"loose"})
-        return Choice(self.landmarks, backend, decides, {}, backend.weights, backend.packages)
-
-
-class DepthSettings(Section):
-    """How pseudo-depth is made."""
-
-    backend: Annotated[str, AfterValidator(_one_of(DEPTH))] = "facemesh"
-    reduce: Literal["area", "bicubic"] = "area"
-    """How it comes to 32 x 32: the mean, or the filter that RFMetaFAS reduces with."""
-    spoof_depth: Literal["zero", "raw"] = "zero"
-    """raw keeps what the back end makes of a spoof, to be studied; such a bundle trains nothing."""
-    device: Literal["auto", "cpu", "cuda"] = "auto"
-    """Where a network runs; auto: on CUDA where there is it."""
-
-    def choice(self) -> Choice:
-        """The back end, and what decides its bytes."""
-        backend = DEPTH[self.backend]
-        return Choice(
-            self.backend,
-            backend,
-            self.model_dump(exclude={"device"}),
-            {"device": self.device},
-            backend.weights,
-            backend.packages,
-        )
-
-
-class ParseSettings(Section):
-    """How parsing is made."""
-
-    backend: Annotated[str, AfterValidator(_one_of(PARSING))] = "facemesh"
-    hair: Literal["colour", "grabcut"] = "colour"
-    """For `facemesh`: how hair is told from the forehead."""
-    weights: str = "bisenet"
-    """For `bisenet`: a name that `ocim weights list` shows, or a file of one's own."""
-    order: Literal["zllrunning", "celebamask"] | None = None
-    """For `bisenet`: the order of classes in that file; null: the one that a listed name has."""
-    runtime: Literal["auto", "torch", "ncnn", "onnxruntime", "openvino"] = "auto"
-    precision: Literal["auto", "float32", "bfloat16"] = "auto"
-
-    def choice(self) -> Choice:
-        """The back end, and what decides its bytes."""
-        backend = PARSING[self.backend]
-        of_backend, weights, packages = {"hair"}, backend.weights, backend.packages
-        if self.backend == "bisenet":
-            of_backend = {"weights", "order", "runtime", "precision"}
-            weights, packages = (self.weights,), (*packages, *RUNTIME_PACKAGES[self.runtime])
-        return Choice(
-            self.backend,
-            backend,
-            self.model_dump(include={"backend", *(of_backend - {"weights"})}),
-            self.model_dump(include=of_backend),
-            weights,
-            packages,
-        )
 
 
 class PackSettings(Section):
