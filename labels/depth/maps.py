@@ -13,26 +13,28 @@ def normalise(nearness: np.ndarray) -> np.ndarray:
     The range is that of the pixels seen. That of all vertices would not depend on the size of the
     picture, but from 30 degrees of yaw on a third of it is behind the face.
     """
-    depth = np.zeros(nearness.shape, np.float32)
-    _normalise(nearness, depth)
+    depth = np.array(nearness, np.float32)
+    _normalise(depth)
     return depth
 
 
 @numba.njit(cache=True)
-def _normalise(nearness: np.ndarray, depth: np.ndarray) -> None:
+def _normalise(depth: np.ndarray) -> None:
+    """Nearness to depth in place."""
     low, high = np.inf, -np.inf
-    for row in range(nearness.shape[0]):
-        for column in range(nearness.shape[1]):
-            seen = nearness[row, column]
+    for row in range(depth.shape[0]):
+        for column in range(depth.shape[1]):
+            seen = depth[row, column]
             if np.isfinite(seen):
                 low = seen if seen < low else low
                 high = seen if seen > high else high
     span = high - low if high > low else 1.0
-    for row in range(nearness.shape[0]):
-        for column in range(nearness.shape[1]):
-            seen = nearness[row, column]
-            if np.isfinite(seen):  # in float64, for in float32 the nearest may exceed 1
-                depth[row, column] = FLOOR + (1 - FLOOR) * (np.float64(seen) - low) / span
+    for row in range(depth.shape[0]):
+        for column in range(depth.shape[1]):
+            seen = np.float64(depth[row, column])  # in float32 the nearest may exceed 1
+            depth[row, column] = (
+                FLOOR + (1 - FLOOR) * (seen - low) / span if np.isfinite(seen) else 0
+            )
 
 
 def reduce_depth(depth: np.ndarray, side: int, method: str = "area") -> np.ndarray:

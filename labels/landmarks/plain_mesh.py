@@ -25,6 +25,8 @@ class PlainMesh:
         }
         compiled = openvino.Core().compile_model(str(path), "CPU", settings)
         self._request = compiled.create_infer_request()
+        self._input = np.empty((1, PATCH, PATCH, 3), np.float32)
+        self._request.set_input_tensor(openvino.Tensor(self._input, shared_memory=True))
         sizes = [int(np.prod(list(port.shape))) for port in compiled.outputs]
         self._points, self._face = sizes.index(POINTS), sizes.index(FACE)
 
@@ -36,7 +38,8 @@ class PlainMesh:
         """
         if patch.shape != (PATCH, PATCH, 3) or patch.dtype != np.uint8:
             raise ValueError(f"patch must be (192, 192, 3) uint8, not {patch.shape} {patch.dtype}")
-        self._request.infer({0: patch[None] * np.float32(1 / 255)})
+        np.multiply(patch, np.float32(1 / 255), out=self._input[0])
+        self._request.infer()
         if not self._request.get_output_tensor(self._face).data.item() > 0:
             return None
         points = self._request.get_output_tensor(self._points).data
