@@ -30,6 +30,7 @@ def test_every_route_is_measured_beside_plain_torch():
     assert figures["about"]["gflop_a_crop"] == pytest.approx(26.78, abs=0.05)
 
 
+@pytest.mark.slow
 def test_an_onnx_file_is_one_line(tmp_path):
     (tmp_path / "own.onnx").write_bytes(b"")
     command = [sys.executable, str(SCRIPT), "--weights", str(tmp_path / "own.onnx")]

@@ -127,6 +127,7 @@ def test_every_module_file_that_the_page_names_is_there():
     assert {name for name in named - examples if not (root / name).is_file()} == set()
 
 
+@pytest.mark.slow
 def test_the_back_end_shown_draws_depth_for_every_verb_that_asks_for_it(
     tmp_path, monkeypatch, portrait
 ):

@@ -63,6 +63,7 @@ def test_a_face_is_found_where_it_was_drawn() -> None:
     assert found.landmarks[4, 2] < found.landmarks[234, 2]  # the nose is nearer than an ear
 
 
+@pytest.mark.slow
 def test_a_large_picture_is_shrunk_for_the_detector_alone() -> None:
     mesh = face(40, (900.5, 700.25))
     picture = draw(mesh, 1280, 1920, 7)

@@ -209,6 +209,7 @@ def test_the_second_mediapipe_gives_the_same_landmarks(
     assert np.abs(landmarks - face.landmarks_refined).max() < 0.1 * patch_pixel
 
 
+@pytest.mark.slow
 def test_a_picture_is_labelled_in_the_second_environment(
     weights_store: Path, extra_python: Path, portrait: np.ndarray, tmp_path: Path
 ) -> None:

@@ -124,6 +124,7 @@ def test_numbers_count_frames_without_a_face_too(film, one):
     assert stage.frames == [6, 9]
 
 
+@pytest.mark.slow
 def test_uniform_and_ssdg_take_the_frames_of_their_definition(film, one):
     stage = film([GREY if n % 2 else one for n in range(30)])  # faces at the 15 even frames
     stage.run(sampling="uniform", frames=3)  # positions 5, 15, 25; nearest earlier with a face

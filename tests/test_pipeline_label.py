@@ -177,6 +177,7 @@ def test_long_names_are_no_trouble(tmp_path, portrait):
     assert all(file.is_file() for file in written)
 
 
+@pytest.mark.slow
 def test_a_back_end_is_chosen_by_name_and_its_missing_weights_are_one_line(tmp_path, portrait):
     Image.fromarray(portrait).save(tmp_path / "face.png")
     store = {**os.environ, "OCIM_WEIGHTS": str(tmp_path / "store")}

@@ -148,6 +148,7 @@ def test_a_picture_without_a_suffix_is_still_a_picture(tmp_path, portrait):
     assert (tmp_path / "out" / "someone_depth.png").is_file()
 
 
+@pytest.mark.slow
 def test_a_name_that_cannot_be_written_is_told_before_the_first_file(clip, tmp_path):
     (tmp_path / "out" / "a clip_00004_depth.png").mkdir(parents=True)
     line = mistake("label", clip, "-o", tmp_path / "out")
@@ -183,6 +184,7 @@ def started(folder, portrait, video_writer, after, hangup=signal.SIG_DFL):
 # At first the models are being loaded, where an exception would turn into an ImportError.
 @pytest.mark.parametrize("after", [0, 0.1, 0.3, 0.6])
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
+@pytest.mark.slow
 def test_stopped_by_a_signal_it_leaves_nothing(tmp_path, portrait, video_writer, number, after):
     process = started(tmp_path, portrait, video_writer, after)
     process.send_signal(number)
@@ -192,6 +194,7 @@ def test_stopped_by_a_signal_it_leaves_nothing(tmp_path, portrait, video_writer,
     assert [path.name for path in tmp_path.iterdir()] == ["long.mp4"]
 
 
+@pytest.mark.slow
 def test_under_nohup_it_goes_on(tmp_path, portrait, video_writer):
     process = started(tmp_path, portrait, video_writer, 0, hangup=signal.SIG_IGN)
     process.send_signal(signal.SIGHUP)

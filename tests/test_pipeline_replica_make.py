@@ -178,6 +178,7 @@ def test_the_files_alone_do_not_give_the_attacks_away(replica: Path) -> None:
         assert max(auc, 1 - auc) <= 0.7, dataset
 
 
+@pytest.mark.slow
 def test_upside_down_videos_are_stored_turned_with_and_without_a_matrix(tmp_path: Path) -> None:
     videos = all_videos(2, 0)
     kinds = set()

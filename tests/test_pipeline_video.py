@@ -165,6 +165,7 @@ def test_damaged_data_gives_the_same_frames_whichever_frames_are_kept(tmp_path, 
         gc.enable()
 
 
+@pytest.mark.slow
 def test_frames_that_are_done_with_are_given_back_at_once(tmp_path):
     path = tmp_path / "a.mp4"
     path.write_bytes(encode("mp4", "mpeg4", pictures(40, (64, 48)), rotation=90))

@@ -64,6 +64,7 @@ def test_epochs_last_as_long_as_the_longest_list_needs(bundle: Path, tmp_path: P
     assert [row["epoch"] for row in curves(tmp_path)] == ["1", "1", "2", "2"]
 
 
+@pytest.mark.slow
 def test_training_lowers_the_losses(bundle: Path, tmp_path: Path):
     train(Settings(steps=15, learning_rate=0.005, **SMALL), bundle, tmp_path)
     rows = curves(tmp_path)

@@ -96,6 +96,7 @@ def test_a_bundle_without_the_target_is_refused(run: tuple[Path, Path], tmp_path
     assert not (tmp_path / "s.csv").exists()
 
 
+@pytest.mark.slow
 def test_train_needs_nothing_of_the_making_of_labels():
     code = (
         "import sys, train.engine, train.evaluate, train.__main__\n"
