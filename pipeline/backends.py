@@ -1,5 +1,6 @@
 """The back ends that a configuration chooses: loaded, and what of them decides bytes."""
 
+from collections.abc import Iterable
 from functools import lru_cache
 from importlib import import_module
 from typing import Any, NamedTuple
@@ -32,19 +33,24 @@ class Choice(NamedTuple):
         """Sha256 of the weight files. UserError where one is missing or wrong."""
         return [_digest(name) for name in self.weights]
 
-    def versions(self) -> dict[str, str]:
-        """Installed versions of what decides the bytes."""
-        return keys.versions({"h5py", "numpy", *self.packages})
+    def versions(self, packages: Iterable[str] = ()) -> dict[str, str]:
+        """Installed versions of what decides the bytes, `packages` of the stage among it."""
+        return keys.versions({"h5py", "numpy", *self.packages, *packages})
 
-    def made_by(self, made_on: str) -> str:
-        """What made a file, for its attribute `made_by`: canonical JSON."""
+    def made_by(self, made_on: str, stage: int, packages: Iterable[str] = ()) -> str:
+        """What made a file, for its attribute `made_by`: canonical JSON.
+
+        made_on: the runtime, and CPU or GPU. stage: the stage's own version. packages: that the
+        stage needs besides the back end's.
+        """
         return canonical_json(
             {
                 "backend": self.name,
                 "classes_never_given": list(self.backend.never),
                 "made_on": made_on,
-                "versions": self.versions(),
-                "weights": self.digests(),
+                "stage": [stage, self.backend.version],
+                "versions": self.versions(packages),
+                "weights": [_about(name) for name in self.weights],
             }
         )
 
@@ -54,3 +60,12 @@ def _digest(name: str) -> str:
     from labels.weights import digest
 
     return digest(name)
+
+
+def _about(name: str) -> dict[str, str]:
+    """Name, sha256 and licence of a weight file; a path of the user's own is not told."""
+    from labels.weights import REGISTRY
+
+    known = REGISTRY.get(name)
+    licence = known.licence if known else "not known here"
+    return {"name": name if known else "own file", "sha256": _digest(name), "licence": licence}

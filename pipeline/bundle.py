@@ -1,80 +1,138 @@
 """The bundle: a manifest and HDF5 shards, the only thing that training reads.
 
-This module is the format: names, dtypes, units, schema version, writer and reader. It imports
-numpy and h5py alone, so that train/ and strangers may use it, who may copy this one file.
-docs/bundle.md says it in prose.
-
-Pixels lie contiguous and uncompressed in each shard and are read through a memory map.
+This file is the format (names, dtypes, units, schema version) and its reader. It needs numpy and
+h5py and nothing else of this project: copy it into a project of your own. docs/bundle.md says the
+format in prose; pipeline/shard.py writes it, pipeline/verify.py checks it.
 """
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import os
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import h5py
 import numpy as np
 
-SCHEMA = 1
-"""Version of the format. A reader refuses what is newer; older versions do not exist yet."""
+SCHEMA = 2
+"""Version of the format that is written."""
+OLDEST = 2
+"""The oldest version that is read. 1 was never released."""
 
 MANIFEST = "bundle.json"
+NOTICE = "NOTICE.txt"
 IMAGE_SIDE = 256
 DEPTH_SIDE = 32
-CLASSES = 13
-LIBVER = ("v110", "v110")  # what h5dump of today's distributions can still read
+CLASS_NAMES = (
+    "background", "skin", "left brow", "right brow", "left eye", "right eye", "eyeglasses",
+    "left ear", "right ear", "nose", "mouth", "upper lip", "lower lip",
+)  # fmt: skip
+"""What the values of `parsing` mean; left is the subject's own, at the right of the picture."""
+ATTACKS = ("", "print", "warped-print", "cut-print", "replay")
 
 
 class Field(NamedTuple):
-    """One dataset of a shard: its dtype (None: fixed-length UTF-8), shape a sample, and meaning."""
+    """One dataset of a shard.
+
+    dtype: None for fixed-length UTF-8. shape: of one sample. unit: "" where there is none.
+    low, high: between which every value lies. values: the texts that occur, or what the numbers
+    0, 1, ... mean. nan: whether there may be none.
+    """
 
     dtype: str | None
     shape: tuple[int, ...]
+    unit: str
     meaning: str
+    low: float | None = None
+    high: float | None = None
+    values: tuple[str, ...] = ()
+    nan: bool = False
 
 
+_IMAGE = (IMAGE_SIDE, IMAGE_SIDE)
 FIELDS: dict[str, Field] = {
-    "affine": Field("<f8", (2, 3), "frame to crop, pixels, pixel centres at +0.5"),
-    "attack": Field(None, (), "attack type; empty for live"),
-    "brightness": Field("<f4", (), "mean grey of the crop, 0 to 1"),
-    "checksum": Field(None, (), "sha256 of the sample's image, depth and parsing bytes, in hex"),
-    "depth": Field("<f4", (DEPTH_SIDE, DEPTH_SIDE), "pseudo-depth, 0 background to 1 nearest"),
+    "affine": Field("<f8", (2, 3), "pixel", "frame to crop, pixel centres at +0.5"),
+    "attack": Field(None, (), "", "attack type; empty for live", values=ATTACKS),
+    "brightness": Field("<f4", (), "1", "mean grey of the crop", 0, 1),
+    "checksum": Field(None, (), "", "sha256 of the bytes of image, depth and parsing, in hex"),
+    "depth": Field("<f4", (DEPTH_SIDE,) * 2, "1", "pseudo-depth, 0 background, 1 nearest", 0, 1),
     "detection_score": Field(
-        "<f4", (), "the face detector's score, 0 to 1; NaN where the place was given"
+        "<f4", (), "1", "the face detector's score; NaN where the face's place was given", 0, 1,
+        nan=True,
     ),
-    "device": Field(None, (), "capture device as its dataset names it; may be empty"),
-    "face_size": Field("<f4", (), "side of the face square in frame pixels"),
-    "faces": Field("|u1", (), "how many faces the frame shows, at most 255; 1 where it was given"),
-    "frame": Field("<i4", (), "frame number in decoding order, from 0"),
-    "image": Field("|u1", (IMAGE_SIDE, IMAGE_SIDE, 3), "RGB crop, 0 to 255"),
-    "instrument": Field(None, (), "presentation attack instrument; empty for live"),
-    "landmarks": Field("<f4", (468, 3), "face mesh in frame pixels, z in the same unit"),
-    "live": Field("|u1", (), "1 live, 0 spoof"),
-    "padding": Field("<f4", (), "share of the crop outside the frame, filled with black, 0 to 1"),
-    "parsing": Field("|u1", (IMAGE_SIDE, IMAGE_SIDE), "face-parsing class, 0 to 12"),
-    "pitch": Field("<f4", (), "degrees, up is positive; NaN where no pose fits"),
+    "device": Field(None, (), "", "capture device as its dataset names it; may be empty"),
+    "face_size": Field("<f4", (), "pixel", "side of the face square in the frame", 0),
+    "faces": Field(
+        "|u1", (), "1", "how many faces the frame shows, at most 255; 1 where the place was given"
+    ),
+    "frame": Field("<i4", (), "1", "frame number in decoding order, from 0", 0),
+    "image": Field("|u1", (*_IMAGE, 3), "1", "crop: row, column, and red, green, blue", 0, 255),
+    "instrument": Field(None, (), "", "presentation attack instrument; empty for live"),
+    "landmarks": Field(
+        "<f4", (468, 3), "pixel", "face mesh in the frame; z in the same unit, smaller is nearer"
+    ),
+    "live": Field("|u1", (), "", "whether a living face is before the camera", 0, 1,
+                  ("spoof", "live")),
+    "padding": Field("<f4", (), "1", "share of the crop outside the frame, black there", 0, 1),
+    "parsing": Field("|u1", _IMAGE, "", "face-parsing class", 0, 12, CLASS_NAMES),
+    "pitch": Field("<f4", (), "degree", "of the head, up is positive", -180, 180, nan=True),
     "roll": Field(
-        "<f4", (), "degrees, clockwise in the picture is positive; NaN where no pose fits"
+        "<f4", (), "degree", "of the head, clockwise in the picture is positive", -180, 180,
+        nan=True,
     ),
-    "session": Field(None, (), "session as its dataset names it; may be empty"),
-    "sharpness": Field("<f4", (), "variance of the Laplacian of the grey crop (0 to 255)"),
+    "session": Field(None, (), "", "session as its dataset names it; may be empty"),
+    "sharpness": Field("<f4", (), "1", "variance of the Laplacian of the grey crop (0 to 255)", 0),
     "shipped_distance": Field(
-        "<f4",
-        (),
-        "from the dataset's own face position, in sides of the face square; NaN without",
+        "<f4", (), "1", "from the dataset's own face position, in sides of the face square; NaN"
+        " where there is none", 0, nan=True,
     ),
-    "subject": Field(None, (), "subject, unique in its dataset"),
-    "video": Field(None, (), "path of the video, relative to its dataset's root"),
-    "yaw": Field("<f4", (), "degrees, to the subject's left is positive; NaN where no pose fits"),
-}
-"""Every dataset of a shard, in the order in which it is created."""
+    "subject": Field(None, (), "", "subject, unique in its dataset"),
+    "video": Field(None, (), "", "path of the video below its dataset's root"),
+    "yaw": Field(
+        "<f4", (), "degree", "of the head, to the subject's left is positive", -180, 180, nan=True
+    ),
+}  # fmt: skip
+"""Every dataset of a sample, in the order in which it is created."""
 
 PIXELS = ("image", "depth", "parsing")
+
+SOURCES = {
+    "video": "path of the video below its dataset's root",
+    "sha256": "of the file; empty where it was missing or left out",
+    "faces_sha256": "of the file of face positions that came with it; empty without one",
+    "upside_down": "1: turned by 180 degrees where the file has no display matrix",
+}
+"""The table `videos`: every video of the shard's split, those that gave nothing included."""
+FAILURES = {
+    "video": "path of the video below its dataset's root",
+    "frame": "frame number; -1: the video, or the rest of it",
+    "reason": "why it gave no sample",
+}
+"""The table `failures` of the shard's split."""
 
 
 class BundleError(Exception):
     """A bundle that cannot be read: which file, and why."""
+
+
+def canonical_json(value: Any) -> str:
+    """The one text of a manifest: sorted keys, indented by one, no NaN, a newline at the end."""
+    return json.dumps(value, sort_keys=True, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def manifest_hash(manifest: Mapping[str, Any]) -> str:
+    """Sha256 in hex of the canonical text of a manifest without its key `hash`."""
+    text = canonical_json({name: value for name, value in manifest.items() if name != "hash"})
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def order(dataset: str, video: str, frame: int) -> bytes:
+    """The place of a sample in its split: a keyed hash of its identity, so that reading in order
+    is already a fair mixture and no worker count changes it.
+    """
+    identity = f"{dataset}\0{video}\0{frame}".encode()
+    return hashlib.blake2b(identity, key=b"ocim bundle order", digest_size=16).digest()
 
 
 def sample_checksum(image: np.ndarray, depth: np.ndarray, parsing: np.ndarray) -> str:
@@ -85,150 +143,227 @@ def sample_checksum(image: np.ndarray, depth: np.ndarray, parsing: np.ndarray) -
     return digest.hexdigest()
 
 
-def fixed_strings(values: Sequence[str]) -> np.ndarray:
-    """UTF-8 strings padded with zeros to the longest, at least one byte: an array of dtype S."""
-    encoded = [value.encode("utf-8") for value in values]
-    return np.array(encoded, dtype=f"S{max(1, *(len(e) for e in encoded), 1)}")
+def check_schema(schema: Any, where: str) -> None:
+    """Raise BundleError, with what to do, for a schema that is not read."""
+    is_number = isinstance(schema, int | np.integer) and not isinstance(schema, bool)
+    if is_number and OLDEST <= schema <= SCHEMA:
+        return
+    if is_number and schema > SCHEMA:
+        advice = "a newer ocim made it; update ocim to read it"
+    elif is_number:
+        advice = "an older ocim made it; run ocim pack again, which makes no label anew"
+    else:
+        advice = "this is no bundle, or a damaged one; ocim bundle verify says more"
+    raise BundleError(f"{where}: schema {schema}, and {OLDEST} to {SCHEMA} are read: {advice}")
 
 
-def create(file: h5py.File | h5py.Group, name: str, array: np.ndarray) -> h5py.Dataset:
-    """Create a contiguous dataset without a time stamp; byte strings become fixed-length UTF-8."""
-    if array.dtype.kind == "S":
-        # A view: astype sees no difference, and drops the mark that says UTF-8.
-        array = array.view(h5py.string_dtype("utf-8", array.dtype.itemsize))
-    return file.create_dataset(name, data=array, track_times=False)
+class _Place(NamedTuple):
+    """Where a field lies in its file; offset None: only HDF5 can tell (chunks, filters, empty)."""
 
-
-def read_strings(dataset: h5py.Dataset) -> np.ndarray:
-    """Read a fixed-length UTF-8 dataset as a numpy array of str."""
-    return np.char.decode(dataset[:].astype(f"S{dataset.dtype.itemsize}"), "utf-8")
-
-
-def open_new(path: Path) -> h5py.File:
-    """Open a new HDF5 file whose bytes depend on nothing but what is written into it."""
-    return h5py.File(
-        path, "w", libver=LIBVER, alignment_threshold=4096, alignment_interval=4096
-    )  # page-aligned, so that a memory map of a dataset starts on a page
-
-
-def write_shard(
-    path: Path,
-    attributes: Mapping[str, str | int],
-    columns: Mapping[str, np.ndarray],
-    pixels: Iterable[tuple[np.ndarray, np.ndarray, np.ndarray]],
-) -> None:
-    """Write one shard.
-
-    attributes: of the file (dataset, split, key, settings, versions ... as text or integers).
-    columns: every name of FIELDS but image, depth, parsing and checksum; N entries each, text as
-        arrays of dtype S.
-    pixels: N triples (image, depth, parsing), taken one at a time, so memory stays flat.
-    """
-    samples = len(columns["frame"])
-    checksums: list[str] = []
-    with open_new(path) as file:
-        for name in sorted({*attributes, "schema"}):
-            file.attrs[name] = attributes.get(name, SCHEMA)
-        for name in PIXELS:
-            field = FIELDS[name]
-            file.create_dataset(
-                name,
-                shape=(samples, *field.shape),
-                dtype=field.dtype,
-                track_times=False,
-                fill_time="never",
-            )
-        for index, sample in enumerate(pixels):
-            for name, array in zip(PIXELS, sample, strict=True):
-                file[name][index] = array
-            checksums.append(sample_checksum(*sample))
-        if len(checksums) != samples:
-            raise ValueError(f"{path}: {samples} samples announced, {len(checksums)} given")
-        for name, field in FIELDS.items():
-            if name in PIXELS:
-                continue
-            array = fixed_strings(checksums) if name == "checksum" else columns[name]
-            if field.dtype is not None:
-                array = np.asarray(array, field.dtype)
-            create(file, name, array)
-        for name, field in FIELDS.items():
-            file[name].attrs["meaning"] = field.meaning
+    shape: tuple[int, ...]
+    dtype: np.dtype
+    offset: int | None
 
 
 class Shard:
-    """One shard, open for reading: pixels as memory maps, the other fields as arrays.
+    """One shard, open for reading.
 
-    Attributes are the names of FIELDS. image, depth and parsing are read-only memory maps of
-    N x 256 x 256 x 3 uint8, N x 32 x 32 float32 and N x 256 x 256 uint8; text fields are numpy
-    arrays of str. Safe to use in forked or spawned workers: nothing of HDF5 stays open.
+    Fields are attributes, by the names of FIELDS: those of one number or text a sample come as
+    arrays (N,), text as str; the larger ones (image, depth, parsing, landmarks, affine) as
+    read-only memory maps, or where the file's layout allows none (someone has compressed it) as
+    objects that read what is indexed. `read` is the fast way to many samples. Nothing of HDF5 stays
+    open, so a shard may be forked, pickled and used by several threads.
+
+    key: what the shard must carry, "" for anything; sha256 of all that decided its bytes.
+    Raises BundleError for a file that is not such a shard.
     """
 
-    image: np.ndarray
-    depth: np.ndarray
-    parsing: np.ndarray
-    live: np.ndarray
-    frame: np.ndarray
-    video: np.ndarray
-    attack: np.ndarray
-    instrument: np.ndarray
-    subject: np.ndarray
-    affine: np.ndarray
-    landmarks: np.ndarray
-    shipped_distance: np.ndarray
-    yaw: np.ndarray
+    image: Any
+    depth: Any
+    parsing: Any
+    landmarks: Any
+    affine: Any
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, key: str = "") -> None:
         self.path = Path(path)
         self.name = self.path.name
-        try:
-            file = h5py.File(self.path, "r")
-        except OSError as error:
-            raise BundleError(f"{self.path}: not a readable HDF5 file: {error}") from error
-        with file:
-            schema = file.attrs.get("schema")
-            if schema != SCHEMA:
-                raise BundleError(f"{self.path}: schema {schema}, this reader knows {SCHEMA}")
-            for name in ("dataset", "split"):
-                if name not in file.attrs:
-                    raise BundleError(f"{self.path}: the attribute '{name}' is missing")
-            self.attributes = {name: file.attrs[name] for name in sorted(file.attrs)}
-            self.dataset = str(file.attrs["dataset"])
-            self.split = str(file.attrs["split"])
-            for name, field in FIELDS.items():
-                if name not in file:
-                    raise BundleError(f"{self.path}: the dataset '{name}' is missing")
-                stored = file[name]
-                wanted = (len(file["frame"]), *field.shape)
-                if stored.shape != wanted or (field.dtype and stored.dtype != field.dtype):
-                    raise BundleError(
-                        f"{self.path}: '{name}' is {stored.shape} {stored.dtype}, it must be"
-                        f" {wanted} {field.dtype or 'text'}"
-                    )
-                if name in PIXELS:
-                    array = self._map(stored)
-                elif field.dtype is None:
-                    array = read_strings(stored)
-                else:
-                    array = stored[:]
-                setattr(self, name, array)
+        self._open(key)
 
-    def _map(self, stored: h5py.Dataset) -> np.ndarray:
-        offset = stored.id.get_offset()
-        if not len(stored):  # HDF5 allocates nothing for an empty dataset
-            return np.empty(stored.shape, stored.dtype)
-        if offset is None:
-            raise BundleError(f"{self.path}: '{stored.name}' is not stored contiguously")
-        return np.memmap(self.path, stored.dtype, "r", offset=offset, shape=stored.shape)
+    def _open(self, key: str) -> None:
+        try:
+            self._file = self.path.open("rb")
+        except OSError as error:
+            raise BundleError(f"{self.path}: {error.strerror}") from None
+        status = os.fstat(self._file.fileno())
+        self._state = (status.st_size, status.st_mtime_ns)
+        try:
+            with h5py.File(self.path, "r") as file:
+                self._read_header(file)
+            beside = self.path.stat()
+        except (OSError, RuntimeError) as error:
+            raise BundleError(f"{self.path}: not a readable HDF5 file: {error}") from None
+        if (beside.st_dev, beside.st_ino) != (status.st_dev, status.st_ino):
+            raise BundleError(f"{self.path}: replaced while it was opened; try again")
+        if key and key != self.key:
+            raise BundleError(
+                f"{self.path}: not the shard that is expected here: it was packed anew, or comes"
+                " from another bundle; open the bundle again, or run ocim pack"
+            )
+
+    def _read_header(self, file: h5py.File) -> None:
+        check_schema(file.attrs.get("schema"), str(self.path))
+        for name in ("dataset", "split", "key", "provenance"):
+            if name not in file.attrs:
+                raise BundleError(f"{self.path}: the attribute '{name}' is missing")
+        self.schema = int(file.attrs["schema"])
+        self.dataset, self.split, self.key = (
+            str(file.attrs[name]) for name in ("dataset", "split", "key")
+        )
+        if not isinstance(file.get("frame"), h5py.Dataset) or file["frame"].ndim != 1:
+            raise BundleError(f"{self.path}: the dataset 'frame' is missing")
+        self._count = len(file["frame"])
+        self._places: dict[str, _Place] = {}
+        for name, field in FIELDS.items():
+            stored = file.get(name)
+            if stored is None:
+                continue  # of a later version of the same schema; told when it is asked for
+            wanted = (self._count, *field.shape)
+            is_text = isinstance(stored, h5py.Dataset) and stored.dtype.kind == "S"
+            if (
+                not isinstance(stored, h5py.Dataset)
+                or stored.shape != wanted
+                or (stored.dtype != field.dtype if field.dtype else not is_text)
+            ):
+                found = f"{getattr(stored, 'shape', '')} {getattr(stored, 'dtype', 'a group')}"
+                raise BundleError(
+                    f"{self.path}: '{name}' is {found}, it must be {wanted} {field.dtype or 'text'}"
+                )
+            dtype = np.dtype(f"S{stored.dtype.itemsize}") if is_text else stored.dtype
+            offset = stored.id.get_offset()
+            if offset is not None and offset + stored.nbytes > self._state[0]:
+                raise BundleError(f"{self.path}: '{name}' reaches beyond the end of the file")
+            self._places[name] = _Place(wanted, dtype, offset)
 
     def __len__(self) -> int:
-        return len(self.frame)
+        return self._count
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"path": self.path, "key": self.key}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Open the file again, as a spawned worker does; BundleError where it is another now."""
+        self.__init__(**state)  # type: ignore[misc]
+
+    def __getattr__(self, name: str) -> Any:
+        if name not in FIELDS:
+            raise AttributeError(name)
+        place, field = self._place(name), FIELDS[name]
+        if field.shape and place.offset is not None:
+            value: Any = np.memmap(self._file, place.dtype, "r", place.offset, place.shape)
+        elif field.shape and self._count:
+            value = _Compressed(self, name)
+        else:
+            value = self.read(name)
+        self.__dict__[name] = value
+        return value
+
+    def _place(self, name: str) -> _Place:
+        if name not in self._places:
+            raise BundleError(
+                f"{self.path}: the field '{name}' is missing; run ocim pack again to have it"
+            )
+        return self._places[name]
+
+    def read(
+        self, name: str, rows: Sequence[int] | np.ndarray | None = None, out: Any = None
+    ) -> np.ndarray:
+        """Some samples of a field, all of them without `rows`: (rows, ...); text comes as str.
+
+        out: an array of that shape and the stored dtype, C-contiguous, to read into. The bytes go
+        there from the file without a copy between, and Python's lock is free meanwhile. Raises
+        IndexError for a row that is not there, BundleError where the file has changed since it was
+        opened.
+        """
+        place = self._place(name)
+        rows = range(self._count) if rows is None else [int(row) for row in rows]
+        if rows and not (min(rows) >= 0 and max(rows) < self._count):
+            raise IndexError(f"{self.name} has {self._count} samples, and {rows} were asked for")
+        if out is None:
+            out = np.empty((len(rows), *place.shape[1:]), place.dtype)
+        if (out.shape, out.dtype) != ((len(rows), *place.shape[1:]), place.dtype):
+            raise ValueError(f"out is {out.shape} {out.dtype} for {len(rows)} of '{name}'")
+        status = os.fstat(self._file.fileno())
+        if (status.st_size, status.st_mtime_ns) != self._state:
+            raise BundleError(f"{self.path}: changed while it was read; open the bundle again")
+        if place.offset is None:
+            if rows:
+                with h5py.File(self.path, "r") as file:
+                    for at, row in enumerate(rows):
+                        out[at] = file[name][row]
+        else:
+            self._read_bytes(place, rows, out)
+        return np.char.decode(out, "utf-8") if FIELDS[name].dtype is None else out
+
+    def _read_bytes(self, place: _Place, rows: Sequence[int], out: np.ndarray) -> None:
+        if not out.size or place.offset is None:
+            return
+        size = out.nbytes // len(rows)
+        target = memoryview(out.reshape(-1).view(np.uint8).data)
+        if isinstance(rows, range):  # the whole field, in one piece
+            pieces = [(0, target)]
+        else:
+            pieces = [(row, target[at * size : (at + 1) * size]) for at, row in enumerate(rows)]
+        for row, piece in pieces:
+            position = place.offset + row * size
+            while piece:
+                count = os.preadv(self._file.fileno(), [piece], position)
+                if not count:
+                    raise BundleError(f"{self.path}: ends within sample {row}")
+                piece, position = piece[count:], position + count
+
+    @property
+    def provenance(self) -> dict[str, Any]:
+        """Settings, back ends, versions and weights that decided the shard's bytes."""
+        with h5py.File(self.path, "r") as file:
+            return dict(json.loads(str(file.attrs["provenance"])))
+
+    def table(self, name: str) -> list[dict[str, Any]]:
+        """The rows of the table `videos` or `failures`, by the names of SOURCES or FAILURES."""
+        with h5py.File(self.path, "r") as file:
+            group = file[name]
+            columns = {
+                column: np.char.decode(values, "utf-8") if values.dtype.kind == "S" else values
+                for column, values in ((c, group[c][:]) for c in sorted(group))
+            }
+        return [
+            dict(zip(columns, (value.item() for value in row), strict=True))
+            for row in zip(*columns.values(), strict=True)
+        ]
+
+
+class _Compressed:
+    """A field in chunks, read through HDF5 where it is indexed by sample."""
+
+    def __init__(self, shard: Shard, name: str) -> None:
+        self.shard, self.name = shard, name
+        self.shape, self.dtype, _ = shard._place(name)
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __getitem__(self, row: int) -> np.ndarray:
+        return self.shard.read(self.name, [range(len(self))[row]])[0]
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        return self.shard.read(self.name).astype(dtype or self.dtype)
 
 
 class Bundle:
     """A bundle open for reading.
 
-    folder: the folder that holds bundle.json and the shards.
-    Raises BundleError when the manifest is missing, not JSON, or of another schema.
+    folder: the folder that holds bundle.json and the shards. hash: of the manifest, which holds the
+    sha256 of every shard. Raises BundleError when the manifest is missing, damaged or of a schema
+    that is not read.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -236,14 +371,21 @@ class Bundle:
         path = self.folder / MANIFEST
         try:
             self.manifest: dict[str, Any] = json.loads(path.read_text("utf-8"))
-        except (OSError, ValueError) as error:
-            raise BundleError(f"{path}: not a readable manifest: {error}") from error
-        schema = self.manifest.get("schema") if isinstance(self.manifest, dict) else None
-        if schema != SCHEMA:
-            raise BundleError(f"{path}: schema {schema}, this reader knows {SCHEMA}")
-        for name in ("shards", "failures"):
-            if not isinstance(self.manifest.get(name), list):
-                raise BundleError(f"{path}: the list '{name}' is missing")
+        except (OSError, ValueError, RecursionError) as error:
+            raise BundleError(f"{path}: not a readable manifest: {error}") from None
+        if not isinstance(self.manifest, dict):
+            raise BundleError(f"{path}: not a manifest: {type(self.manifest).__name__}")
+        check_schema(self.manifest.get("schema"), str(path))
+        self.hash = str(self.manifest.get("hash"))
+        try:
+            right = self.hash == manifest_hash(self.manifest)
+        except ValueError:  # NaN, or half a surrogate pair
+            right = False
+        if not right:
+            raise BundleError(
+                f"{path}: damaged, or edited by hand: it does not fit the hash that it carries; run"
+                " ocim pack again"
+            )
 
     @property
     def datasets(self) -> list[str]:
@@ -258,7 +400,7 @@ class Bundle:
     @property
     def spoof_depth(self) -> str:
         """`zero`, or `raw` where spoofs keep what the depth back end made of them, for study."""
-        return str(self.manifest.get("spoof_depth", "zero"))
+        return str(self.manifest["spoof_depth"])
 
     def shards(self, dataset: str, splits: Sequence[str] | None = None) -> list[Shard]:
         """Open the shards of one dataset, in order of their names, of all or the given splits."""
@@ -269,4 +411,4 @@ class Bundle:
             if entry["dataset"] == dataset and (splits is None or entry["split"] in splits):
                 if Path(entry["file"]).name != entry["file"]:
                     raise BundleError(f"{self.folder}: '{entry['file']}' is not a plain file name")
-                yield Shard(self.folder / entry["file"])
+                yield Shard(self.folder / entry["file"], entry["key"])

@@ -15,7 +15,7 @@ from pipeline import corrections, crops, keys, layers, sampling
 from pipeline.config import CropSettings, DatasetSettings
 from pipeline.datasets.base import Video
 from pipeline.faces import FaceFinder, Seen
-from pipeline.layers import Failure
+from pipeline.layers import Failure, Source
 from pipeline.people import People, Square
 from pipeline.pictures import is_picture
 from pipeline.samples import FIELDS, Samples
@@ -26,7 +26,7 @@ from pipeline.video import Frame, VideoError, frames
 if TYPE_CHECKING:
     from labels.landmarks import FaceFinder as Landmarks
 
-VERSION = 5
+VERSION = 6
 PACKAGES = ("av", "opencv", "pillow")
 
 
@@ -94,7 +94,7 @@ def crop(rows: Sequence[Video], job: Job, out: Path, hash_video: Callable[[Path]
         hashes.append((of_video, hash_of_shipped(job.shipped_file(row.path))))
     purpose = made_for(rows, job.settings, job.dataset)
     choice = job.settings.choice()
-    versions = {**keys.versions(PACKAGES), **choice.versions()}
+    versions = choice.versions(PACKAGES)
     key = crop_key(purpose, hashes, job.keep_loose, versions)
     if keys.stored_key(out) == key:
         return False
@@ -105,10 +105,11 @@ def crop(rows: Sequence[Video], job: Job, out: Path, hash_video: Callable[[Path]
         landmarks = stack.enter_context(choice.load())
         for row in found:
             crop_video(row, landmarks, job, samples)
-        made_by = choice.made_by(landmarks.made_on)
+        made_by = choice.made_by(landmarks.made_on, VERSION, PACKAGES)
         attributes = {"key": key, "made_by": made_by, "made_for": purpose, "stage": "crops"}
         failed, remarks = sorted(samples.failures), sorted(samples.remarks)
-        layers.write(out, attributes, samples.arrays(), failed, remarks)
+        sources = [Source(row.path, *digests) for row, digests in zip(rows, hashes, strict=True)]
+        layers.write(out, attributes, samples.arrays(), failed, remarks, sources)
     return True
 
 

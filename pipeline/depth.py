@@ -8,7 +8,7 @@ from pipeline import labelling
 from pipeline.bundle import DEPTH_SIDE
 from pipeline.config import DepthSettings
 
-VERSION = 4
+VERSION = 5
 
 
 def depth(crops: Path, settings: DepthSettings, out: Path, force: bool = False) -> bool:

@@ -27,9 +27,9 @@ class Partition(NamedTuple):
     parsing: h5py.File
 
     @property
-    def keys(self) -> list[str]:
-        """The keys of the three files."""
-        return [str(file.attrs["key"]) for file in self]
+    def makers(self) -> list[str]:
+        """What made each of the three files."""
+        return [str(file.attrs["made_by"]) for file in self]
 
 
 class Sample(NamedTuple):

@@ -2,7 +2,7 @@
 
 import hashlib
 import importlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -85,6 +85,6 @@ def partition_of(dataset: str, path: str, partitions: int) -> int:
     return int.from_bytes(digest, "big") % partitions
 
 
-def partition_rows(rows: list[Video], partition: int, partitions: int) -> list[Video]:
+def partition_rows(rows: Sequence[Video], partition: int, partitions: int) -> list[Video]:
     """The rows of one partition, in the order of the index."""
     return [row for row in rows if partition_of(row.dataset, row.path, partitions) == partition]

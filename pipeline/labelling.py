@@ -57,7 +57,7 @@ def make_layer(layer: Layer, crops: Path, out: Path, force: bool) -> bool:
         failures: list[Failure] = []
         rows = Rows(len(frames), layer.shape, layer.dtype, _blocks(file, layer, label, failures))
         arrays = {layer.name: rows, "frame": frames, "video": videos}
-        made_by = choice.made_by(label.made_on)
+        made_by = choice.made_by(label.made_on, layer.version)
         attributes = {"key": key, "made_by": made_by, "made_for": purpose, "stage": layer.name}
         layers.write(out, attributes, arrays, failures)
     return True

@@ -1,18 +1,18 @@
 """The files between the stages: crops, and the depth and parsing layers that go with them.
 
-Each is an HDF5 file of one partition: arrays with one entry a sample, the tables `failures` and
-`remarks`, and the attribute `key`. Bytes depend on the contents alone.
+Each is an HDF5 file of one partition: arrays with one entry a sample, the tables `failures`,
+`remarks` and `videos`, and the attribute `key`. Bytes depend on the contents alone.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import h5py
 import numpy as np
 
-from pipeline.bundle import create, fixed_strings, open_new, read_strings
 from pipeline.errors import UserError
+from pipeline.hdf5 import create, fixed_strings, open_new, read_strings
 from pipeline.store import replace_whole
 
 
@@ -30,6 +30,16 @@ class Remark(NamedTuple):
     video: str
     frame: int
     text: str
+
+
+class Source(NamedTuple):
+    """A video that was to give samples, and what it was: sha256 of its file and of the file of face
+    positions that came with it, "" where there was none or it was left out by hand.
+    """
+
+    video: str
+    sha256: str
+    faces_sha256: str
 
 
 class Rows:
@@ -57,6 +67,7 @@ def write(
     arrays: Mapping[str, np.ndarray | Rows],
     failures: Sequence[Failure],
     remarks: Sequence[Remark] = (),
+    videos: Sequence[Source] = (),
 ) -> None:
     """Write one partition's file, whole or not at all.
 
@@ -72,13 +83,22 @@ def write(
                 create_rows(file, name, array)
             else:
                 create(file, name, array)
-        for name, table in (("failures", failures), ("remarks", remarks)):
-            group = file.create_group(name)
-            videos, frames, texts = zip(*table, strict=True) if table else ((), (), ())
-            create(group, "frame", np.array(frames, "<i4"))
-            text = "reason" if name == "failures" else "text"
-            create(group, text, fixed_strings([one_line(line) for line in texts]))
-            create(group, "video", fixed_strings(videos))
+        _write_table(file.create_group("failures"), Failure, failures)
+        _write_table(file.create_group("remarks"), Remark, remarks)
+        _write_table(file.create_group("videos"), Source, videos)
+
+
+def _write_table(
+    group: h5py.Group, kind: type[Failure | Remark | Source], rows: Sequence[NamedTuple]
+) -> None:
+    for name in sorted(kind._fields):
+        values = [getattr(row, name) for row in rows]
+        if name == "frame":
+            create(group, name, np.array(values, "<i4"))
+            continue
+        if name in ("reason", "text"):
+            values = [one_line(text) for text in values]
+        create(group, name, fixed_strings(values))
 
 
 def create_rows(file: h5py.File, name: str, rows: Rows) -> None:
@@ -94,20 +114,25 @@ def create_rows(file: h5py.File, name: str, rows: Rows) -> None:
 
 def read_failures(file: h5py.File) -> list[Failure]:
     """The table of failures of an open partition file."""
-    return [Failure(*row) for row in _table(file["failures"], "reason")]
+    return [Failure(*row) for row in _rows(file["failures"], Failure)]
 
 
 def read_remarks(file: h5py.File) -> list[Remark]:
     """The table of remarks of an open partition file."""
-    return [Remark(*row) for row in _table(file["remarks"], "text")]
+    return [Remark(*row) for row in _rows(file["remarks"], Remark)]
 
 
-def _table(group: h5py.Group, text: str) -> Iterator[tuple[str, int, str]]:
-    videos, texts, frames = (
-        read_strings(group["video"]), read_strings(group[text]), group["frame"][:]
-    )  # fmt: skip
-    for video, frame, line in zip(videos, frames, texts, strict=True):
-        yield str(video), int(frame), str(line)
+def read_sources(file: h5py.File) -> list[Source]:
+    """The table of videos of an open crops file."""
+    return [Source(*row) for row in _rows(file["videos"], Source)]
+
+
+def _rows(group: h5py.Group, kind: type[Failure | Remark | Source]) -> Iterator[tuple[Any, ...]]:
+    columns = (
+        group[name][:].tolist() if name == "frame" else read_strings(group[name]).tolist()
+        for name in kind._fields
+    )
+    return zip(*columns, strict=True)
 
 
 def open_input(path: Path, stage: str, names: Iterable[str] = ()) -> h5py.File:
@@ -121,7 +146,7 @@ def open_input(path: Path, stage: str, names: Iterable[str] = ()) -> h5py.File:
         raise UserError(
             f"{path}: missing or damaged; run ocim {stage} for this partition"
         ) from None
-    for name in ("failures", "remarks", *names):
+    for name in ("failures", "remarks", "videos", *names):
         if name not in file:
             file.close()
             raise UserError(

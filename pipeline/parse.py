@@ -6,7 +6,7 @@ from pipeline import labelling
 from pipeline.bundle import IMAGE_SIDE
 from pipeline.config import ParseSettings
 
-VERSION = 4
+VERSION = 5
 
 
 def parse(crops: Path, settings: ParseSettings, out: Path, force: bool = False) -> bool:

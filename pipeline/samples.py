@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pipeline import crops
-from pipeline.bundle import IMAGE_SIDE, fixed_strings
+from pipeline.bundle import IMAGE_SIDE
 from pipeline.config import CropSettings
 from pipeline.datasets.base import Video
+from pipeline.hdf5 import fixed_strings
 from pipeline.layers import Failure, Remark, Rows
 from pipeline.spool import ByteSpool, Spool
 

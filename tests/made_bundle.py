@@ -1,15 +1,30 @@
-"""A small bundle of made samples, written through pipeline.bundle, for the tests of train/."""
+"""A small bundle of made samples, written through pipeline.shard, for tests of what reads one."""
 
+import hashlib
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from pipeline.bundle import FIELDS, MANIFEST, PIXELS, SCHEMA, fixed_strings, write_shard
+from pipeline.bundle import (
+    FIELDS,
+    MANIFEST,
+    NOTICE,
+    PIXELS,
+    SCHEMA,
+    canonical_json,
+    manifest_hash,
+    order,
+)
+from pipeline.hdf5 import fixed_strings
+from pipeline.shard import write_shard
 
 DATASETS = ("casia", "msu", "oulu", "replay")
+SETTINGS = {"depth": {"backend": "facemesh", "spoof_depth": "zero"}}
+Row = tuple[str, int, int]
+"""video, live, frame"""
 
 
 def sample(rng: np.random.Generator, live: int, tint: int) -> tuple[np.ndarray, ...]:
@@ -25,10 +40,10 @@ def sample(rng: np.random.Generator, live: int, tint: int) -> tuple[np.ndarray, 
     return image, depth, parsing
 
 
-def _columns(dataset: str, videos: Sequence[tuple[str, int]], frames: int) -> dict[str, Any]:
-    rows = [(video, live, frame) for video, live in videos for frame in range(frames)]
+def columns_of(rows: Sequence[Row]) -> dict[str, np.ndarray]:
+    """Every field but pixels and checksum of samples, each within its range."""
     size = len(rows)
-    columns: dict[str, Any] = {}
+    columns: dict[str, np.ndarray] = {}
     for name, field in FIELDS.items():
         if name in PIXELS or name == "checksum":
             continue
@@ -36,11 +51,60 @@ def _columns(dataset: str, videos: Sequence[tuple[str, int]], frames: int) -> di
             columns[name] = fixed_strings([""] * size)
         else:
             columns[name] = np.zeros((size, *field.shape), field.dtype)
+    columns["affine"][:] = ((0.5, 0, 3), (0, 0.5, 4))
+    columns["faces"][:] = 1
+    columns["face_size"][:] = 300
     columns["video"] = fixed_strings([video for video, _, _ in rows])
     columns["live"] = np.array([live for _, live, _ in rows], np.uint8)
-    columns["frame"] = np.array([frame * 5 for _, _, frame in rows], np.int32)
+    columns["frame"] = np.array([frame for _, _, frame in rows], np.int32)
     columns["attack"] = fixed_strings(["" if live else "print" for _, live, _ in rows])
+    columns["instrument"] = fixed_strings(["" if live else "printer1" for _, live, _ in rows])
+    # train/1_0.avi and train/0_0.avi are one subject's live and spoof video.
+    split_and_number = [(v.partition("/")[0], v.rpartition("_")[2][:-4]) for v, _, _ in rows]
+    columns["subject"] = fixed_strings([" ".join(parts) for parts in split_and_number])
     return columns
+
+
+def write_split(
+    folder: Path, dataset: str, split: str, rows: Sequence[Row], pieces: int, tint: int
+) -> Iterator[dict[str, Any]]:
+    """Write one split as `pieces` shards; give the manifest's entry of each."""
+    rows = sorted(rows, key=lambda row: order(dataset, row[0], row[2]))
+    videos = [
+        {
+            "video": video,
+            "sha256": hashlib.sha256(video.encode()).hexdigest(),
+            "faces_sha256": "",
+            "upside_down": 0,
+        }
+        for video in sorted({video for video, _, _ in rows})
+    ]
+    for number in range(pieces):
+        part = rows[len(rows) * number // pieces : len(rows) * (number + 1) // pieces]
+        path = folder / f"{dataset}-{split}-{number:05d}-of-{pieces:05d}.h5"
+        attributes = {
+            "dataset": dataset,
+            "split": split,
+            "key": hashlib.sha256(repr((path.name, part)).encode()).hexdigest(),
+            "provenance": canonical_json({"settings": SETTINGS}),
+            "notice": "made\n",
+        }
+        rng = np.random.default_rng([tint, len(split), number])
+        pixels = (sample(rng, live, tint) for _, live, _ in part)
+        write_shard(path, attributes, columns_of(part), pixels, videos, [])
+        data = path.read_bytes()
+        live = sum(live for _, live, _ in part)
+        yield {
+            "file": path.name,
+            "dataset": dataset,
+            "split": split,
+            "samples": len(part),
+            "live": live,
+            "spoof": len(part) - live,
+            "bytes": len(data),
+            "key": attributes["key"],
+            "sha256": hashlib.sha256(data).hexdigest(),
+        }
 
 
 def make_bundle(
@@ -50,23 +114,54 @@ def make_bundle(
     frames: int = 2,
     classes: Sequence[int] = (1, 0),
     failures: Sequence[dict[str, Any]] = (),
+    pieces: int = 1,
 ) -> Path:
-    """Write a bundle: `videos` videos a class and split (train, test), `frames` samples each."""
+    """Write a bundle: `videos` videos a class and split, `frames` samples each (frames 0, 5, ...).
+
+    pieces: shards a split.
+    """
     folder.mkdir(parents=True, exist_ok=True)
-    shards = []
+    shards: list[dict[str, Any]] = []
     for number, dataset in enumerate(datasets):
         for split in ("train", "dev", "test"):
-            rng = np.random.default_rng([number, len(split)])
-            names = [(f"{split}/{live}_{v}.avi", live) for v in range(videos) for live in classes]
-            columns = _columns(dataset, names, frames)
-
-            def pixels(columns: Any = columns, rng: Any = rng, tint: int = 15 * number) -> Iterator:
-                for live in columns["live"]:
-                    yield sample(rng, int(live), tint)
-
-            file = f"{dataset}-{split}-00000-of-00001.h5"
-            write_shard(folder / file, {"dataset": dataset, "split": split}, columns, pixels())
-            shards.append({"dataset": dataset, "split": split, "file": file})
-    manifest = {"schema": SCHEMA, "shards": shards, "failures": list(failures)}
-    (folder / MANIFEST).write_text(json.dumps(manifest))
+            rows = [
+                (f"{split}/{live}_{video}.avi", live, frame * 5)
+                for video in range(videos)
+                for live in classes
+                for frame in range(frames)
+            ]
+            shards += write_split(folder, dataset, split, rows, pieces, 15 * number)
+    counts: dict[str, dict[str, int]] = {}
+    for entry in shards:
+        row = counts.setdefault(f"{entry['dataset']}/{entry['split']}", {})
+        for name in ("samples", "live", "spoof"):
+            row[name] = row.get(name, 0) + entry[name]
+    write_manifest(
+        folder,
+        {
+            "schema": SCHEMA,
+            "counts": counts,
+            "corrections": [],
+            "failures": list(failures),
+            "notice": "made\n",
+            "provenance": {name: {"settings": SETTINGS} for name in datasets},
+            "remarks": [],
+            "shards": shards,
+            "spoof_depth": "zero",
+        },
+    )
     return folder
+
+
+def write_manifest(folder: Path, manifest: dict[str, Any]) -> None:
+    """Write a manifest with the hash that it must carry, and its notice."""
+    manifest = {**manifest, "hash": manifest_hash(manifest)}
+    (folder / MANIFEST).write_text(canonical_json(manifest), "utf-8")
+    (folder / NOTICE).write_text(manifest["notice"], "utf-8")
+
+
+def edit_manifest(folder: Path, edit: Callable[[dict[str, Any]], None]) -> None:
+    """Change the manifest in place, and give it a hash that fits."""
+    manifest = json.loads((folder / MANIFEST).read_text("utf-8"))
+    edit(manifest)
+    write_manifest(folder, manifest)

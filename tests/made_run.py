@@ -4,6 +4,7 @@ Every value of a sample follows from its identity alone, so that it does not mat
 partition it lies.
 """
 
+import hashlib
 import zlib
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,11 +13,12 @@ from typing import Any
 import numpy as np
 
 from pipeline import crop, labelling, layers
-from pipeline.bundle import FIELDS, fixed_strings
+from pipeline.bundle import FIELDS
 from pipeline.config import Config, Layout, validate
 from pipeline.datasets.base import Video, read_index, write_index
+from pipeline.hdf5 import fixed_strings
 from pipeline.index import partition_rows
-from pipeline.layers import Failure, Remark
+from pipeline.layers import Failure, Remark, Source
 
 FRAMES = (0, 5)
 
@@ -52,6 +54,11 @@ def made_sample(row: Video, frame: int) -> dict[str, np.ndarray]:
     values["live"] = np.uint8(row.live)
     values["frame"] = np.int32(frame)
     return values
+
+
+def source_hash(row: Video, content: str = "key") -> str:
+    """Sha256 of what a made video would hold."""
+    return hashlib.sha256(f"{row.path} {content}".encode()).hexdigest()
 
 
 def write_partition(
@@ -94,15 +101,16 @@ def write_partition(
         "depth": ({"depth": labels["depth"]}, depth_failures),
         "parsing": ({"parsing": labels["parsing"]}, ()),
     }
+    sources = [Source(row.path, source_hash(row, key), "") for row in rows]
     for stage, (arrays, failed) in stages.items():
         path = layout.partition(stage, dataset, number)
         remarked = remarks if stage == "crops" else ()
         attributes = {
             "key": f"{stage} {key} {number}",
-            "made_by": choices[stage].made_by("cpu"),
+            "made_by": choices[stage].made_by("cpu", 1),
             "made_for": made_for[stage],
         }
-        layers.write(path, attributes, {**arrays, **same}, failed, remarked)
+        layers.write(path, attributes, {**arrays, **same}, failed, remarked, sources)
 
 
 def write_run(

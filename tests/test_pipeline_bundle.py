@@ -1,5 +1,6 @@
 import hashlib
-import json
+import os
+import pickle
 import subprocess
 import sys
 from pathlib import Path
@@ -7,9 +8,11 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
-from made_bundle import make_bundle
+from made_bundle import edit_manifest, make_bundle, write_manifest
 
+from labels import classes
 from pipeline.bundle import (
+    CLASS_NAMES,
     FIELDS,
     MANIFEST,
     PIXELS,
@@ -17,9 +20,9 @@ from pipeline.bundle import (
     Bundle,
     BundleError,
     Shard,
-    fixed_strings,
-    write_shard,
 )
+from pipeline.hdf5 import fixed_strings
+from pipeline.shard import size_limit, write_shard
 
 VIDEOS = ["größe/ä 1.avi", "脸/2.avi", "", "a.avi", "a.avi"]
 COUNT = len(VIDEOS)
@@ -53,8 +56,18 @@ def samples(count: int = COUNT) -> list[tuple[np.ndarray, np.ndarray, np.ndarray
     ]
 
 
+ATTRIBUTES = {
+    "split": "train", "dataset": "oulu", "key": "k", "provenance": '{"a": "ü"}', "notice": "n",
+}  # fmt: skip
+SOURCES = [
+    {"video": "größe/ä 1.avi", "sha256": "ab", "faces_sha256": "", "upside_down": 0},
+    {"video": "脸/2.avi", "sha256": "cd", "faces_sha256": "ef", "upside_down": 1},
+]
+FAILED = [{"video": "脸/2.avi", "frame": -1, "reason": "no face"}]
+
+
 def write(path: Path, count: int = COUNT) -> Path:
-    write_shard(path, {"split": "train", "dataset": "oulu"}, columns(count), samples(count))
+    write_shard(path, ATTRIBUTES, columns(count), samples(count), SOURCES, FAILED)
     return path
 
 
@@ -97,8 +110,8 @@ def test_the_layout_is_the_one_of_the_design(stored):
 
 def test_plain_h5py_reads_a_shard_without_this_package(stored):
     with h5py.File(stored, "r") as file:
-        assert set(file) == set(FIELDS)
-        assert file.attrs["schema"] == SCHEMA == 1
+        assert set(file) == {*FIELDS, "videos", "failures"}
+        assert file.attrs["schema"] == SCHEMA == 2
         assert file["video"].asstr()[:].tolist() == VIDEOS
         assert h5py.check_string_dtype(file["video"].dtype).encoding == "utf-8"
         for name, field in FIELDS.items():
@@ -144,9 +157,7 @@ def test_a_shard_without_samples_is_written_and_read(tmp_path):
 @pytest.mark.parametrize("given", [COUNT - 1, COUNT + 1])
 def test_another_number_of_pictures_than_announced_is_an_error(tmp_path, given):
     with pytest.raises((ValueError, IndexError)):
-        write_shard(
-            tmp_path / "a.h5", {"dataset": "oulu", "split": "dev"}, columns(), samples(given)
-        )
+        write_shard(tmp_path / "a.h5", ATTRIBUTES, columns(), samples(given), [], [])
 
 
 def test_texts_are_padded_to_the_longest_in_bytes_not_letters():
@@ -157,29 +168,45 @@ def test_texts_are_padded_to_the_longest_in_bytes_not_letters():
     assert fixed_strings(["", ""]).dtype == "S1"
 
 
-def test_another_schema_is_refused(copy):
-    with h5py.File(copy, "r+") as file:
-        file.attrs["schema"] = 2
-    with pytest.raises(BundleError, match="schema 2"):
-        Shard(copy)
+@pytest.mark.parametrize(
+    "schema, advice",
+    [
+        (1, "schema 1, and 2 to 2 are read: an older ocim made it; run ocim pack again"),
+        (3, "schema 3, .* a newer ocim made it; update ocim"),
+        (None, "schema None, .* no bundle, or a damaged one"),
+        ("2", "no bundle, or a damaged one"),
+    ],
+)
+def test_another_schema_is_refused_with_what_to_do(copy, schema, advice):
     with h5py.File(copy, "r+") as file:
         del file.attrs["schema"]
-    with pytest.raises(BundleError, match="schema None"):
+        if schema is not None:
+            file.attrs["schema"] = schema
+    with pytest.raises(BundleError, match=advice):
         Shard(copy)
 
 
-@pytest.mark.parametrize("name", ["image", "checksum", "video", "affine"])
-def test_a_missing_dataset_is_named(copy, name):
+@pytest.mark.parametrize("name", ["image", "checksum", "video", "affine", "yaw"])
+def test_a_field_that_is_missing_is_told_when_it_is_asked_for(copy, name):
     with h5py.File(copy, "r+") as file:
         del file[name]
-    with pytest.raises(BundleError, match=f"'{name}' is missing"):
-        Shard(copy)
+    shard = Shard(copy)
+    assert len(shard.live) == COUNT
+    with pytest.raises(BundleError, match=f"'{name}' is missing; run ocim pack again"):
+        getattr(shard, name)
 
 
-def test_a_missing_attribute_is_named(copy):
+def test_a_dataset_of_a_later_version_is_passed_over(copy):
     with h5py.File(copy, "r+") as file:
-        del file.attrs["split"]
-    with pytest.raises(BundleError, match="'split' is missing"):
+        file["eyes"] = np.zeros(COUNT)
+    assert Shard(copy).frame.tolist() == columns()["frame"].tolist()
+
+
+@pytest.mark.parametrize("name", ["split", "dataset", "key", "provenance"])
+def test_a_missing_attribute_is_named(copy, name):
+    with h5py.File(copy, "r+") as file:
+        del file.attrs[name]
+    with pytest.raises(BundleError, match=f"'{name}' is missing"):
         Shard(copy)
 
 
@@ -200,13 +227,103 @@ def test_a_dataset_of_another_shape_or_dtype_is_refused(copy, name, array):
         Shard(copy)
 
 
-def test_chunked_pixels_are_refused_instead_of_read_as_noise(copy):
+@pytest.mark.parametrize("options", [{}, {"compression": "gzip"}, {"fletcher32": True}])
+def test_a_shard_that_someone_has_chunked_is_read_through_hdf5(copy, stored, options):
     with h5py.File(copy, "r+") as file:
-        parsing = file["parsing"][:]
-        del file["parsing"]
-        file.create_dataset("parsing", data=parsing, chunks=(1, 256, 256))
-    with pytest.raises(BundleError, match="not stored contiguously"):
-        Shard(copy)
+        for name in (*PIXELS, "landmarks", "video"):
+            array, shape = file[name][:], file[name].shape
+            dtype = file[name].dtype
+            del file[name]
+            file.create_dataset(name, data=array, dtype=dtype, chunks=(1, *shape[1:]), **options)
+    plain, chunked = Shard(stored), Shard(copy)
+    for name in FIELDS:
+        assert np.array_equal(np.asarray(getattr(chunked, name)), np.asarray(getattr(plain, name)))
+    assert np.array_equal(chunked.image[-1], plain.image[COUNT - 1])
+    assert np.array_equal(chunked.read("parsing", [3, 0]), plain.read("parsing", [3, 0]))
+    with pytest.raises(IndexError):
+        chunked.image[COUNT]
+
+
+def test_samples_are_read_in_the_order_asked_for_also_twice(stored):
+    shard = Shard(stored)
+    rows = [4, 0, 4, 2]
+    for name in FIELDS:
+        assert np.array_equal(shard.read(name, rows), np.asarray(getattr(shard, name))[rows])
+        assert np.array_equal(shard.read(name), np.asarray(getattr(shard, name)))
+    out = np.empty((4, 256, 256, 3), np.uint8)
+    assert shard.read("image", np.array(rows), out) is out
+    assert np.array_equal(out, shard.image[rows])
+    assert shard.read("image", []).shape == (0, 256, 256, 3)
+
+
+def test_a_row_that_is_not_there_and_a_wrong_buffer_are_errors(stored):
+    shard = Shard(stored)
+    for rows in ([COUNT], [-1], [0, 99]):
+        with pytest.raises(IndexError, match="5 samples"):
+            shard.read("depth", rows)
+    with pytest.raises(ValueError, match="out is"):
+        shard.read("depth", [0], np.empty((1, 32, 32), np.float64))
+    with pytest.raises(AttributeError):
+        shard.nothing  # noqa: B018
+
+
+def test_the_tables_and_the_provenance_are_read_back(stored):
+    shard = Shard(stored)
+    assert shard.table("videos") == SOURCES
+    assert shard.table("failures") == FAILED
+    assert shard.provenance == {"a": "ü"}
+    assert (shard.key, shard.schema) == ("k", SCHEMA)
+
+
+def test_every_dataset_says_what_it_holds(stored):
+    with h5py.File(stored, "r") as file:
+        for name, field in FIELDS.items():
+            about = file[name].attrs
+            assert about["unit"] == field.unit
+            dtype = "utf-8" if field.dtype is None else file[name].dtype.name
+            assert about["dtype"] == dtype
+        classes_told = [text.decode() for text in file["parsing"].attrs["values"]]
+        assert (file["depth"].attrs["low"], file["depth"].attrs["high"]) == (0, 1)
+        live = [text.decode() for text in file["live"].attrs["values"]]
+    assert classes_told == list(classes.NAMES) == list(CLASS_NAMES)
+    assert live == ["spoof", "live"]
+
+
+def test_a_reader_keeps_the_old_shard_when_a_new_one_takes_its_place(copy, tmp_path):
+    shard = Shard(copy)
+    new = tmp_path / "new.h5"
+    write_shard(new, {**ATTRIBUTES, "key": "other"}, columns(2), samples(2), [], [])
+    new.replace(copy)
+    assert np.array_equal(shard.image[4], samples()[4][0])
+    assert np.array_equal(shard.read("image", [4])[0], samples()[4][0])
+    with pytest.raises(BundleError, match="packed anew, or comes from another bundle"):
+        pickle.loads(pickle.dumps(shard))
+
+
+@pytest.mark.parametrize("change", ["written into", "cut off"])
+def test_a_shard_that_changes_in_place_is_told_by_name(copy, change):
+    shard = Shard(copy)
+    if change == "cut off":
+        os.truncate(copy, 100_000)
+    else:
+        with copy.open("r+b") as file:
+            file.seek(300_000)
+            file.write(b"x")
+        os.utime(copy, ns=(1, 1))
+    with pytest.raises(BundleError, match=rf"{copy.name}: changed while it was read"):
+        shard.read("image", [3])
+
+
+def test_a_shard_goes_to_another_process_and_opens_there(stored):
+    shard = pickle.loads(pickle.dumps(Shard(stored, "k")))
+    assert np.array_equal(shard.image[2], samples()[2][0])
+    with pytest.raises(BundleError, match="not the shard that is expected"):
+        Shard(stored, "another key")
+
+
+def test_the_size_is_known_before_writing(stored):
+    size = stored.stat().st_size
+    assert size <= size_limit(COUNT, 2, 1) <= size + 250_000
 
 
 @pytest.mark.parametrize("keep", [0, 100, 4096, 200_000])
@@ -240,10 +357,14 @@ def test_a_bundle_opens_shards_by_dataset_and_split(small):
         "no json",
         "[]",
         "3",
+        "[" * 100_000,
         '{"shards": [], "failures": []}',
-        '{"schema": 2, "shards": [], "failures": []}',
-        '{"schema": 1}',
-        '{"schema": 1, "shards": {}, "failures": []}',
+        '{"schema": 1, "shards": [], "failures": []}',
+        '{"schema": 3, "shards": [], "failures": []}',
+        '{"schema": 2}',
+        '{"schema": 2, "hash": "0", "shards": [], "failures": []}',
+        '{"schema": 2, "hash": "0", "shards": NaN}',
+        '{"schema": 2, "hash": "0", "shards": "\\ud800"}',
     ],
 )
 def test_a_manifest_that_is_missing_or_wrong_is_told_in_one_line(tmp_path, text):
@@ -254,25 +375,62 @@ def test_a_manifest_that_is_missing_or_wrong_is_told_in_one_line(tmp_path, text)
     assert "\n" not in str(caught.value)
 
 
+def test_a_manifest_edited_by_hand_is_told(tmp_path, small):
+    text = (small / MANIFEST).read_text()
+    text = text.replace('"spoof": 1', '"spoof": 7', 1)
+    (tmp_path / MANIFEST).write_text(text)
+    with pytest.raises(BundleError, match="edited by hand: it does not fit the hash"):
+        Bundle(tmp_path)
+
+
+ENTRY = {"dataset": "oulu", "split": "train", "key": "k"}
+
+
+def manifest_of(folder: Path, **entry: str) -> None:
+    folder.mkdir(exist_ok=True)
+    shards = [{**ENTRY, **entry}]
+    write_manifest(folder, {"schema": SCHEMA, "shards": shards, "failures": [], "notice": ""})
+
+
 @pytest.mark.parametrize("inside", ["../{}", "{}/x/../{}", "sub/{}", "/{}"])
 def test_a_path_in_the_manifest_that_leads_elsewhere_is_refused(tmp_path, stored, inside):
     (tmp_path / stored.name).write_bytes(stored.read_bytes())
     folder = tmp_path / "bundle"
-    folder.mkdir()
-    name = inside.replace("{}", stored.name)
-    entry = {"dataset": "oulu", "split": "train", "file": name}
-    manifest = {"schema": 1, "shards": [entry], "failures": []}
-    (folder / MANIFEST).write_text(json.dumps(manifest))
+    manifest_of(folder, file=inside.replace("{}", stored.name))
     with pytest.raises(BundleError, match="not a plain file name"):
         Bundle(folder).shards("oulu")
 
 
 def test_a_shard_that_the_manifest_names_and_is_gone_is_told(tmp_path):
-    entry = {"dataset": "oulu", "split": "train", "file": "gone.h5"}
-    manifest = {"schema": 1, "shards": [entry], "failures": []}
-    (tmp_path / MANIFEST).write_text(json.dumps(manifest))
-    with pytest.raises(BundleError, match=r"gone\.h5"):
+    manifest_of(tmp_path, file="gone.h5")
+    with pytest.raises(BundleError, match=r"gone\.h5: No such file"):
         Bundle(tmp_path).shards("oulu")
+
+
+def test_a_shard_that_is_not_the_one_listed_is_told(tmp_path, stored):
+    (tmp_path / stored.name).write_bytes(stored.read_bytes())
+    manifest_of(tmp_path, file=stored.name)
+    assert len(Bundle(tmp_path).shards("oulu")) == 1
+    edit_manifest(tmp_path, lambda manifest: manifest["shards"][0].update(key="other"))
+    with pytest.raises(BundleError, match=f"{stored.name}: not the shard that is expected"):
+        Bundle(tmp_path).shards("oulu")
+
+
+def test_one_copied_file_reads_a_bundle_beside_a_strangers_own_train(tmp_path, small):
+    here = Path(__file__).parent.parent / "pipeline" / "bundle.py"
+    (tmp_path / "ocim_bundle.py").write_text(here.read_text())
+    (tmp_path / "train.py").write_text(
+        "import sys\n"
+        "from ocim_bundle import Bundle\n"
+        "shard, = Bundle(sys.argv[1]).shards('oulu', ['train'])\n"
+        "print(shard.read('image', [0, 1]).shape, shard.live.tolist())\n"
+        "assert 'pipeline' not in sys.modules\n"
+    )
+    run = [sys.executable, "-P", "train.py", str(small)]
+    out = subprocess.run(
+        run, cwd=tmp_path, env={"PYTHONPATH": str(tmp_path)}, capture_output=True, text=True
+    )
+    assert out.stdout.startswith("(2, 256, 256, 3) ["), out.stderr
 
 
 def modules_after(statement: str) -> set[str]:

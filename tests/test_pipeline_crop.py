@@ -15,11 +15,11 @@ import pytest
 from PIL import Image
 
 from pipeline import layers
-from pipeline.bundle import read_strings
 from pipeline.config import CropSettings, DatasetSettings
 from pipeline.corrections import apply, read_overrides
 from pipeline.crop import Job, crop
 from pipeline.datasets.base import Video
+from pipeline.hdf5 import read_strings
 from pipeline.keys import sha256_file
 
 GREY = np.full((480, 640, 3), 127, np.uint8)
@@ -64,7 +64,7 @@ class Stage:
             self.failures = [(f.frame, f.reason) for f in layers.read_failures(file)]
             self.remarks = [(r.frame, r.text) for r in layers.read_remarks(file)]
             self.frames = file["frame"][:].tolist()
-            tables = ("failures", "remarks")
+            tables = ("failures", "remarks", "videos")
             self.columns = {name: file[name][:] for name in file if name not in tables}
             assert set(read_strings(file["video"])) <= {"a.mp4"}
 

@@ -3,8 +3,8 @@ import numpy as np
 import pytest
 
 from pipeline import layers
-from pipeline.bundle import fixed_strings
 from pipeline.errors import UserError
+from pipeline.hdf5 import fixed_strings
 from pipeline.layers import Failure, Remark
 
 FAILURES = [

@@ -11,10 +11,10 @@ from odd_encode import portrait as straight
 from odd_media import FRAMES, Odd, all_odd
 
 from pipeline import layers
-from pipeline.bundle import read_strings
 from pipeline.config import CropSettings, DatasetSettings
 from pipeline.crop import Job, crop
 from pipeline.datasets.base import Video
+from pipeline.hdf5 import read_strings
 from pipeline.video import VideoError, frames
 
 ODD = all_odd()

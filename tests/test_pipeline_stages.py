@@ -14,12 +14,12 @@ from PIL import Image
 from labels.backends import Backend
 from labels.depth.facemesh import depth_map
 from pipeline import crops, layers
-from pipeline.bundle import read_strings
 from pipeline.config import CropSettings, DatasetSettings, DepthSettings, ParseSettings
 from pipeline.crop import Job, crop
 from pipeline.datasets.base import Video
 from pipeline.depth import depth
 from pipeline.errors import UserError
+from pipeline.hdf5 import read_strings
 from pipeline.layers import Failure
 from pipeline.parse import parse
 from pipeline.samples import QUALITY
@@ -85,7 +85,7 @@ def made(root: Path, tmp_path_factory) -> Path:
 
 def arrays(path: Path) -> dict[str, np.ndarray]:
     with h5py.File(path) as file:
-        found = {n: file[n][:] for n in file if n not in ("failures", "remarks")}
+        found = {n: file[n][:] for n in file if n not in ("failures", "remarks", "videos")}
         found["video"] = read_strings(file["video"])
     return found
 

@@ -1,10 +1,9 @@
-import json
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from made_bundle import make_bundle
+from made_bundle import edit_manifest, make_bundle
 
 from pipeline.bundle import Bundle
 from pipeline.errors import UserError
@@ -118,7 +117,6 @@ def test_a_source_without_live_samples_is_named(tmp_path: Path):
 
 def test_a_bundle_whose_spoofs_keep_their_depth_trains_nothing(tmp_path: Path):
     folder = make_bundle(tmp_path / "bundle", ["casia"], 1, 1)
-    manifest = json.loads((folder / "bundle.json").read_text())
-    (folder / "bundle.json").write_text(json.dumps({**manifest, "spoof_depth": "raw"}))
+    edit_manifest(folder, lambda manifest: manifest.update(spoof_depth="raw"))
     with pytest.raises(UserError, match=r"'casia': spoofs keep their depth .* with zero to train"):
         Source(Domain(Bundle(folder), "casia"), Settings())

@@ -1,0 +1,62 @@
+"""Whether a disk has room for what is to be written, asked before it is begun."""
+
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from pipeline.errors import UserError
+
+SLACK = 16 << 20
+"""Bytes beyond the files themselves: the manifest, and what the file system keeps of them."""
+
+
+class Room(NamedTuple):
+    """files: to be written; size: bytes of them together; needed: free bytes that this takes, where
+    a file that is replaced stays until the new one is whole; free: bytes that there are.
+    """
+
+    folder: Path
+    files: int
+    size: int
+    needed: int
+    free: int
+
+    def told(self) -> str:
+        """One line for people."""
+        return (
+            f"{self.files} shards to write, {gigabytes(self.size)};"
+            f" {gigabytes(self.free)} free in {self.folder}"
+        )
+
+    def require(self) -> None:
+        """Raise UserError where there is no room."""
+        if self.files and self.needed > self.free:
+            raise UserError(
+                f"{self.folder}: the disk has {gigabytes(self.free)} free, and"
+                f" {gigabytes(self.needed)} are needed for {self.files} shards; make room, or set"
+                " another out; what is finished is kept"
+            )
+
+
+def room_for(folder: Path, files: Sequence[tuple[Path, int]]) -> Room:
+    """What writing files of these sizes needs, one after the other, each whole before it takes the
+    place of the one that is there.
+    """
+    grown = peak = 0
+    for path, size in files:
+        peak = max(peak, grown + size)
+        grown += size - (path.stat().st_size if path.is_file() else 0)
+    place = folder
+    while not place.exists():
+        place = place.parent
+    size = sum(size for _, size in files)
+    return Room(folder, len(files), size, peak + SLACK, shutil.disk_usage(place).free)
+
+
+def gigabytes(size: int) -> str:
+    """A number of bytes for people, in units of a thousand."""
+    for unit, scale in (("GB", 10**9), ("MB", 10**6)):
+        if size >= scale:
+            return f"{size / scale:.1f} {unit}"
+    return f"{size / 1000:.0f} kB"
