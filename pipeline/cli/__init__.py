@@ -6,6 +6,7 @@ import sys
 
 import click
 
+from pipeline.cli.bundle import bundle
 from pipeline.cli.data import check, index, replica, truth
 from pipeline.cli.learn import evaluate, metrics, train
 from pipeline.cli.look import label, report
@@ -15,7 +16,7 @@ from pipeline.errors import UserError
 from pipeline.store import stop_cleanly
 
 _VERBS = (
-    replica, check, index, crop, depth, parse, pack, rebuild,
+    replica, check, index, crop, depth, parse, pack, rebuild, bundle,
     train, evaluate, metrics, report, truth, label, weights,
 )  # fmt: skip
 # What a disk or a folder may refuse: told in one line. Any other OSError is a bug, and shown whole.
