@@ -3,7 +3,9 @@
 numpy and h5py alone. The crops, the layers and the shards of the bundle are all written so.
 """
 
-from collections.abc import Sequence
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import h5py
@@ -13,9 +15,59 @@ LIBVER = ("v110", "v110")  # what h5dump of today's distributions can still read
 PAGE = 4096
 
 
-def open_new(path: Path) -> h5py.File:
-    """Open a new file; its larger datasets start on a page, as a memory map wants it."""
-    return h5py.File(path, "w", libver=LIBVER, alignment_threshold=PAGE, alignment_interval=PAGE)
+class _Disk:
+    """A file that remembers why it could not be written, and goes on as if it could.
+
+    HDF5 does not get over a full disk: it fails again when the file is closed, and prints so.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.file = path.open("w+b", buffering=0)
+        self.refused: OSError | None = None
+
+    def write(self, data: memoryview) -> int:
+        done, size = 0, len(data)
+        while done < size and self.refused is None:
+            try:
+                done += self.file.write(data[done:])
+            except OSError as error:
+                self.refused = error
+        return size
+
+    def truncate(self, size: int) -> int:
+        return self.file.truncate(size)
+
+    def read(self, size: int) -> bytes:
+        return self.file.read(size)
+
+    def readinto(self, buffer: memoryview) -> int:
+        return self.file.readinto(buffer)
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        return self.file.seek(offset, whence)
+
+    def tell(self) -> int:
+        return self.file.tell()
+
+    def flush(self) -> None:
+        pass  # nothing is buffered
+
+
+@contextmanager
+def open_new(path: Path) -> Iterator[h5py.File]:
+    """A new file, closed after the block; its larger datasets start on a page, as a memory map
+    wants it. Raises OSError, with its number and the path, where the disk refuses.
+    """
+    disk = _Disk(path)
+    try:
+        with h5py.File(
+            disk, "w", libver=LIBVER, alignment_threshold=PAGE, alignment_interval=PAGE
+        ) as file:
+            yield file
+    finally:
+        disk.file.close()
+        if disk.refused is not None:
+            raise OSError(disk.refused.errno, disk.refused.strerror, str(path)) from None
 
 
 def create(file: h5py.File | h5py.Group, name: str, array: np.ndarray) -> h5py.Dataset:

@@ -4,7 +4,7 @@ The rules of the labels are checked here, once: zero depth for spoofs and only f
 0 to 12, one split a subject, no sample twice.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,15 +24,20 @@ from pipeline.shard import Pixels, write_shard
 from pipeline.store import replace_whole, write_json, write_text
 
 
-def pack(config: Config, layout: Layout) -> dict[str, Any]:
+def pack(
+    config: Config, layout: Layout, tell: Callable[[str], None] = lambda line: None
+) -> dict[str, Any]:
     """Write the shards and bundle.json of a configuration; return the manifest.
 
-    A shard that carries the right key and is undamaged is left as it is. Raises UserError when a
-    stage's output is missing, when labels break their rules, when a dataset has no sample at all,
-    or where the disk has no room for what is to be written.
+    tell: is given a line for people before anything is written. A shard that carries the right key
+    and is undamaged is left as it is. Raises UserError when a stage's output is missing, when
+    labels break their rules, when a dataset has no sample at all, or where the disk has no room for
+    what is to be written.
     """
     plans = plan(config, layout)
-    estimate(plans, layout).require()
+    room = estimate(plans, layout)
+    tell(room.told())
+    room.require()
     remove_left_over(layout.bundle)
     entries = [entry for one in plans for entry in write_pieces(one, config, layout)]
     provenance = {one.dataset: one.provenance for one in plans}

@@ -29,7 +29,12 @@ def replace_whole(path: Path) -> Iterator[Path]:
     name = hashlib.sha256(os.fsencode(path.name)).hexdigest()[:8]
     temporary = path.with_name(f".{path.stem[:40]}.{name}.{os.getpid()}.tmp{path.suffix}")
     with removed_in_the_end(temporary):
-        yield temporary
+        try:
+            yield temporary
+        except OSError as error:
+            if error.filename != str(temporary):
+                raise
+            raise OSError(error.errno, error.strerror, str(path)) from error
         if path.is_dir():
             if not temporary.is_dir():
                 raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))

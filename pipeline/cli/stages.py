@@ -70,14 +70,27 @@ def parse(config_path: Path, dataset: str, partition: int) -> None:
 
 @click.command()
 @config_option
-def pack(config_path: Path) -> None:
-    """Join crops, depth and parsing into the HDF5 bundle."""
+@click.option("-n", "--dry-run", is_flag=True, help="Tell what would be written, and its size.")
+def pack(config_path: Path, dry_run: bool) -> None:
+    """Join crops, depth and parsing into the HDF5 bundle.
+
+    Only shards whose samples or labels changed are written.
+    """
     from pipeline.config import Layout
-    from pipeline.pack import pack
+    from pipeline.pack import estimate, pack, plan
 
     config = load(config_path)
     layout = Layout(config.out)
-    _tell_bundle(pack(config, layout), layout.bundle)
+    if dry_run:
+        plans = plan(config, layout)
+        for piece in (piece for one in plans for piece in one.pieces):
+            state = "finished already" if piece.sha256 else "to be written"
+            click.echo(f"{piece.path.name}: {len(piece.samples)} samples, {state}")
+        room = estimate(plans, layout)
+        click.echo(room.told())
+        room.require()
+        return
+    _tell_bundle(pack(config, layout, click.echo), layout.bundle)
 
 
 def _tell_bundle(manifest: dict, folder: Path) -> None:
@@ -114,4 +127,4 @@ def rebuild(dataset: str, only: str | None, config_path: Path, cores: int | None
         forced = [(*call, only in (None, name)) for call in calls]
         made = run.at_once(function, forced, cores)
         click.echo(f"{name}: {sum(made)} of {partitions} partitions made, the others kept")
-    _tell_bundle(pack(config, layout), layout.bundle)
+    _tell_bundle(pack(config, layout, click.echo), layout.bundle)
