@@ -38,18 +38,19 @@ def write_shard(
     with open_new(path) as file:
         for name in sorted({*attributes, "schema"}):
             file.attrs[name] = attributes.get(name, SCHEMA)
-        for name in PIXELS:
-            field = FIELDS[name]
+        stored = [
             file.create_dataset(
                 name,
-                shape=(samples, *field.shape),
-                dtype=field.dtype,
+                shape=(samples, *FIELDS[name].shape),
+                dtype=FIELDS[name].dtype,
                 track_times=False,
                 fill_time="never",
             )
+            for name in PIXELS
+        ]
         for index, sample in enumerate(pixels):
-            for name, array in zip(PIXELS, sample, strict=True):
-                file[name][index] = array
+            for dataset, array in zip(stored, sample, strict=True):
+                dataset[index] = array
             checksums.append(sample_checksum(*sample))
         if len(checksums) != samples:
             raise ValueError(f"{path}: {samples} samples announced, {len(checksums)} given")
