@@ -34,7 +34,6 @@ from face_alignment.utils import (
 from torch import nn
 
 from labels import weights
-from pipeline.errors import UserError
 
 BGR_MEAN = (104.0, 117.0, 123.0)
 SAME_BOX, MIN_SCORE = 0.3, 0.5
@@ -150,14 +149,6 @@ def load_detector(device: str) -> Detector:
     network = s3fd()
     weights.load_strict(network, tensors, path)
     return Detector(network, device)
-
-
-def choose_device(device: str) -> str:
-    """`cpu` or `cuda`, which `auto` means where torch sees a GPU; UserError where cuda is not."""
-    here = torch.cuda.is_available()
-    if device == "cuda" and not here:
-        raise UserError("device: cuda, but torch sees no GPU here; use cpu or auto")
-    return "cuda" if here and device == "auto" else device.replace("auto", "cpu")
 
 
 def _tensors(name: str) -> tuple[Path, dict[str, torch.Tensor]]:

@@ -272,13 +272,3 @@ def test_converted_weights_load_whole_and_only_into_their_own_network(
         fan.load_landmarks("cpu")
     for name in made:
         (tmp_path / f"{name}.safetensors").unlink()
-
-
-def test_a_device_is_what_there_is(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    assert fan.choose_device("auto") == fan.choose_device("cpu") == "cpu"
-    with pytest.raises(UserError, match="cuda"):
-        fan.choose_device("cuda")
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
-    assert fan.choose_device("auto") == fan.choose_device("cuda") == "cuda"
-    assert fan.choose_device("cpu") == "cpu"

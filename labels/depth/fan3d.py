@@ -9,11 +9,12 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
+from labels import devices
 from labels.backends import DEPTH
 from labels.boxes import bounds, overlap
 from labels.canonical import TRIANGLES
 from labels.depth.maps import normalise
-from labels.fan import Landmarks, choose_device, load_landmarks
+from labels.fan import Landmarks, load_landmarks
 from labels.frames import clear_outside
 from labels.mesh_fit import fit_mesh, points68
 from labels.view import LabelError, View
@@ -53,8 +54,10 @@ def load(device: str) -> Fan3dDepth:
 
     UserError where weights are missing or wrong, or there is no such device.
     """
-    device = choose_device(device)
-    return Fan3dDepth(load_landmarks(device, DEPTH["fan3d"].batch), f"{device} float32")
+    device = devices.choose(device)
+    return Fan3dDepth(
+        load_landmarks(device, DEPTH["fan3d"].batch), f"{devices.kind(device)} float32"
+    )
 
 
 def _depth(view: View, points: np.ndarray) -> np.ndarray | LabelError:

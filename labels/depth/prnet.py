@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from labels import devices
 from labels.backends import DEPTH
 from labels.depth.maps import normalise
 from labels.depth.position_map import SIDE, grid_triangles, nearness, read_face_index
@@ -190,7 +191,7 @@ class PRNetDepth:
         self.triangles = grid_triangles(valid)
         self.batch = DEPTH["prnet"].batch
         self.device = device
-        self.made_on = f"{device} float32"
+        self.made_on = f"{devices.kind(device)} float32"
 
     def __call__(self, views: Sequence[View]) -> list[np.ndarray | LabelError]:
         """Depth (H, W) float32 in [0, 1] of each view's picture, or why there is none.
@@ -246,10 +247,7 @@ def load(device: str) -> PRNetDepth:
 
     UserError where weights are missing or wrong, or there is no such device.
     """
-    if device == "auto":
-        device = "cuda" if torch.cuda.is_available() else "cpu"
-    if device == "cuda" and not torch.cuda.is_available():
-        raise UserError("depth.device: cuda, but torch sees no GPU here; use cpu or auto")
+    device = devices.choose(device)
     path = find("prnet")
     valid = read_face_index(find("prnet-face-index"))
     variables = {name: one.float().numpy() for name, one in read_tensors(path).items()}

@@ -8,7 +8,8 @@ ahead, and the refined mesh is the plain one.
 import cv2
 import numpy as np
 
-from labels.fan import Detector, Landmarks, choose_device, load_detector, load_landmarks
+from labels import devices
+from labels.fan import Detector, Landmarks, load_detector, load_landmarks
 from labels.landmarks.search import Detection, Search
 from labels.mesh_fit import fit_mesh, with_irises
 from labels.view import LabelError
@@ -63,6 +64,6 @@ def load(device: str = "auto") -> FanFinder:
     """The runtime with the fetched weights. device: `auto` (CUDA where torch sees it), `cpu`,
     `cuda`. UserError where weights are missing or wrong, or there is no such device.
     """
-    device = choose_device(device)
+    device = devices.choose(device)
     detector = load_detector(device)
-    return FanFinder(detector, load_landmarks(device), f"{device} float32")
+    return FanFinder(detector, load_landmarks(device), f"{devices.kind(device)} float32")

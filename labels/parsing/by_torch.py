@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from labels import devices
 from labels.parsing.bisenet import BiSeNet
 from labels.parsing.networks import (
     DEVIATION,
@@ -36,7 +37,7 @@ class Torch:
         # torch has the keyword, and its type stubs have not.
         self._network = placed.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self._numbers = numbers_on_processor if device == "cpu" else numbers_on_device
-        self.made_on = f"{device} {precision}"
+        self.made_on = f"{devices.kind(device)} {precision}"
 
     def __call__(self, pictures: Sequence[np.ndarray]) -> list[np.ndarray]:
         """The numbers of the pictures' classes."""
