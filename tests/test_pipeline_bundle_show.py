@@ -1,0 +1,308 @@
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import cv2
+import h5py
+import numpy as np
+import pytest
+from click.testing import CliRunner, Result
+from PIL import Image
+from test_pipeline_origin import AFFINE, FRAME, VIDEO, film, run_of, stored_frame
+
+from labels import classes
+from pipeline import sample_picture
+from pipeline.bundle import BundleError, Shard, sample_checksum
+from pipeline.bundle_show import find, show
+from pipeline.cli import cli
+from pipeline.errors import UserError
+from pipeline.sample_picture import Picture, draw
+
+OCIM = Path(sys.executable).with_name("ocim")
+Writer = Callable[..., Path]
+
+
+@pytest.fixture(scope="module")
+def made(
+    portrait: np.ndarray, video_writer: Writer, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    """The shard of a run with one live sample; its config.yaml names the root of the videos."""
+    folder = tmp_path_factory.mktemp("made")
+    path = video_writer(folder / "videos" / VIDEO, film(portrait))
+    return run_of(folder, stored_frame(path, FRAME))
+
+
+@pytest.fixture
+def copy(made: Path, tmp_path: Path) -> Path:
+    """A copy of the shard alone, that a test may damage."""
+    return Path(shutil.copy(made, tmp_path / made.name))
+
+
+def ocim(*words: str | Path) -> Result:
+    return CliRunner().invoke(cli, ["bundle", "show", *map(str, words)])
+
+
+def said(done: Result) -> dict[str, str]:
+    """The lines that were printed, by their names."""
+    assert done.exit_code == 0, done
+    return dict(line.split(": ", 1) for line in done.output.splitlines()[:-1])
+
+
+def lies_at(picture: np.ndarray, part: np.ndarray) -> tuple[int, int]:
+    """Where (x, y) a picture holds another one, byte for byte."""
+    apart = cv2.matchTemplate(picture, part, cv2.TM_SQDIFF)
+    _, _, (x, y), _ = cv2.minMaxLoc(apart)
+    height, width = part.shape[:2]
+    assert np.array_equal(picture[y : y + height, x : x + width], part)
+    return x, y
+
+
+def test_the_picture_and_the_lines_show_the_sample(made, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    done = ocim(f"{made}:0")
+    lines = said(done)
+    sha256 = Shard(made).table("videos")[0]["sha256"]
+    assert lines == {
+        "sample": f"own train, {VIDEO}, frame {FRAME}",
+        "label": "live, subject zoe",
+        "quality": "face size 300 pixels, faces in the frame 1, detection score 0.000, yaw 0.0°,"
+        " pitch 0.0°, roll 0.0°, brightness 0.000, sharpness 0.0, padding 0.0%, from the dataset's"
+        " own position 0.000 face squares",
+        "video sha256": f"{sha256}; the file found has it",
+        "checksum": "right",
+        "frame": "320 x 400, upright",
+        "the frame gives the stored crop": "yes",
+    }
+    assert done.output.splitlines()[-1] == "own-train-00000-of-00001-0.png"
+    picture = np.asarray(Image.open("own-train-00000-of-00001-0.png"))
+    shard = Shard(made)
+    crop = lies_at(picture, shard.image[0])
+    parsing = lies_at(picture, classes.COLOURS[shard.parsing[0]])
+    grey = np.rint(shard.depth[0] * 255).astype(np.uint8)
+    depth = lies_at(picture, np.repeat(np.kron(grey, np.ones((8, 8), np.uint8))[..., None], 3, 2))
+    assert crop[0] == parsing[0] < depth[0]
+    assert crop[1] == depth[1] < parsing[1]
+
+
+def drawn(frame: np.ndarray | None, affine: np.ndarray = AFFINE, **changes: Any) -> np.ndarray:
+    """A picture of black crop and labels, its mesh outside of the frame."""
+    values: dict[str, Any] = {
+        "landmarks": np.full((468, 3), -99, np.float32),
+        "image": np.zeros((256, 256, 3), np.uint8),
+        "depth": np.zeros((32, 32), np.float32),
+        "parsing": np.zeros((256, 256), np.uint8),
+        "lines": [("name", "text")],
+        **changes,
+    }
+    return np.asarray(draw(Picture(frame=frame, affine=affine, **values)))
+
+
+def marks(picture: np.ndarray, like: str) -> np.ndarray:
+    """(x, y) of the pixels of a colour, over a black frame."""
+    red, _, blue = np.moveaxis(picture.astype(int), -1, 0)
+    found = {"yellow": (red > 200) & (blue < 60), "cyan": (blue > 150) & (red < 60)}[like]
+    return np.argwhere(found)[:, ::-1]
+
+
+def test_the_outline_lies_where_the_inverse_affine_puts_the_crop():
+    """A frame of 554 x 554 is drawn at scale 1, from (20, 48) on."""
+    frame = np.zeros((554, 554, 3), np.uint8)
+    # Half size: the crop covers 512 frame pixels, from (20, 30) on.
+    places = marks(drawn(frame, np.array([(0.5, 0, -10), (0, 0.5, -15)])), "yellow")
+    assert np.abs(places.min(axis=0) - (20 + 20, 48 + 30)).max() <= 1
+    assert np.abs(places.max(axis=0) - (20 + 532, 48 + 542)).max() <= 1
+    # A quarter turn about the frame's middle, at scale 1: corners 128 from it on both axes.
+    turned = np.array([(0, 1, 128 - 277), (-1, 0, 128 + 277)])
+    places = marks(drawn(frame, turned), "yellow")
+    assert np.abs(places.min(axis=0) - (20 + 149, 48 + 149)).max() <= 1
+    assert np.abs(places.max(axis=0) - (20 + 405, 48 + 405)).max() <= 1
+
+
+def test_a_crop_that_leaves_the_frame_is_outlined_as_far_as_it_shows():
+    frame = np.zeros((554, 554, 3), np.uint8)
+    places = marks(drawn(frame, np.array([(0.5, 0, 50), (0, 0.5, 50)])), "yellow")  # from -100 on
+    assert places.min() >= 20
+    assert np.abs(places.max(axis=0) - (20 + 412, 48 + 412)).max() <= 1
+
+
+def test_the_mesh_lies_on_its_points():
+    mesh = np.full((468, 3), 100, np.float32)
+    mesh[0] = 300, 200, 5
+    mesh[1] = np.nan, 50, 5
+    mesh[2] = 1e30, -1e30, 5
+    frame = np.zeros((554, 554, 3), np.uint8)
+    places = marks(drawn(frame, landmarks=mesh), "cyan")
+    near = [np.abs(places - (20 + x, 48 + y)).max(axis=1) <= 3 for x, y in ((100, 100), (300, 200))]
+    assert near[0].any()
+    assert near[1].any()
+    assert (near[0] | near[1]).all()
+
+
+@pytest.mark.parametrize("size", [(4000, 300), (300, 4000), (4096, 2160), (16, 12), (1, 3000)])
+def test_no_picture_is_wider_than_1600_pixels(size):
+    frame = np.full((size[1], size[0], 3), 90, np.uint8)
+    height, width, _ = drawn(frame).shape
+    assert width <= 1600
+    assert height < 1000
+    assert drawn(None).shape[1] < 1200
+
+
+@pytest.mark.parametrize("affine", [np.zeros((2, 3)), np.full((2, 3), np.nan), AFFINE * 1e200])
+def test_an_affine_that_is_none_breaks_no_picture(affine):
+    assert not len(marks(drawn(np.zeros((300, 300, 3), np.uint8), affine), "yellow"))
+
+
+def test_long_texts_are_broken_and_letters_that_the_font_lacks_are_told():
+    short = drawn(None)
+    long = drawn(None, lines=[("name", "a, b " * 60 + "x" * 300)])
+    assert long.shape[1] == short.shape[1]
+    assert long.shape[0] > short.shape[0] + 4 * 28
+    # Two rows of white at the right edge: nothing is cut off there.
+    assert (long[:, -2:] == 255).all()
+    wrapped = list(sample_picture._wrapped([("n", "größe 脸/ä, " + "b" * 90)], 500))
+    assert wrapped[0] == ("n", r"größe \u8138/ä,")
+    assert [name for name, _ in wrapped[1:]] == [""] * (len(wrapped) - 1)
+    assert "".join(text for _, text in wrapped[1:]) == "b" * 90
+
+
+def test_a_spoof_says_its_attack(copy, tmp_path):
+    with h5py.File(copy, "r+") as file:
+        for name, value in (("attack", "print"), ("instrument", "printer2"), ("device", "3")):
+            del file[name]
+            file[name] = np.array([value.encode()])
+        file["live"][0], file["depth"][0] = 0, 0
+        sums = sample_checksum(*(file[name][0] for name in ("image", "depth", "parsing")))
+        file["checksum"][0] = sums.encode()
+        file["yaw"][0] = file["detection_score"][0] = np.nan
+    lines = said(ocim(f"{copy}:0", "-o", tmp_path / "a.png"))
+    assert lines["label"] == "spoof, attack print, instrument printer2, subject zoe, device 3"
+    assert "yaw" not in lines["quality"]
+    assert "detection" not in lines["quality"]
+    assert lines["checksum"] == "right"
+
+
+def test_without_a_root_the_bundle_s_part_is_shown_and_how_to_get_the_frame(copy, tmp_path):
+    out = tmp_path / "größe 脸.png"
+    done = ocim(f"{copy}:0", "-o", out)
+    lines = said(done)
+    assert lines["frame"] == "not shown: give --root, the folder of its videos"
+    assert lines["video sha256"].endswith("; no file to compare it with")
+    assert "the frame gives the stored crop" not in lines
+    assert lies_at(np.asarray(Image.open(out)), Shard(copy).image[0])[0] == 20
+
+
+def test_root_and_config_lead_to_the_frame(copy, made, tmp_path):
+    out = tmp_path / "a.png"
+    videos, config = made.parents[2] / "videos", made.parents[1] / "config.yaml"
+    for words in (("--root", videos), ("--config", config)):
+        lines = said(ocim(f"{copy}:0", "-o", out, *words))
+        assert lines["the frame gives the stored crop"] == "yes"
+
+
+def test_a_video_that_is_gone_or_changed_is_told(copy, made, portrait, video_writer, tmp_path):
+    root = tmp_path / "videos"
+    root.mkdir()
+    out = tmp_path / "a.png"
+    lines = said(ocim(f"{copy}:0", "-o", out, "--root", root))
+    assert lines["frame"] == f"not shown: {VIDEO} is missing in {root}"
+    video_writer(root / VIDEO, film(portrait[:, ::-1]))
+    lines = said(ocim(f"{copy}:0", "-o", out, "--root", root))
+    assert "; the file found has another: " in lines["video sha256"]
+    assert lines["the frame gives the stored crop"].startswith("no: ")
+    assert (
+        "; the video is another than that which was packed"
+        in (lines["the frame gives the stored crop"])
+    )
+
+
+def test_a_damaged_sample_is_told_and_shown(copy, made, tmp_path):
+    with h5py.File(copy, "r+") as file:
+        file["image"][0, :8] = 255
+    root = made.parents[2] / "videos"
+    lines = said(ocim(f"{copy}:0", "-o", tmp_path / "a.png", "--root", root))
+    assert lines["checksum"] == "wrong: its pixels are damaged"
+    proof = lines["the frame gives the stored crop"]
+    assert proof.startswith("no: 3.1% of its pixels differ")  # 8 rows of 256
+    assert "the stored sample is damaged" in proof
+
+
+def test_a_class_that_is_none_is_told(copy):
+    with h5py.File(copy, "r+") as file:
+        file["parsing"][0, 3, 4] = 13
+    with pytest.raises(BundleError, match="sample 0 has a class above 12"):
+        list(show(f"{copy}:0", copy.with_name("a.png"), None, None))
+    assert not copy.with_name("a.png").exists()
+
+
+@pytest.mark.parametrize(
+    "index, told",
+    [
+        ("1", "sample 1 is not there: it has 1, so the last one is 0"),
+        ("-1", "sample -1 is not there: it has 1, so the last one is 0"),
+        ("999999999999", "it has 1, so the last one is 0"),
+    ],
+)
+def test_an_index_that_is_not_there_is_told_with_how_many_there_are(made, index, told):
+    with pytest.raises(UserError, match=told):
+        find(f"{made}:{index}")
+
+
+@pytest.mark.parametrize(
+    "sample", ["a.h5", "a.h5:", "a.h5:x", ":0", "a.h5:1.5", "a.h5:" + "9" * 40]
+)
+def test_what_names_no_sample_is_told(sample):
+    with pytest.raises(UserError, match=r"no SHARD\.h5:INDEX with an index from 0"):
+        find(sample)
+
+
+def test_a_damaged_shard_is_one_line(copy, tmp_path):
+    copy.write_bytes(copy.read_bytes()[:9000])
+    done = subprocess.run(
+        [OCIM, "bundle", "show", f"{copy}:0", "-o", tmp_path / "a.png"],
+        capture_output=True,
+        text=True,
+    )
+    assert (done.returncode, done.stdout) == (2, "")
+    (line,) = done.stderr.splitlines()
+    assert line.startswith(f"ocim: {copy}: ")
+    assert not (tmp_path / "a.png").exists()
+
+
+@pytest.mark.slow
+def test_a_run_s_own_samples_lead_back_to_their_frames(tmp_path, portrait, video_writer):
+    """The stages themselves crop turned videos; every frame is found again."""
+    from pipeline import corrections, run
+    from pipeline.config import Layout, validate, write_once
+    from pipeline.datasets.base import Video, write_index
+    from pipeline.pack import pack
+
+    root = tmp_path / "videos"
+    videos = {"matrix.mp4": (-1, 90, 0), "upside.mp4": (2, None, 1), "ä/hand.mp4": (1, None, 0)}
+    rows = []
+    for name, (quarters, matrix, upside_down) in videos.items():
+        video_writer(root / name, film(portrait, quarters), rotation=matrix)
+        rows.append(Video(name, "own", "train", 1, name, upside_down=upside_down))
+    overrides = tmp_path / "overrides.csv"
+    overrides.write_text("video,frames,action,value,reason\nä/hand.mp4,,rotate,90,lies\n")
+    rows = corrections.apply(rows, corrections.read_overrides(overrides, rows))
+    own = {"root": str(root), "adapter": "table", "partitions": 1, "every": 3}
+    config = validate({"out": str(tmp_path / "run"), "datasets": {"own": own}}, "made")
+    write_once(config)
+    layout = Layout(config.out)
+    write_index(layout.index("own"), rows)
+    for stage in (run.crop_partition, run.depth_partition, run.parse_partition):
+        stage(config, "own", 0)
+    pack(config, layout)
+    (path,) = layout.bundle.glob("*.h5")
+    assert len(Shard(path)) == 6
+    shown = [said(ocim(f"{path}:{row}", "-o", tmp_path / f"{row}.png")) for row in range(6)]
+    assert [lines["the frame gives the stored crop"] for lines in shown] == ["yes"] * 6
+    told = {lines["sample"].split(", ")[1]: lines["frame"] for lines in shown}
+    assert told == {
+        "matrix.mp4": "320 x 400, upright",
+        "upside.mp4": "320 x 400, upright, its file is listed as upside down",
+        "ä/hand.mp4": "320 x 400, upright, turned 90° by hand",
+    }
