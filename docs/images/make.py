@@ -1,8 +1,9 @@
-"""Draw the pictures of README.md: `python docs/images/make.py [BUNDLE]`.
+"""Draw the pictures of README.md and docs/: `python docs/images/make.py [BUNDLE]`.
 
 labels.jpg is scikit-image's astronaut (NASA, public domain) through `ocim label`: crop, depth,
 parsing, overlay. replica.jpg is a contact sheet of a bundle of the replica, one pair of live and
-spoof a dataset; it is drawn only where the folder of such a bundle is given.
+spoof a dataset, origin.jpg what `ocim bundle show` makes of a live sample of it; both are drawn
+only where the folder of such a bundle is given.
 """
 
 import subprocess
@@ -54,7 +55,18 @@ def replica_picture(folder: Path) -> Image.Image:
     return Image.fromarray(np.ascontiguousarray(sheet(chosen)))
 
 
+def origin_picture(folder: Path) -> Image.Image:
+    """A live sample of MSU beside the frame that it came from."""
+    shard = Bundle(folder).shards("msu")[0]
+    row = int(np.flatnonzero(shard.live == 1)[0])
+    with tempfile.TemporaryDirectory() as place:
+        out = Path(place) / "origin.png"
+        subprocess.run(["ocim", "bundle", "show", f"{shard.path}:{row}", "-o", out], check=True)
+        return Image.open(out).convert("RGB")
+
+
 if __name__ == "__main__":
     labels_picture().save(HERE / "labels.jpg", quality=90)
     if len(sys.argv) > 1:
         replica_picture(Path(sys.argv[1])).save(HERE / "replica.jpg", quality=85)
+        origin_picture(Path(sys.argv[1])).save(HERE / "origin.jpg", quality=85)
