@@ -42,6 +42,16 @@ def test_settings_survive_json(tmp_path: Path):
         ({"decoder_widths": [1, 2]}, "decoder_widths"),
         ({"learning_rate": 0}, "learning_rate"),
         ({"margin": -0.1}, "margin"),
+        ({"prefetch": -1}, "prefetch"),
+        ({"augmentation": "flop"}, "augmentation is 'flop'.* none, or some of flip"),
+        ({"augmentation": "flip+none"}, "augmentation"),
+        ({"augmentation": ""}, "augmentation"),
+        ({"augmentation": True}, "augmentation"),
+        ({"colour_range": 1.1}, "colour_range"),
+        ({"zoom_most": 0.9}, "zoom_most"),
+        ({"erase_most": 0.6}, "erase_most"),
+        ({"blur_most": float("nan")}, "blur_most"),
+        ({"jpeg_least": 0}, "jpeg_least"),
         ({"protocol": "O&C to C"}, "casia"),
         ({"protocol": "O to C"}, "without_meta"),
         ([], "object"),
@@ -90,3 +100,9 @@ def test_pydantic_refuses_an_unknown_key_when_settings_are_nested():
         adapter.validate_python({"widht": 0.5})
     with pytest.raises(pydantic.ValidationError, match="input_size"):
         adapter.validate_python({"input_size": 100})
+
+
+def test_augmentations_are_named_one_by_one():
+    assert Settings().augmentations == ()
+    assert Settings(augmentation="flip").augmentations == ("flip",)
+    assert Settings(augmentation="colour + flip").augmentations == ("colour", "flip")

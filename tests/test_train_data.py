@@ -7,6 +7,7 @@ from made_bundle import edit_manifest, make_bundle
 
 from pipeline.bundle import Bundle
 from pipeline.errors import UserError
+from train.chance import generator
 from train.config import Settings
 from train.data import Cycle, Domain, Source, prepare, roles
 
@@ -120,3 +121,91 @@ def test_a_bundle_whose_spoofs_keep_their_depth_trains_nothing(tmp_path: Path):
     edit_manifest(folder, lambda manifest: manifest.update(spoof_depth="raw"))
     with pytest.raises(UserError, match=r"'casia': spoofs keep their depth .* with zero to train"):
         Source(Domain(Bundle(folder), "casia"), Settings())
+
+
+def plain_draw(members: np.ndarray, take: int, seed: int, name: str, step: int) -> np.ndarray:
+    """A step's draw by definition: the lap's shuffled lists end to end, cut into takes."""
+    lap, position = divmod(step, max(1, len(members) // take))
+    random = generator(seed, "samples", name, lap)
+    order = np.concatenate([random.permutation(members) for _ in range(-(-take // len(members)))])
+    return order[position * take : (position + 1) * take]
+
+
+@pytest.mark.parametrize("size", [3, 10, 23])
+def test_remembering_a_lap_changes_no_draw(size: int):
+    members = np.arange(size) * 3
+    cycle = Cycle(members.astype(np.int32), 5, 7, "x")
+    for step in (0, 1, 5, 4, 3, 9, 2, 0, 11, 11):
+        np.testing.assert_array_equal(cycle(step), plain_draw(members, 5, 7, "x", step))
+
+
+def test_draws_are_still_those_of_the_first_version():
+    # printed by the version of commit f0813c6, before laps were remembered
+    assert Cycle(np.arange(10), 4, 0, "x")(2).tolist() == [1, 6, 5, 9]
+    assert Cycle(np.arange(10), 4, 0, "x")(3).tolist() == [4, 3, 7, 2]
+
+
+@pytest.mark.parametrize("ranks", [1, 2, 3])
+def test_processes_share_a_lap_without_overlap(ranks: int):
+    members = np.arange(100, 126)
+    cycles = [Cycle(members, 4, 0, "x", rank, ranks) for rank in range(ranks)]
+    laps = cycles[0].batches
+    assert laps == 26 // (4 * ranks)
+    for lap in range(2):
+        shown = np.concatenate([c(lap * laps + step) for step in range(laps) for c in cycles])
+        assert len(set(shown.tolist())) == len(shown) == laps * 4 * ranks
+    # together they draw what one process with a larger share would
+    for step in (0, 1, 5):
+        together = np.concatenate([cycle(step) for cycle in cycles])
+        np.testing.assert_array_equal(together, Cycle(members, 4 * ranks, 0, "x")(step))
+
+
+def test_a_short_list_fills_the_step_of_all_processes():
+    shown = [Cycle(np.array([4, 9]), 3, 0, "x", rank, 2)(0) for rank in range(2)]
+    assert sorted(np.concatenate(shown).tolist()) == [4, 4, 4, 9, 9, 9]
+
+
+def test_each_process_has_a_source_of_its_own(bundle: Bundle):
+    domain, settings = Domain(bundle, "oulu"), Settings(batch=4)
+    sources = [Source(domain, settings, rank, 3) for rank in range(3)]
+    shown = [source.samples(step) for step in range(sources[0].steps) for source in sources]
+    assert len(set(np.concatenate(shown).tolist())) == 2 * 3 * 2 * 2
+    with pytest.raises(ValueError, match="rank 3 of 3"):
+        Source(domain, settings, 3, 3)
+
+
+def test_a_batch_carries_landmarks_where_they_are_asked_for(bundle: Bundle):
+    domain = Domain(bundle, "oulu")
+    settings = Settings(input_size=64, batch=8, augmentation="flip")
+    assert Source(domain, settings).batch(0, CPU).landmarks is None
+    plain = Source(domain, Settings(input_size=64, batch=8), landmarks=True).batch(0, CPU)
+    # in the frame they are all at 0, in the crop at (3, 4), a quarter of that at 64 pixels
+    assert plain.landmarks is not None
+    assert plain.landmarks.unique(dim=1).tolist() == [[[0.75, 1.0, 0.0]]] * 8
+    flipped = Source(domain, settings, landmarks=True).batch(0, CPU)
+    assert flipped.landmarks is not None
+    for points, image, before in zip(flipped.landmarks, flipped.images, plain.images, strict=True):
+        x = 0.75 if torch.equal(image, before) else 64 - 0.75
+        assert points.unique(dim=0).tolist() == [[x, 1.0, 0.0]]
+
+
+def test_every_augmentation_together_keeps_shapes_and_ranges(bundle: Bundle):
+    every = "flip+zoom+colour+blur+erase+jpeg"
+    settings = Settings(input_size=64, batch=8, augmentation=every)
+    source = Source(Domain(bundle, "oulu"), settings, landmarks=True)
+    batch = source.batch(0, CPU)
+    plain = Source(source.domain, Settings(input_size=64, batch=8)).batch(0, CPU)
+    assert batch.images.shape == plain.images.shape and batch.images.dtype == torch.float32
+    assert float(batch.images.min()) >= 0 and float(batch.images.max()) <= 1
+    assert not any(torch.equal(a, b) for a, b in zip(batch.images, plain.images, strict=True))
+    assert float(batch.depth.min()) >= 0 and float(batch.depth.max()) <= 1
+    assert float(batch.depth[4:].abs().max()) == 0
+    assert set(batch.parsing.unique().tolist()) <= {0, 4, 5}
+    again = source.batch(0, CPU)
+    assert torch.equal(again.images, batch.images) and torch.equal(again.depth, batch.depth)
+
+
+def test_hsv_is_made_of_the_changed_colours(bundle: Bundle):
+    settings = Settings(input_size=64, batch=8, augmentation="colour+jpeg", colour_range=0.5)
+    images = Source(Domain(bundle, "oulu"), settings).batch(0, CPU).images
+    torch.testing.assert_close(images[:, 5], images[:, :3].amax(1))  # value is the largest

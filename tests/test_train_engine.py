@@ -1,5 +1,7 @@
 import csv
 import json
+import os
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +57,45 @@ def test_a_seed_gives_the_same_bytes_twice_and_another_seed_does_not(bundle: Pat
         a, b, c = ((tmp_path / name / file).read_bytes() for name in "abc")
         assert a == b, file
         assert a != c, file
+
+
+def test_reading_ahead_changes_no_number(bundle: Path, tmp_path: Path):
+    for prefetch in (0, 1, 3):
+        settings = Settings(steps=3, prefetch=prefetch, augmentation="flip+zoom+colour", **SMALL)
+        train(settings, bundle, tmp_path / str(prefetch))
+    first, *others = ((tmp_path / str(n) / "curves.csv").read_bytes() for n in (0, 1, 3))
+    assert others == [first, first]
+
+
+def reading() -> list[str]:
+    return [thread.name for thread in threading.enumerate() if thread.name == "reads ahead"]
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, RuntimeError])
+def test_the_reading_thread_ends_when_a_training_is_stopped(
+    error: type[BaseException], bundle: Path, tmp_path: Path
+):
+    def stop(state: dict[str, Any]) -> None:
+        assert reading()
+        raise error
+
+    with pytest.raises(error):
+        train(Settings(steps=50, **SMALL), bundle, tmp_path, stop)
+    assert not reading()
+    assert len(curves(tmp_path)) == 1
+
+
+def test_a_shard_that_is_cut_while_it_trains_stops_it_with_one_line(tmp_path: Path):
+    folder = make_bundle(tmp_path / "bundle", ["casia", "oulu"], 1, 1)
+    path = folder / "oulu-test-00000-of-00001.h5"
+
+    def cut(state: dict[str, Any]) -> None:
+        os.truncate(path, 100_000)
+
+    with pytest.raises(UserError, match=f"{path}: changed while it was read") as caught:
+        train(Settings(steps=50, protocol="C&O to M", **SMALL), folder, tmp_path / "run", cut)
+    assert "\n" not in str(caught.value)
+    assert not (tmp_path / "run" / "model.pt").exists()
 
 
 def test_epochs_last_as_long_as_the_longest_list_needs(bundle: Path, tmp_path: Path):

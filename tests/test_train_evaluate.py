@@ -48,7 +48,7 @@ def test_the_left_out_dataset_is_scored_and_its_failures_counted(
     assert results == json.loads((tmp_path / "results.json").read_text())
     assert (results["protocol"], results["target"]) == ("O&C&I to M", "msu")
     assert results["selection"] == "last"
-    assert results["trained_on"] == results["evaluated_on"] == checkpoint.bundle_hash(bundle)
+    assert results["trained_on"] == results["evaluated_on"] == Bundle(bundle).hash
     # 2 splits x 3 videos x 2 frames a class, one live frame and one spoof video failed
     assert results["counts"] == {
         "frames_live": 13, "frames_spoof": 13, "frames_failed": 2,

@@ -51,6 +51,10 @@ VARIANTS: dict[str, Parts] = {
 """Table II of the paper, and its baseline RFMetaFAS."""
 
 
+AUGMENTATIONS = ("flip", "zoom", "colour", "blur", "erase", "jpeg")
+"""What augmentation may name."""
+
+
 @dataclass(frozen=True)
 class Settings:
     """Every key of a training run. Raises ValueError, naming the key, for impossible values."""
@@ -83,8 +87,18 @@ class Settings:
     """Number of steps of the whole run; 0: as many as `epochs` needs."""
     batch: int = 20
     """Images a domain in each step, half of them live; even."""
-    augmentation: Literal["none", "flip"] = "none"
-    """flip: each image with probability 1/2, its labels with it."""
+    augmentation: str = "none"
+    """none, or some of AUGMENTATIONS joined by +, such as flip+colour; train/chance.py draws."""
+    colour_range: float = 0.2
+    """colour: brightness, contrast and saturation each times 1 - this to 1 + this."""
+    zoom_most: float = 1.25
+    """zoom: a part of the crop, 1 to this times enlarged to the whole; the labels with it."""
+    erase_most: float = 0.2
+    """erase: the largest rectangle, as a share of the picture, that the mean colour covers."""
+    blur_most: float = 1.5
+    """blur: the largest sigma, in pixels of the input."""
+    jpeg_least: int = 40
+    """jpeg: the lowest quality; the highest is 95."""
     hsv: Literal["exact", "rounded"] = "exact"
     """rounded: HSV cut to 8 bits as PIL does it, the way RFMetaFAS reads it."""
     depth_target: Literal["map", "mask"] = "map"
@@ -129,6 +143,8 @@ class Settings:
     """CPU threads; 0: torch's own number. Curves repeat exactly for the same number."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
     """auto: the GPU when torch sees one."""
+    prefetch: int = 2
+    """Steps that are read while the device works on another; 0: none. Changes no number."""
 
     def __post_init__(self) -> None:
         rules = {
@@ -154,6 +170,8 @@ class Settings:
             "switch": (0 <= self.switch <= 1, "a share from 0 to 1"),
             "seed": (0 <= self.seed < 2**31, "from 0 to 2147483647"),
             "threads": (0 <= self.threads <= 1024, "0 (torch's own number) to 1024"),
+            "prefetch": (0 <= self.prefetch <= 64, "from 0 to 64"),
+            **self._augmentation_rules(),
         }
         for key in (
             *("weight_decay", "inner_learning_rate", "inner_triplet_weight"),
@@ -175,6 +193,25 @@ class Settings:
                 f"protocol '{self.protocol}' has one source: the meta step needs two or more, "
                 "so set variant to without_meta"
             )
+
+    def _augmentation_rules(self) -> dict[str, tuple[bool, str]]:
+        return {
+            "augmentation": (
+                self.augmentation == "none" or set(self.augmentations) <= set(AUGMENTATIONS),
+                f"none, or some of {', '.join(AUGMENTATIONS)} joined by +",
+            ),
+            "colour_range": (0 <= self.colour_range <= 1, "from 0 to 1"),
+            "zoom_most": (1 <= self.zoom_most <= 4, "from 1 to 4"),
+            "erase_most": (0.02 <= self.erase_most <= 0.5, "from 0.02 to 0.5"),
+            "blur_most": (0 <= self.blur_most <= 5, "from 0 to 5"),
+            "jpeg_least": (1 <= self.jpeg_least <= 95, "from 1 to 95"),
+        }
+
+    @property
+    def augmentations(self) -> tuple[str, ...]:
+        """The names that augmentation joins, none of them for "none"."""
+        names = tuple(name.strip() for name in self.augmentation.split("+"))
+        return () if names == ("none",) else names
 
     @property
     def parts(self) -> Parts:

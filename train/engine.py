@@ -4,8 +4,8 @@ import csv
 import io
 import math
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Generator, Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +15,11 @@ from torch import Tensor
 from pipeline.bundle import Bundle, BundleError
 from pipeline.errors import UserError
 from pipeline.store import write_json, write_text
-from train import checkpoint, data, meta, protocols
+from train import checkpoint, data, loader, meta, protocols
 from train.config import Settings, settings_to_dict
+from train.domain import Domain
 from train.model import Networks, make_networks
+from train.watch import Watch
 
 Progress = Callable[[dict[str, Any]], None]
 
@@ -52,6 +54,16 @@ def open_bundle(folder: Path) -> Bundle:
     """Open a bundle; what is wrong with it becomes a UserError."""
     try:
         return Bundle(folder)
+    except BundleError as error:
+        raise UserError(str(error)) from None
+
+
+def open_sources(
+    bundle: Bundle, protocol: protocols.Protocol, settings: Settings
+) -> list[data.Source]:
+    """Open the shards of a protocol's sources; one that is not the manifest's is a UserError."""
+    try:
+        return [data.Source(Domain(bundle, name), settings) for name in protocol.sources]
     except BundleError as error:
         raise UserError(str(error)) from None
 
@@ -101,8 +113,10 @@ def train(
     Beside it curves.csv (losses of every step; also written when the run stops early) and
     settings.json. progress is called after the first step, every progress_every steps and after
     the last with step, steps, epoch, epochs, the losses, images_per_second and seconds_left.
-    Two runs with the same settings on one machine write the same bytes.
-    Raises UserError for a bundle that lacks a dataset or a class, and for losses that diverge.
+    Two runs with the same settings on one machine write the same bytes. Where the bundle is
+    replaced meanwhile, stderr says so in one line and the run goes on with the one it opened.
+    Raises UserError for a bundle that lacks a dataset or a class, for a shard that is not the
+    manifest's or changes under the run's hands, and for losses that diverge.
     """
     bundle = open_bundle(bundle_folder)
     protocol = protocols.parse(settings.protocol)
@@ -110,18 +124,17 @@ def train(
     run_folder = Path(run_folder)
     rows: list[dict[str, Any]] = []
     with reproducible(settings) as device:
-        try:
-            sources = [
-                data.Source(data.Domain(bundle, name), settings) for name in protocol.sources
-            ]
-        except BundleError as error:
-            raise UserError(str(error)) from None
+        sources = open_sources(bundle, protocol, settings)
+        shards = [shard.path for source in sources for shard in source.domain.shards]
+        watch = Watch(bundle, shards)
         networks = make_networks(settings, torch.Generator().manual_seed(settings.seed))
         networks.to(device)
         write_json(run_folder / "settings.json", settings_to_dict(settings))
         try:
-            for row in steps_of(settings, networks, sources, device, progress, progress_every):
-                rows.append(row)
+            done = steps_of(settings, networks, sources, device, progress, progress_every, watch)
+            with closing(done):  # the reading thread ends with it, whatever stops the loop
+                for row in done:
+                    rows.append(row)
         finally:
             write_text(run_folder / "curves.csv", curves_text(rows))
         environment = {
@@ -133,7 +146,7 @@ def train(
         networks=dict(networks.state_dict()),
         settings=settings,
         protocol=str(protocol),
-        bundle=checkpoint.bundle_hash(bundle_folder),
+        bundle=bundle.hash,
         steps=len(rows),
         selection="last",
         environment=environment,
@@ -149,7 +162,8 @@ def steps_of(
     device: torch.device,
     progress: Progress | None,
     progress_every: int,
-) -> Iterator[dict[str, Any]]:
+    watch: Watch,
+) -> Generator[dict[str, Any], None, None]:
     """Train `networks` in place, giving the row of curves.csv of each step."""
     steps_per_epoch = max(source.steps for source in sources)
     steps = settings.steps or settings.epochs * steps_per_epoch
@@ -162,44 +176,61 @@ def steps_of(
     networks.train()
     images = settings.batch * len(sources)
     started = time.monotonic()
-    for step in range(steps):
-        order = data.roles(settings.seed, step, len(sources))
-        batches = [sources[i].batch(step, device) for i in order]
-        mining = meta.stage(settings, step, steps)
-        found = meta.step_losses(networks, batches, settings, mining)
-        values = {name: float(value.detach()) for name, value in found.items()}
-        check_finite(step + 1, values)
+    read = loader.Steps(sources, steps, pinned=device.type == "cuda")
+    with loader.ahead(read.__getitem__, range(steps), settings.prefetch) as draws:
+        for step, drawn in enumerate(draws):
+            order = data.roles(settings.seed, step, len(sources))
+            batches = [sources[i].finish(drawn[i], step, device) for i in order]
+            mining = meta.stage(settings, step, steps)
+            rate = learning_rate(settings, step, steps)
+            values = one_step(networks, optimizer, batches, settings, mining, rate, step)
+            epoch = step // steps_per_epoch + 1
+            yield {
+                "step": step + 1,
+                "epoch": epoch,
+                "mining": mining.mining if settings.parts.triplet else "",
+                "learning_rate": rate,
+                **values,
+            }
+            if step % progress_every and step + 1 < steps:
+                continue
+            watch.tell()
+            if progress:
+                epochs = -(-steps // steps_per_epoch)
+                counts = {"step": step + 1, "steps": steps, "epoch": epoch, "epochs": epochs}
+                speed = pace(step + 1, steps, images, time.monotonic() - started)
+                progress({**counts, **values, **speed})
 
-        rate = learning_rate(settings, step, steps)
-        for group in optimizer.param_groups:
-            group["lr"] = rate
-        optimizer.zero_grad()
-        found["total"].backward()
-        values["gradient_norm"] = float(gradient_norm(networks))
-        check_finite(step + 1, values)
-        optimizer.step()
 
-        epoch = step // steps_per_epoch + 1
-        yield {
-            "step": step + 1,
-            "epoch": epoch,
-            "mining": mining.mining if settings.parts.triplet else "",
-            "learning_rate": rate,
-            **values,
-        }
-        if progress and (step % progress_every == 0 or step + 1 == steps):
-            seconds = time.monotonic() - started
-            progress(
-                {
-                    "step": step + 1,
-                    "steps": steps,
-                    "epoch": epoch,
-                    "epochs": -(-steps // steps_per_epoch),
-                    **values,
-                    "images_per_second": (step + 1) * images / seconds,
-                    "seconds_left": (steps - step - 1) * seconds / (step + 1),
-                }
-            )
+def pace(done: int, steps: int, images: int, seconds: float) -> dict[str, float]:
+    """Speed so far and time left; images: of one step."""
+    return {
+        "images_per_second": done * images / seconds,
+        "seconds_left": (steps - done) * seconds / done,
+    }
+
+
+def one_step(
+    networks: Networks,
+    optimizer: torch.optim.Optimizer,
+    batches: list[data.Batch],
+    settings: Settings,
+    mining: meta.Mining,
+    rate: float,
+    step: int,
+) -> dict[str, float]:
+    """Train `networks` by one step, counted from 0; give its losses and the gradient's norm."""
+    found = meta.step_losses(networks, batches, settings, mining)
+    values = {name: float(value.detach()) for name, value in found.items()}
+    check_finite(step + 1, values)
+    for group in optimizer.param_groups:
+        group["lr"] = rate
+    optimizer.zero_grad()
+    found["total"].backward()
+    values["gradient_norm"] = float(gradient_norm(networks))
+    check_finite(step + 1, values)
+    optimizer.step()
+    return values
 
 
 def progress_line(state: dict[str, Any]) -> str:

@@ -8,12 +8,14 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
-from pipeline.bundle import Bundle, BundleError
+from pipeline.bundle import FIELDS, Bundle, BundleError
 from pipeline.errors import UserError
 from pipeline.store import write_json, write_text
-from train import augment, checkpoint, metrics, protocols, published
-from train.data import Domain
+from train import augment, checkpoint, loader, metrics, protocols, published
+from train.buffers import Buffers
+from train.domain import Domain
 from train.engine import open_bundle, reproducible
 from train.model import Networks
 
@@ -25,12 +27,19 @@ IMAGES_AT_ONCE = 16  # a constant, so that scores do not depend on the machine
 def score_domain(networks: Networks, domain: Domain, model: checkpoint.Model) -> np.ndarray:
     """Score every sample of a domain: (N,) float64, the sigmoid of the logit; higher is live."""
     device = next(networks.parameters()).device
+    settings, memory, on_gpu = model.settings, Buffers(), device.type == "cuda"
+    shape, dtype = FIELDS["image"].shape, np.dtype(FIELDS["image"].dtype)
+
+    def read(first: int) -> Tensor:
+        samples = range(first, min(first + IMAGES_AT_ONCE, len(domain)))
+        return domain.read(samples, "image", memory.take((len(samples), *shape), dtype, on_gpu))
+
     found = []
-    with torch.inference_mode():
-        for first in range(0, len(domain), IMAGES_AT_ONCE):
-            samples = range(first, min(first + IMAGES_AT_ONCE, len(domain)))
-            images = domain.read(samples, "image").to(device)
-            inputs = augment.to_input(images, model.settings.input_size, model.settings.hsv)
+    firsts = range(0, len(domain), IMAGES_AT_ONCE)
+    with torch.inference_mode(), loader.ahead(read, firsts, settings.prefetch) as pictures:
+        for images in pictures:
+            images = images.to(device, non_blocking=True)
+            inputs = augment.to_input(images, settings.input_size, settings.hsv)
             found.append(networks(inputs).double().sigmoid().cpu().numpy())
     return np.concatenate(found)
 
@@ -43,7 +52,7 @@ def score_rows(bundle: Bundle, domain: Domain, scores: np.ndarray) -> list[dict[
     texts = {name: domain.column(name) for name in ("attack", "instrument", "subject")}
     rows = [
         {
-            "video": str(domain.video[i]),
+            "video": str(domain.paths[domain.number[i]]),
             "frame": int(domain.frame[i]),
             "live": int(domain.live[i]),
             "score": format(float(scores[i]), ".17g"),
@@ -58,6 +67,15 @@ def score_rows(bundle: Bundle, domain: Domain, scores: np.ndarray) -> list[dict[
     for row in rows:
         row["dataset"] = domain.name
     return sorted(rows, key=lambda row: (row["video"], row["frame"]))
+
+
+def scores_text(rows: list[dict[str, Any]]) -> str:
+    """scores.csv."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue()
 
 
 def counts(rows: list[metrics.Score]) -> dict[str, int]:
@@ -84,19 +102,15 @@ def evaluate(
     bundle = open_bundle(bundle_folder)
     protocol = protocols.parse(model.protocol)
     protocols.require([protocol.target], bundle.datasets, str(bundle_folder))
+    anywhere = dataclasses.replace(model.settings, device="auto")  # not only where it was trained
     try:
         domain = Domain(bundle, protocol.target)
+        with reproducible(anywhere) as device:
+            scores = score_domain(model.build().to(device), domain, model)
+        scored = score_rows(bundle, domain, scores)
     except BundleError as error:
         raise UserError(str(error)) from None
-    anywhere = dataclasses.replace(model.settings, device="auto")  # not only where it was trained
-    with reproducible(anywhere) as device:
-        scores = score_domain(model.build().to(device), domain, model)
-    text = io.StringIO()
-    writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(score_rows(bundle, domain, scores))
-    write_text(scores_path, text.getvalue())
-
+    write_text(scores_path, scores_text(scored))
     rows = metrics.read_scores(scores_path)  # the file is what counts, so the file is measured
     settings = model.settings
     results = {
@@ -113,7 +127,7 @@ def evaluate(
         "threshold": "target EER: where FAR and FRR lie closest on the target itself",
         "selection": model.selection,
         "trained_on": model.bundle,
-        "evaluated_on": checkpoint.bundle_hash(bundle_folder),
+        "evaluated_on": bundle.hash,
         "environment": model.environment,
         "counts": counts(rows),
         **metrics.summary(rows),

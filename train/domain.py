@@ -1,0 +1,133 @@
+"""The samples of one dataset of a bundle: where each lies, and the fast way to its bytes."""
+
+import itertools
+import mmap
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from pipeline.bundle import FIELDS, PIXELS, Bundle, Shard
+from pipeline.errors import UserError
+from train.protocols import SPLITS
+
+
+class Run(NamedTuple):
+    """Neighbours of a draw, from `at` to before `end`, that are rows of one shard."""
+
+    shard: Shard
+    at: int
+    end: int
+    rows: list[int]
+
+
+class Domain:
+    """The samples of one dataset (train and test splits), in the order of their identity.
+
+    shards: open shards; shard, row: (N,) where sample i lies; live: (N,) uint8; frame: (N,) int32;
+    number: (N,) int32, of its video in paths (V,) str; spoof_depth: `zero`, or `raw` where spoofs
+    keep the depth that was made of them. 17 bytes a sample stay in memory. Pickled it is its
+    shards' paths and keys. Raises UserError when there is no sample.
+    """
+
+    def __init__(self, bundle: Bundle, name: str) -> None:
+        shards = bundle.shards(name, SPLITS)
+        if not sum(len(shard) for shard in shards):
+            raise UserError(f"{bundle.folder}: dataset '{name}' has no sample in train or test")
+        self.__setstate__({"name": name, "spoof_depth": bundle.spoof_depth, "shards": shards})
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: getattr(self, name) for name in ("name", "spoof_depth", "shards")}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.name: str = state["name"]
+        self.spoof_depth: str = state["spoof_depth"]
+        self.shards: list[Shard] = state["shards"]
+        tables: list[tuple[np.ndarray, np.ndarray]] = [
+            np.unique(s.read("video"), return_inverse=True) for s in self.shards
+        ]
+        self.paths = np.unique(np.concatenate([paths for paths, _ in tables]))
+        places = [np.asarray(np.searchsorted(self.paths, paths)) for paths, _ in tables]
+        video = np.concatenate([at[of] for at, (_, of) in zip(places, tables, strict=True)])
+        frame = np.concatenate([s.read("frame") for s in self.shards])
+        order = np.lexsort((frame, video))
+        lengths = [len(s) for s in self.shards]
+        self.shard = np.repeat(np.arange(len(lengths), dtype=np.int32), lengths)[order]
+        self.row = np.concatenate([np.arange(n, dtype=np.int32) for n in lengths])[order]
+        self.number, self.frame = video[order].astype(np.int32), frame[order]
+        self.live = self.column("live")
+
+    def __len__(self) -> int:
+        return len(self.row)
+
+    @property
+    def video(self) -> np.ndarray:
+        """(N,) str, the path of each sample's video; made anew each time it is asked for."""
+        return self.paths[self.number]
+
+    def column(self, name: str) -> np.ndarray:
+        """A field of the shards without pixels (attack, subject, ...), in the domain's order."""
+        parts = [shard.read(name) for shard in self.shards]
+        first = np.cumsum([0, *(len(part) for part in parts)])
+        return np.concatenate(parts)[first[self.shard] + self.row]
+
+    def runs(self, samples: Sequence[int] | np.ndarray) -> list[Run]:
+        """Cut a draw where its next sample lies in another shard."""
+        numbers = np.asarray(samples, np.intp)
+        rows, found, at = self.row[numbers].tolist(), [], 0
+        for shard, run in itertools.groupby(self.shard[numbers].tolist()):
+            end = at + sum(1 for _ in run)
+            found.append(Run(self.shards[shard], at, end, rows[at:end]))
+            at = end
+        return found
+
+    def read(
+        self, samples: Sequence[int] | np.ndarray, field: str, out: Tensor | None = None
+    ) -> Tensor:
+        """Read image, depth, parsing, landmarks or affine: a tensor of the stored dtype.
+
+        out: a tensor of the right shape and dtype to read into. BundleError where a file changed.
+        """
+        if out is None:
+            shape = (len(samples), *FIELDS[field].shape)
+            out = torch.from_numpy(np.empty(shape, FIELDS[field].dtype))
+        self.fill(self.runs(samples), field, out)
+        return out
+
+    def fill(self, runs: Sequence[Run], field: str, out: Tensor) -> None:
+        """Read the runs of a draw into a tensor, straight from the files."""
+        target = out.numpy()
+        for shard, at, end, rows in runs:
+            shard.read(field, rows, target[at:end])
+
+    def landmarks(self, samples: Sequence[int] | np.ndarray) -> Tensor:
+        """Face meshes in crop pixels: n x 468 x 3 float32, z in the same unit."""
+        frame = self.read(samples, "landmarks").double()
+        affine = self.read(samples, "affine")
+        scale = torch.linalg.det(affine[:, :, :2]).abs().sqrt()
+        flat = frame[..., :2] @ affine[:, :, :2].transpose(1, 2) + affine[:, None, :, 2]
+        return torch.cat([flat, frame[..., 2:] * scale[:, None, None]], 2).float()
+
+    def announce(self, samples: Sequence[int] | np.ndarray) -> None:
+        """Tell the system which pixels are read next, so that the disk begins on all at once."""
+        for shard, _, _, rows in self.runs(samples):
+            for field in PIXELS:
+                pixels = getattr(shard, field)
+                if isinstance(pixels, np.memmap):  # not a compressed one
+                    _announce(pixels, rows)
+
+
+def _announce(pixels: np.memmap, rows: Sequence[int]) -> None:
+    """The map is only for this: what is read through it counts as the process's own memory, and
+    a file that is cut short would end the process.
+    """
+    whole = pixels.base
+    if not isinstance(whole, mmap.mmap) or not hasattr(mmap, "MADV_WILLNEED"):
+        return  # a system that takes no such advice
+    size = pixels.strides[0]
+    for row in rows:
+        start = pixels.offset % mmap.ALLOCATIONGRANULARITY + row * size
+        page = start - start % mmap.PAGESIZE
+        whole.madvise(mmap.MADV_WILLNEED, page, start + size - page)

@@ -1,0 +1,54 @@
+"""Whether the bundle on the disk is still the one that a training has open."""
+
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+
+from pipeline.bundle import MANIFEST, Bundle, BundleError
+
+
+class Watch:
+    """Tells once when another bundle lies where the opened one was. Training goes on with what it
+    opened: a shard that was replaced stays whole as long as it is open.
+    """
+
+    def __init__(self, bundle: Bundle, shards: Iterable[Path]) -> None:
+        self.bundle, self.told = bundle, False
+        self.files = {path: identity(path) for path in shards}
+
+    def replaced(self) -> list[str]:
+        """Names of files that are others now: those read here, and those of another manifest."""
+        names = {path.name for path, before in self.files.items() if identity(path) != before}
+        try:
+            now = Bundle(self.bundle.folder)
+        except BundleError:
+            return sorted({*names, MANIFEST})
+        if now.hash != self.bundle.hash:
+            ours, theirs = (
+                {entry["file"]: entry for entry in one.manifest["shards"]}
+                for one in (self.bundle, now)
+            )
+            names |= {name for name in {*ours, *theirs} if ours.get(name) != theirs.get(name)}
+            names = names or {MANIFEST}
+        return sorted(names)
+
+    def tell(self) -> None:
+        """Write one line to stderr the first time that something is replaced."""
+        if not self.told and (names := self.replaced()):
+            self.told = True
+            print(
+                f"warning: {self.bundle.folder}: another bundle since the training began; replaced:"
+                f" {', '.join(names)}; the training goes on with bundle {self.bundle.hash}, which"
+                " it has open",
+                file=sys.stderr,
+                flush=True,
+            )
+
+
+def identity(path: Path) -> tuple[int, ...] | None:
+    """What changes where a file is replaced or written to; None where there is none."""
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns
