@@ -29,15 +29,14 @@ CLASS_NAMES = (
     "left ear", "right ear", "nose", "mouth", "upper lip", "lower lip",
 )  # fmt: skip
 """What the values of `parsing` mean; left is the subject's own, at the right of the picture."""
-ATTACKS = ("", "print", "warped-print", "cut-print", "replay")
 
 
 class Field(NamedTuple):
     """One dataset of a shard.
 
     dtype: None for fixed-length UTF-8. shape: of one sample. unit: "" where there is none.
-    low, high: between which every value lies. values: the texts that occur, or what the numbers
-    0, 1, ... mean. nan: whether there may be none.
+    low, high: between which every value lies. nan: whether there may be none. values: what the
+    numbers 0, 1, ... mean. listed: whether each shard tells in `values` which texts occur in it.
     """
 
     dtype: str | None
@@ -48,12 +47,13 @@ class Field(NamedTuple):
     high: float | None = None
     values: tuple[str, ...] = ()
     nan: bool = False
+    listed: bool = False
 
 
 _IMAGE = (IMAGE_SIDE, IMAGE_SIDE)
 FIELDS: dict[str, Field] = {
     "affine": Field("<f8", (2, 3), "pixel", "frame to crop, pixel centres at +0.5"),
-    "attack": Field(None, (), "", "attack type; empty for live", values=ATTACKS),
+    "attack": Field(None, (), "", "attack type; empty for live", listed=True),
     "brightness": Field("<f4", (), "1", "mean grey of the crop", 0, 1),
     "checksum": Field(None, (), "", "sha256 of the bytes of image, depth and parsing, in hex"),
     "depth": Field("<f4", (DEPTH_SIDE,) * 2, "1", "pseudo-depth, 0 background, 1 nearest", 0, 1),
@@ -68,7 +68,9 @@ FIELDS: dict[str, Field] = {
     ),
     "frame": Field("<i4", (), "1", "frame number in decoding order, from 0", 0),
     "image": Field("|u1", (*_IMAGE, 3), "1", "crop: row, column, and red, green, blue", 0, 255),
-    "instrument": Field(None, (), "", "presentation attack instrument; empty for live"),
+    "instrument": Field(
+        None, (), "", "presentation attack instrument; empty for live", listed=True
+    ),
     "landmarks": Field(
         "<f4", (468, 3), "pixel", "face mesh in the frame; z in the same unit, smaller is nearer"
     ),

@@ -9,7 +9,7 @@ import h5py
 import numpy as np
 
 from pipeline.bundle import FAILURES, FIELDS, PIXELS, SCHEMA, SOURCES, Field, sample_checksum
-from pipeline.hdf5 import PAGE, create, fixed_strings, open_new
+from pipeline.hdf5 import PAGE, create, fixed_strings, open_new, read_strings
 
 Pixels = tuple[np.ndarray, np.ndarray, np.ndarray]
 """image, depth and parsing of one sample."""
@@ -74,8 +74,8 @@ def describe(dataset: h5py.Dataset, field: Field) -> None:
     for name in ("low", "high"):
         if (limit := getattr(field, name)) is not None:
             about[name] = float(limit)
-    if field.values:
-        texts = fixed_strings(field.values)
+    if field.values or field.listed:
+        texts = fixed_strings(field.values or sorted({*read_strings(dataset).tolist()}))
         about["values"] = texts.astype(h5py.string_dtype("utf-8", texts.dtype.itemsize))
     for name in sorted(about):
         dataset.attrs[name] = about[name]

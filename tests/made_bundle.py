@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import h5py
 import numpy as np
 
 from pipeline.bundle import (
@@ -165,3 +166,40 @@ def edit_manifest(folder: Path, edit: Callable[[dict[str, Any]], None]) -> None:
     manifest = json.loads((folder / MANIFEST).read_text("utf-8"))
     edit(manifest)
     write_manifest(folder, manifest)
+
+
+def only(folder: Path, *files: str) -> Path:
+    """Leave these shards alone in a bundle, and make its manifest fit."""
+    for path in folder.glob("*.h5"):
+        if path.name not in files:
+            path.unlink()
+    fit(folder)
+    return folder
+
+
+def fit(folder: Path) -> None:
+    """Make a manifest fit the shards that are there: its list, sizes, hashes and counts."""
+
+    def edit(manifest: dict[str, Any]) -> None:
+        entries = [entry for entry in manifest["shards"] if (folder / entry["file"]).is_file()]
+        counts: dict[str, dict[str, int]] = {}
+        for entry in entries:
+            data = (folder / entry["file"]).read_bytes()
+            entry.update(bytes=len(data), sha256=hashlib.sha256(data).hexdigest())
+            row = counts.setdefault(f"{entry['dataset']}/{entry['split']}", {})
+            for name in ("samples", "live", "spoof"):
+                row[name] = row.get(name, 0) + entry[name]
+        manifest.update(shards=entries, counts=counts)
+
+    edit_manifest(folder, edit)
+
+
+def change_shard(path: Path, change: Callable[[h5py.File], None], checksums: bool = True) -> None:
+    """Change a shard through HDF5, its checksums again made to fit, and the manifest beside it."""
+    with h5py.File(path, "r+") as file:
+        change(file)
+        if checksums and {*PIXELS, "checksum"} <= {*file}:
+            for row, sample in enumerate(zip(*(file[name] for name in PIXELS), strict=True)):
+                digest = hashlib.sha256(b"".join(np.asarray(part).tobytes() for part in sample))
+                file["checksum"][row] = digest.hexdigest()
+    fit(path.parent)

@@ -162,6 +162,58 @@ def test_rebuild_of_one_dataset_leaves_the_others_untouched(finished):
     assert changed == {folder / "depth" / "casia"}
 
 
+def test_another_depth_setting_copies_crops_and_parsing_and_recomputes_neither(finished):
+    for name in ("index", "crops", "depth", "parsing", "bundle"):
+        shutil.copytree(finished / "runs/two" / name, finished / "runs/bicubic" / name)
+    settings = yaml.safe_load((finished / "two.yaml").read_text())
+    settings |= {"out": "runs/bicubic", "depth": {"reduce": "bicubic"}}
+    (finished / "bicubic.yaml").write_text(yaml.safe_dump(settings))
+    out = finished / "runs" / "bicubic"
+    inodes = {path: path.stat().st_ino for path in out.glob("*/*/*.h5")}
+    run(
+        finished,
+        *snakemake("bicubic", 2)[:-1],
+        str(out.relative_to(finished) / "bundle/bundle.json"),
+    )
+    changed = {
+        path.parent.parent.name for path, then in inodes.items() if path.stat().st_ino != then
+    }
+    assert changed == {"depth"}
+    done = run(
+        finished, "ocim", "bundle", "diff", "runs/two/bundle", "runs/bicubic/bundle", good=False
+    )
+    assert done.returncode == 1
+    assert "depth.reduce: area -> bicubic" in done.stdout
+    for old, new in zip(
+        Bundle(finished / "runs/two/bundle").shards("oulu"),
+        Bundle(out / "bundle").shards("oulu"),
+        strict=True,
+    ):
+        assert old.video.tolist() == new.video.tolist()
+        for name in ("image", "parsing", "landmarks"):
+            assert np.array_equal(getattr(old, name), getattr(new, name))
+        assert not np.array_equal(old.depth, new.depth)
+
+
+def test_a_video_more_writes_its_dataset_and_split_alone(finished):
+    folder = finished / "runs" / "bicubic"
+    before = shards(finished, "bicubic")
+    casia = finished / "replica" / "casia" / "test_release"
+    first = sorted(casia.glob("*/*.avi"))[0]
+    (casia / "9").mkdir()
+    shutil.copy(first, casia / "9" / first.name)
+    try:
+        run(finished, "ocim", "rebuild", "casia", "--only", "parsing", "--config", "bicubic.yaml")
+        after = shards(finished, "bicubic")
+    finally:
+        shutil.rmtree(casia / "9")
+    assert {name for name in after if after[name] != before.get(name)} == {
+        "bundle.json",
+        "casia-test-00000-of-00001.h5",
+    }
+    assert run(finished, "ocim", "bundle", "verify", str(folder / "bundle")).returncode == 0
+
+
 def test_a_changed_crop_remakes_the_shards_of_that_run_alone(finished):
     before = shards(finished, "two")
     settings = yaml.safe_load((finished / "two.yaml").read_text())
