@@ -209,12 +209,12 @@ def picture_ways(files: Path, count: int, workers: int) -> dict[str, tuple[Way, 
     }
 
 
-def compared(found: dict[str, list[float]], map_name: str) -> dict[str, Any]:
-    """The figures of one kind of rounds."""
-    told: dict[str, Any] = summary(found, map_name)
-    for suffix in ("png", "jpg"):
-        files = f"rfmetafas_style_{suffix}"
-        told["ours"].update(summary(found, files)["ours"])
+def compared(found: dict[str, list[float]]) -> dict[str, Any]:
+    """The figures of one kind of rounds: each way beside the memory map, ours beside others too."""
+    told: dict[str, Any] = summary(found, "memory_map")
+    for other in ("memory_map_kept", "rfmetafas_style_png", "rfmetafas_style_jpg"):
+        if other in found:  # a kept map is only for warm rounds
+            told["ours"].update(summary(found, other)["ours"])
     return told
 
 
@@ -245,11 +245,11 @@ def benchmark(folder: Path, files: Path, given: argparse.Namespace) -> dict[str,
         "memory_map_kept": (partial(mapped, sources, map_all(sources)), steps, each),
         "ours_with_hsv_on_cpu": (partial(with_hsv, sources), max(1, steps // 10), each),
     }
-    told["warm"] = compared(rounds({**ways, **only_warm}, given.rounds, []), "memory_map")
+    told["warm"] = compared(rounds({**ways, **only_warm}, given.rounds, []))
     del only_warm  # what is mapped cannot be forgotten
     if given.cold:
         forgotten = [*paths_of(folder, ".h5"), *paths_of(files, "g")]
-        told["cold"] = compared(rounds(ways, given.rounds, forgotten), "memory_map")
+        told["cold"] = compared(rounds(ways, given.rounds, forgotten))
     return told
 
 

@@ -9,6 +9,7 @@ import hashlib
 import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -199,18 +200,23 @@ class Shard:
         status = os.fstat(self._file.fileno())
         self._state = (status.st_size, status.st_mtime_ns)
         try:
-            with h5py.File(self.path, "r") as file:
+            with self._hdf5() as file:
                 self._read_header(file)
-            beside = self.path.stat()
         except (OSError, RuntimeError) as error:
             raise BundleError(f"{self.path}: not a readable HDF5 file: {error}") from None
-        if (beside.st_dev, beside.st_ino) != (status.st_dev, status.st_ino):
-            raise BundleError(f"{self.path}: replaced while it was opened; try again")
         if key and key != self.key:
             raise BundleError(
                 f"{self.path}: not the shard that is expected here: it was packed anew, or comes"
                 " from another bundle; open the bundle again, or run ocim pack"
             )
+
+    @contextmanager
+    def _hdf5(self) -> Iterator[h5py.File]:
+        """The file as HDF5 opens it by its path; BundleError where another lies there by now."""
+        with h5py.File(self.path, "r") as file:
+            if not os.path.samestat(os.fstat(self._file.fileno()), self.path.stat()):
+                raise BundleError(f"{self.path}: replaced since it was opened; open it again")
+            yield file
 
     def _read_header(self, file: h5py.File) -> None:
         check_schema(file.attrs.get("schema"), str(self.path))
@@ -277,14 +283,18 @@ class Shard:
         return self._places[name]
 
     def read(
-        self, name: str, rows: Sequence[int] | np.ndarray | None = None, out: Any = None
+        self,
+        name: str,
+        rows: Sequence[int] | np.ndarray | None = None,
+        out: Any = None,
+        places: Sequence[int] | None = None,
     ) -> np.ndarray:
         """Some samples of a field, all of them without `rows`: (rows, ...); text comes as str.
 
-        out: an array of that shape and the stored dtype, C-contiguous, to read into. The bytes go
-        there from the file without a copy between, and Python's lock is free meanwhile. Raises
-        IndexError for a row that is not there, BundleError where the file has changed since it was
-        opened.
+        out: a C-contiguous array of the stored dtype to read into, of (rows, ...), or longer where
+        `places` says at which of its entries each row goes. The bytes go there from the file
+        without a copy between, and Python's lock is free meanwhile. Raises IndexError for a row
+        that is not there, BundleError where the file has changed since it was opened.
         """
         place = self._place(name)
         rows = range(self._count) if rows is None else [int(row) for row in rows]
@@ -292,46 +302,51 @@ class Shard:
             raise IndexError(f"{self.name} has {self._count} samples, and {rows} were asked for")
         if out is None:
             out = np.empty((len(rows), *place.shape[1:]), place.dtype)
-        if (out.shape, out.dtype) != ((len(rows), *place.shape[1:]), place.dtype):
+        places = range(len(rows)) if places is None else places
+        if (out.shape[1:], out.dtype) != (place.shape[1:], place.dtype) or len(out) < len(rows):
             raise ValueError(f"out is {out.shape} {out.dtype} for {len(rows)} of '{name}'")
         status = os.fstat(self._file.fileno())
         if (status.st_size, status.st_mtime_ns) != self._state:
             raise BundleError(f"{self.path}: changed while it was read; open the bundle again")
         if place.offset is None:
-            if rows:
-                with h5py.File(self.path, "r") as file:
-                    for at, row in enumerate(rows):
-                        out[at] = file[name][row]
-        else:
-            self._read_bytes(place, rows, out)
+            self._read_compressed(name, rows, out, places)
+        elif out.size:
+            self._read_bytes(place, rows, out, places)
         return np.char.decode(out, "utf-8") if FIELDS[name].dtype is None else out
 
-    def _read_bytes(self, place: _Place, rows: Sequence[int], out: np.ndarray) -> None:
-        if not out.size or place.offset is None:
-            return
-        size = out.nbytes // len(rows)
+    def _read_bytes(
+        self, place: _Place, rows: Sequence[int], out: np.ndarray, places: Sequence[int]
+    ) -> None:
+        file, first, size = self._file.fileno(), place.offset or 0, out.nbytes // len(out)
         target = memoryview(out.reshape(-1).view(np.uint8).data)
         if isinstance(rows, range):  # the whole field, in one piece
-            pieces = [(0, target)]
-        else:
-            pieces = [(row, target[at * size : (at + 1) * size]) for at, row in enumerate(rows)]
-        for row, piece in pieces:
-            position = place.offset + row * size
+            rows, places, size = [0], [0], out.nbytes
+        for row, at in zip(rows, places, strict=True):
+            piece, position = target[at * size : (at + 1) * size], first + row * size
             while piece:
-                count = os.preadv(self._file.fileno(), [piece], position)
+                count = os.preadv(file, [piece], position)
                 if not count:
                     raise BundleError(f"{self.path}: ends within sample {row}")
                 piece, position = piece[count:], position + count
 
+    def _read_compressed(
+        self, name: str, rows: Sequence[int], out: np.ndarray, places: Sequence[int]
+    ) -> None:
+        if not rows:
+            return
+        with self._hdf5() as file:
+            for row, at in zip(rows, places, strict=True):
+                out[at] = file[name][row]
+
     @property
     def provenance(self) -> dict[str, Any]:
         """Settings, back ends, versions and weights that decided the shard's bytes."""
-        with h5py.File(self.path, "r") as file:
+        with self._hdf5() as file:
             return dict(json.loads(str(file.attrs["provenance"])))
 
     def table(self, name: str) -> list[dict[str, Any]]:
         """The rows of the table `videos` or `failures`, by the names of SOURCES or FAILURES."""
-        with h5py.File(self.path, "r") as file:
+        with self._hdf5() as file:
             group = file[name]
             columns = {
                 column: np.char.decode(values, "utf-8") if values.dtype.kind == "S" else values

@@ -3,7 +3,7 @@
 New memory costs a page fault every 4 KB, about as much as the copy that fills it.
 """
 
-import sys
+import math
 
 import numpy as np
 import torch
@@ -12,15 +12,37 @@ from torch import Tensor
 Kind = tuple[tuple[int, ...], np.dtype]
 
 
+class Block:
+    """One piece of memory, given away as a tensor and taken back when none is left of it."""
+
+    def __init__(self, size: int) -> None:
+        self._memory = bytearray(size + 1)  # one more, to be taken off and put on again
+
+    def is_free(self) -> bool:
+        """Whether no tensor made of it, and no view of one, is left: Python lets nobody change the
+        length of memory that is in use.
+        """
+        try:
+            self._memory.pop()
+        except BufferError:
+            return False
+        self._memory.append(0)  # within what is allocated: nothing moves
+        return True
+
+    def tensor(self, shape: tuple[int, ...], dtype: np.dtype) -> Tensor:
+        """It as a tensor."""
+        count = math.prod(shape)
+        return torch.from_numpy(np.frombuffer(self._memory, dtype, count).reshape(shape))
+
+
 class Buffers:
     """Gives tensors of a kind; as many stay as were ever in use at the same time.
 
-    A tensor, and every view of it, holds its array: an array that only the list knows is free.
-    Threads may share it: one that looks at an array holds it.
+    One thread takes them; any may hold them.
     """
 
     def __init__(self) -> None:
-        self._known: dict[Kind, list[np.ndarray]] = {}
+        self._known: dict[Kind, list[Block]] = {}
 
     def take(self, shape: tuple[int, ...], dtype: np.dtype, pinned: bool = False) -> Tensor:
         """A tensor, its values undefined. pinned: in memory that a GPU copies from by itself, which
@@ -30,8 +52,8 @@ class Buffers:
             kind = torch.from_numpy(np.empty(0, dtype)).dtype
             return torch.empty(shape, dtype=kind, pin_memory=True)
         known = self._known.setdefault((shape, dtype), [])
-        for array in known:
-            if sys.getrefcount(array) == 3:  # the list, this name and the question itself
-                return torch.from_numpy(array)
-        known.append(np.empty(shape, dtype))
-        return torch.from_numpy(known[-1])
+        for block in known:
+            if block.is_free():
+                return block.tensor(shape, dtype)
+        known.append(Block(math.prod(shape) * dtype.itemsize))
+        return known[-1].tensor(shape, dtype)

@@ -137,12 +137,12 @@ class Source:
 
     def read(self, samples: np.ndarray, pinned: bool = False) -> Raw:
         """What is stored of these samples. pinned: in memory that a GPU copies from by itself."""
-        runs, parts = self.domain.runs(samples), []
+        draw, parts = self.domain.by_shard(samples), []
         for name in PIXELS:
             field = FIELDS[name]
             shape = (len(samples), *field.shape)
             parts.append(self._memory.take(shape, np.dtype(field.dtype), pinned))
-            self.domain.fill(runs, name, parts[-1])
+            self.domain.fill(draw, name, parts[-1])
         images, depth, parsing = parts
         live = torch.from_numpy(self.domain.live[samples].astype(np.float32))
         return Raw(

@@ -1,6 +1,5 @@
 """The samples of one dataset of a bundle: where each lies, and the fast way to its bytes."""
 
-import itertools
 import mmap
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -14,13 +13,12 @@ from pipeline.errors import UserError
 from train.protocols import SPLITS
 
 
-class Run(NamedTuple):
-    """Neighbours of a draw, from `at` to before `end`, that are rows of one shard."""
+class Rows(NamedTuple):
+    """What of a draw lies in one shard: sample places[k] of the draw is its row rows[k]."""
 
     shard: Shard
-    at: int
-    end: int
     rows: list[int]
+    places: list[int]
 
 
 class Domain:
@@ -73,15 +71,17 @@ class Domain:
         first = np.cumsum([0, *(len(part) for part in parts)])
         return np.concatenate(parts)[first[self.shard] + self.row]
 
-    def runs(self, samples: Sequence[int] | np.ndarray) -> list[Run]:
-        """Cut a draw where its next sample lies in another shard."""
+    def by_shard(self, samples: Sequence[int] | np.ndarray) -> list[Rows]:
+        """A draw, shard by shard."""
         numbers = np.asarray(samples, np.intp)
-        rows, found, at = self.row[numbers].tolist(), [], 0
-        for shard, run in itertools.groupby(self.shard[numbers].tolist()):
-            end = at + sum(1 for _ in run)
-            found.append(Run(self.shards[shard], at, end, rows[at:end]))
-            at = end
-        return found
+        found: dict[int, Rows] = {}
+        pairs = zip(self.shard[numbers].tolist(), self.row[numbers].tolist(), strict=True)
+        for place, (shard, row) in enumerate(pairs):
+            if shard not in found:
+                found[shard] = Rows(self.shards[shard], [], [])
+            found[shard].rows.append(row)
+            found[shard].places.append(place)
+        return list(found.values())
 
     def read(
         self, samples: Sequence[int] | np.ndarray, field: str, out: Tensor | None = None
@@ -93,14 +93,14 @@ class Domain:
         if out is None:
             shape = (len(samples), *FIELDS[field].shape)
             out = torch.from_numpy(np.empty(shape, FIELDS[field].dtype))
-        self.fill(self.runs(samples), field, out)
+        self.fill(self.by_shard(samples), field, out)
         return out
 
-    def fill(self, runs: Sequence[Run], field: str, out: Tensor) -> None:
-        """Read the runs of a draw into a tensor, straight from the files."""
+    def fill(self, draw: Sequence[Rows], field: str, out: Tensor) -> None:
+        """Read a draw into a tensor, straight from the files."""
         target = out.numpy()
-        for shard, at, end, rows in runs:
-            shard.read(field, rows, target[at:end])
+        for shard, rows, places in draw:
+            shard.read(field, rows, target, places)
 
     def landmarks(self, samples: Sequence[int] | np.ndarray) -> Tensor:
         """Face meshes in crop pixels: n x 468 x 3 float32, z in the same unit."""
@@ -112,7 +112,7 @@ class Domain:
 
     def announce(self, samples: Sequence[int] | np.ndarray) -> None:
         """Tell the system which pixels are read next, so that the disk begins on all at once."""
-        for shard, _, _, rows in self.runs(samples):
+        for shard, rows, _ in self.by_shard(samples):
             for field in PIXELS:
                 pixels = getattr(shard, field)
                 if isinstance(pixels, np.memmap):  # not a compressed one
