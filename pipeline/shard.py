@@ -75,7 +75,7 @@ def describe(dataset: h5py.Dataset, field: Field) -> None:
         if (limit := getattr(field, name)) is not None:
             about[name] = float(limit)
     if field.values or field.listed:
-        texts = fixed_strings(field.values or sorted({*read_strings(dataset).tolist()}))
+        texts = fixed_strings(field.values or sorted({*read_strings(dataset).tolist()}) or [""])
         about["values"] = texts.astype(h5py.string_dtype("utf-8", texts.dtype.itemsize))
     for name in sorted(about):
         dataset.attrs[name] = about[name]

@@ -194,10 +194,19 @@ def fit(folder: Path) -> None:
     edit_manifest(folder, edit)
 
 
-def change_shard(path: Path, change: Callable[[h5py.File], None], checksums: bool = True) -> None:
-    """Change a shard through HDF5, its checksums again made to fit, and the manifest beside it."""
+def change_shard(
+    path: Path, change: Callable[[h5py.File], None], checksums: bool = True, values: bool = True
+) -> None:
+    """Change a shard through HDF5; then make its checksums fit, the texts that it says occur in it
+    (`values`), and the manifest beside it.
+    """
     with h5py.File(path, "r+") as file:
         change(file)
+        for name, field in FIELDS.items():
+            if values and field.listed:
+                texts = fixed_strings(sorted({text.decode() for text in file[name][:].tolist()}))
+                utf8 = h5py.string_dtype("utf-8", texts.dtype.itemsize)
+                file[name].attrs["values"] = texts.astype(utf8)
         if checksums and {*PIXELS, "checksum"} <= {*file}:
             for row, sample in enumerate(zip(*(file[name] for name in PIXELS), strict=True)):
                 digest = hashlib.sha256(b"".join(np.asarray(part).tobytes() for part in sample))

@@ -285,6 +285,8 @@ def test_every_dataset_says_what_it_holds(stored):
         classes_told = [text.decode() for text in file["parsing"].attrs["values"]]
         assert (file["depth"].attrs["low"], file["depth"].attrs["high"]) == (0, 1)
         live = [text.decode() for text in file["live"].attrs["values"]]
+        attacks = [text.decode() for text in file["attack"].attrs["values"]]
+        assert attacks == sorted({*file["attack"].asstr()[:]})
     assert classes_told == list(classes.NAMES) == list(CLASS_NAMES)
     assert live == ["spoof", "live"]
 

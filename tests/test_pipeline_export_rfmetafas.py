@@ -10,9 +10,9 @@ from PIL import Image
 
 from pipeline.bundle import Bundle
 from pipeline.errors import UserError
-from pipeline.export import choose
-from pipeline.export_rfmetafas import plan
-from pipeline.export_write import export
+from pipeline.export.plan import choose
+from pipeline.export.rfmetafas import plan
+from pipeline.export.write import export
 
 OULU = {
     "train": [("Train_files/1_1_01_1.avi", 1, 6), ("Train_files/1_1_01_2.avi", 0, 6)],
@@ -155,7 +155,7 @@ def test_nothing_is_written_that_no_list_leads_to(written):
 def test_graded_depth_is_within_the_error_that_the_manual_states():
     import io
 
-    from pipeline.export_write import depth_jpeg
+    from pipeline.export.write import depth_jpeg
 
     rng = np.random.default_rng(5)
     y, x = np.mgrid[:32, :32] / 31

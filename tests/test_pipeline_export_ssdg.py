@@ -12,9 +12,9 @@ from PIL import Image
 
 from pipeline.bundle import Bundle
 from pipeline.errors import UserError
-from pipeline.export import choose
-from pipeline.export_ssdg import plan
-from pipeline.export_write import export
+from pipeline.export.plan import choose
+from pipeline.export.ssdg import plan
+from pipeline.export.write import export
 
 MSU = {
     "train": [("scene01/real/a 1.mp4", 1, 13), ("scene01/attack/b.mov", 0, 20)],

@@ -12,11 +12,11 @@ import pytest
 from made_export import bundle_of, tree
 from PIL import Image
 
-from pipeline import export_rfmetafas, export_ssdg
 from pipeline.bundle import Bundle
 from pipeline.errors import UserError
-from pipeline.export import Plan, choose
-from pipeline.export_write import check_apart, export, png, size_estimate
+from pipeline.export import rfmetafas, ssdg
+from pipeline.export.plan import Plan, choose
+from pipeline.export.write import check_apart, export, png, size_estimate
 
 VIDEOS = {"train": [("a/1.avi", 1, 13)], "test": [("a/0.avi", 0, 13)]}
 OCIM = Path(sys.executable).with_name("ocim")
@@ -30,7 +30,7 @@ def two(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def planned(folder: Path, *names: str) -> Plan:
     bundle = Bundle(folder)
-    return export_rfmetafas.plan(bundle, choose(bundle, None, names))
+    return rfmetafas.plan(bundle, choose(bundle, None, names))
 
 
 def quiet(line: str) -> None:
@@ -107,7 +107,7 @@ def test_an_export_that_lost_a_file_or_part_of_it_is_made_again(two, made, damag
 
 def test_an_export_of_other_options_takes_the_place_of_the_old_one(two, made):
     bundle = Bundle(two)
-    plan = export_ssdg.plan(bundle, choose(bundle, None, ("oulu",)), str(made), False)
+    plan = ssdg.plan(bundle, choose(bundle, None, ("oulu",)), str(made), False)
     assert export(plan, made, 1, quiet)
     assert sorted(path.name for path in made.iterdir()) == ["data", "data_label", "export.json"]
     assert [path.name for path in made.parent.iterdir()] == ["made"]
@@ -178,10 +178,10 @@ def test_the_estimate_covers_what_the_export_takes_and_little_more(two, tmp_path
 STOPPED = """
 import os, signal, sys
 from pathlib import Path
-from pipeline import export_rfmetafas
+from pipeline.export import rfmetafas
 from pipeline.bundle import Bundle
-from pipeline.export import choose
-from pipeline.export_write import export
+from pipeline.export.plan import choose
+from pipeline.export.write import export
 from pipeline.store import stop_cleanly
 
 stop_cleanly()
@@ -192,7 +192,7 @@ def stop(line):
     print(*[path.name for path in out.parent.iterdir()], flush=True)
     os.kill(os.getpid(), number)
 
-export(export_rfmetafas.plan(bundle, choose(bundle, None, ())), out, 2, stop)
+export(rfmetafas.plan(bundle, choose(bundle, None, ())), out, 2, stop)
 """
 
 

@@ -8,7 +8,7 @@ import pytest
 from made_bundle import make_bundle, only
 
 from pipeline.bundle import MANIFEST, NOTICE
-from pipeline.verify import check_manifest, check_notice, check_shard, verify
+from pipeline.verify.check import check_manifest, check_notice, check_shard, verify
 
 TRAIN = "oulu-train-00000-of-00001.h5"
 

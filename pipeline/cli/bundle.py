@@ -50,10 +50,10 @@ def export_bundle(
     """
     import os
 
-    from pipeline import export_rfmetafas, export_ssdg
     from pipeline.bundle import Bundle
-    from pipeline.export import choose
-    from pipeline.export_write import check_apart, export
+    from pipeline.export import rfmetafas, ssdg
+    from pipeline.export.plan import choose
+    from pipeline.export.write import check_apart, export
 
     if form != "ssdg" and (drop_short or prefix is not None):
         raise click.UsageError("--drop-short and --prefix are of --format ssdg alone")
@@ -62,9 +62,9 @@ def export_bundle(
     source = Bundle(folder)
     choice = choose(source, protocol, datasets)
     if form == "ssdg":
-        plan = export_ssdg.plan(source, choice, str(out) if prefix is None else prefix, drop_short)
+        plan = ssdg.plan(source, choice, str(out) if prefix is None else prefix, drop_short)
     else:
-        plan = export_rfmetafas.plan(source, choice)
+        plan = rfmetafas.plan(source, choice)
     made = export(plan, out, jobs or os.cpu_count() or 1, click.echo)
     click.echo(f"{out}: {len(plan.paths())} files ({'made' if made else 'finished already'})")
 
@@ -79,7 +79,7 @@ def info(path: Path, as_json: bool) -> None:
     ends, and the notice. No pixel is read.
     """
     from pipeline.bundle import canonical_json
-    from pipeline.bundle_info import info, to_lines
+    from pipeline.inspect.info import info, to_lines
 
     known = info(path)
     click.echo(canonical_json(known) if as_json else "\n".join(to_lines(known)), nl=not as_json)
@@ -97,8 +97,8 @@ def diff(a: Path, b: Path, as_json: bool) -> None:
     the same, 1: they differ, 2: one is no bundle.
     """
     from pipeline.bundle import canonical_json
-    from pipeline.bundle_diff import diff
-    from pipeline.bundle_diff_text import to_lines
+    from pipeline.inspect.diff import diff
+    from pipeline.inspect.diff_text import to_lines
 
     found = diff(a, b)
     click.echo(canonical_json(found) if as_json else "\n".join(to_lines(found)), nl=not as_json)
@@ -119,7 +119,7 @@ def show(sample: str, out: Path | None, root: Path | None, config_path: Path | N
     for byte. Without --root or --config the config.yaml beside the bundle's folder names the
     videos; where there is none, the sample is shown without its frame.
     """
-    from pipeline.bundle_show import show
+    from pipeline.inspect.show import show
 
     for line in show(sample, out, root, config_path):
         click.echo(line)
@@ -138,7 +138,7 @@ def verify_bundle(folder: Path, jobs: int | None, as_json: bool) -> None:
     """
     import json
 
-    from pipeline.verify import verify
+    from pipeline.verify.check import verify
 
     report = verify(folder, jobs)
     if as_json:

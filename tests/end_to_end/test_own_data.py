@@ -137,6 +137,19 @@ def test_what_gave_nothing_is_listed_and_what_was_excluded_is_not(bundle):
     assert set(reasons) == {"gone.mp4"}  # not broken.avi, and no picture for being one frame
 
 
+def test_the_bundle_is_right_to_the_last_byte_and_leads_back_to_every_frame(
+    place, bundle, tmp_path
+):
+    assert "right: " in ocim("bundle", "verify", place / "run" / "bundle")
+    shards = [*bundle.shards("mydata"), *bundle.shards("pictures")]
+    for shard in shards:
+        for row in range(len(shard)):
+            told = ocim("bundle", "show", f"{shard.path}:{row}", "-o", tmp_path / "one.png",
+                        "--config", place / "own.yaml")  # fmt: skip
+            assert "the frame gives the stored crop: yes" in told
+    assert "unknown" in {attack for shard in shards for attack in shard.attack}
+
+
 def test_what_was_corrected_is_part_of_the_record(place, bundle):
     with (place / "run" / "index" / "mydata.csv").open(newline="") as file:
         rows = {row["path"]: row for row in csv.DictReader(file)}

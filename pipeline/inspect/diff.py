@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.bundle import BundleError, canonical_json
-from pipeline.bundle_fields import Differences, Sample
-from pipeline.bundle_read import SHOWN, Opened, column, damage_told, flat, printable, videos_of
+from pipeline.inspect.fields import Differences, Sample
+from pipeline.inspect.read import SHOWN, Opened, column, damage_told, flat, printable, videos_of
 
 LISTS = ("failures", "remarks", "corrections")
 _ELSEWHERE = {"hash", "counts", "shards", "provenance", *LISTS}

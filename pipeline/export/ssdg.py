@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 from pipeline.bundle import Bundle
 from pipeline.errors import UserError
-from pipeline.export import (
+from pipeline.export.plan import (
     Choice,
     Part,
     Picture,

@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 from made_bundle import columns_of, edit_manifest, sample, write_manifest
 
-from pipeline import origin
 from pipeline.bundle import MANIFEST, SCHEMA, BundleError, Shard
 from pipeline.config import DatasetSettings, validate, write_once
 from pipeline.crops import warp
 from pipeline.errors import UserError
 from pipeline.hdf5 import fixed_strings
+from pipeline.inspect import origin
 from pipeline.keys import sha256_file, versions
 from pipeline.shard import write_shard
 

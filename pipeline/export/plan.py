@@ -1,7 +1,7 @@
 """What the exports of a bundle share: which datasets they take, their videos, safe names, a plan.
 
 An export is a folder in the layout that released code of others reads as it is. What is planned
-here is written by pipeline/export_write.py.
+here is written by pipeline/export/write.py.
 """
 
 from collections.abc import Callable, Mapping, Sequence

@@ -9,9 +9,9 @@ from click.testing import CliRunner, Result
 from made_bundle import edit_manifest, make_bundle
 
 from pipeline.bundle import FAILURES, NOTICE, PIXELS, BundleError, canonical_json
-from pipeline.bundle_info import info, to_lines
-from pipeline.bundle_read import flat, printable
 from pipeline.cli import cli
+from pipeline.inspect.info import info, to_lines
+from pipeline.inspect.read import flat, printable
 from pipeline.shard import write_table
 
 FAILED = [

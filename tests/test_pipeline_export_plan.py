@@ -6,7 +6,7 @@ from made_export import bundle_of
 
 from pipeline.bundle import Bundle
 from pipeline.errors import UserError
-from pipeline.export import Choice, choose, named, parts_of, videos_of
+from pipeline.export.plan import Choice, choose, named, parts_of, videos_of
 from train.protocols import Protocol
 
 BOTH = {"train": [("a/1.avi", 1, 2)], "dev": [("a/9.avi", 1, 1)], "test": [("a/0.avi", 0, 3)]}

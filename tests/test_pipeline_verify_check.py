@@ -15,7 +15,7 @@ from made_bundle import change_shard, edit_manifest, fit, make_bundle, only
 from pipeline.bundle import FIELDS, MANIFEST, NOTICE
 from pipeline.cli import cli
 from pipeline.errors import UserError
-from pipeline.verify import verify
+from pipeline.verify.check import verify
 
 TRAIN = "oulu-train-00000-of-00001.h5"
 TEST = "oulu-test-00000-of-00001.h5"

@@ -1,7 +1,7 @@
 """Checks a bundle: every byte against its hash, every sample against the rules of the labels.
 
 A file is hashed before HDF5 sees it, and HDF5 sees it only in a child process that may crash or
-hang (pipeline/verify_shard.py). So this never does, whatever lies in the folder.
+hang (pipeline/verify/shard.py). So this never does, whatever lies in the folder.
 """
 
 import hashlib
@@ -19,17 +19,17 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from pipeline import verify_join as join
-from pipeline import verify_manifest
 from pipeline.bundle import MANIFEST, NOTICE
 from pipeline.errors import UserError
-from pipeline.findings import Finding, limited
-from pipeline.verify_manifest import Manifest
-from pipeline.verify_shard import Result, time_limit
+from pipeline.verify import join
+from pipeline.verify import manifest as verify_manifest
+from pipeline.verify.findings import Finding, limited
+from pipeline.verify.manifest import Manifest
+from pipeline.verify.shard import Result, time_limit
 
 LARGEST_MANIFEST = 1_000_000_000
 """Bytes. A manifest of the four datasets has some millions."""
-_ROOT = Path(__file__).resolve().parent.parent
+_ROOT = Path(__file__).resolve().parents[2]
 _SHARD = re.compile(r"[^.].*-of-.*\.h5")
 _UNFINISHED = re.compile(r"\..*\.tmp(\..*)?")
 
@@ -197,7 +197,7 @@ def check_shard(folder: Path, manifest: Manifest | None, file: str) -> Checked:
                 findings.append(Finding(f"damaged: its sha256 is not that of {MANIFEST}"))
     except (_RefusedError, OSError) as error:
         return Checked(file, [Finding(str(error))], None, 0, False)
-    command = [sys.executable, "-m", "pipeline.verify_shard", str(folder / file)]
+    command = [sys.executable, "-m", "pipeline.verify.shard", str(folder / file)]
     inside, result = ask(command, time_limit(size))
     raw = join.is_raw(manifest, result) if result else False
     findings += [finding for finding in inside if not join.allowed(finding, raw)]

@@ -11,8 +11,8 @@ import numpy as np
 
 from pipeline.bundle import DEPTH_SIDE, Bundle
 from pipeline.errors import UserError
-from pipeline.export import Choice, Part, Picture, Plan, Video, named, parts_of, videos_of
-from pipeline.export_write import depth_jpeg
+from pipeline.export.plan import Choice, Part, Picture, Plan, Video, named, parts_of, videos_of
+from pipeline.export.write import depth_jpeg
 
 FORMAT = "rfmetafas"
 NAMES = {"oulu": "OULU", "casia": "CASIA", "replay": "idiap", "msu": "MSU"}

@@ -5,11 +5,11 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.findings import Finding, plain
 from pipeline.records import same_person
-from pipeline.verify_manifest import SUMS, Entry, Manifest, file_of, spoof_depth
-from pipeline.verify_samples import DEPTH_ON_SPOOF
-from pipeline.verify_shard import Result, rows_hash
+from pipeline.verify.findings import Finding, plain
+from pipeline.verify.manifest import SUMS, Entry, Manifest, file_of, spoof_depth
+from pipeline.verify.samples import DEPTH_ON_SPOOF
+from pipeline.verify.shard import Result, rows_hash
 
 PLACE = 16
 """Bytes of bundle.order."""

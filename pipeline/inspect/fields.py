@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from pipeline.bundle import FIELDS, PIXELS, Shard
-from pipeline.bundle_read import column, fields_of
+from pipeline.inspect.read import column, fields_of
 
 Sample = tuple[str, int]
 """video and frame"""

@@ -13,11 +13,11 @@ import numpy as np
 
 from pipeline import corrections, crops
 from pipeline.bundle import IMAGE_SIDE, MANIFEST, Bundle, BundleError, Shard
-from pipeline.bundle_read import column, damage_told, printable, provenance_of, videos_of
 from pipeline.config import Config, DatasetSettings, load
 from pipeline.correction_fields import Correction, parse
 from pipeline.errors import UserError
 from pipeline.index import dataset_root
+from pipeline.inspect.read import column, damage_told, printable, provenance_of, videos_of
 from pipeline.keys import sha256_file, versions
 from pipeline.video import VideoError, frames, turned
 

@@ -20,7 +20,7 @@ import cv2
 import numpy as np
 
 from pipeline.errors import UserError
-from pipeline.export import Part, Picture, Plan
+from pipeline.export.plan import Part, Picture, Plan
 from pipeline.room import SLACK, gigabytes
 from pipeline.store import canonical_json, removed_in_the_end, replace_whole
 

@@ -7,11 +7,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from pipeline import origin
 from pipeline.bundle import FIELDS, BundleError, Shard, sample_checksum
-from pipeline.bundle_read import column, printable
 from pipeline.errors import UserError
-from pipeline.sample_picture import Picture, draw
+from pipeline.inspect import origin
+from pipeline.inspect.picture import Picture, draw
+from pipeline.inspect.read import column, printable
 from pipeline.store import replace_whole
 
 _SAMPLE = re.compile(r"(.+):(-?[0-9]{1,12})", re.DOTALL)

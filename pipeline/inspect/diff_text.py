@@ -3,8 +3,8 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from pipeline.bundle_fields import MEASURES
-from pipeline.bundle_read import SHOWN, printable
+from pipeline.inspect.fields import MEASURES
+from pipeline.inspect.read import SHOWN, printable
 
 _VIDEOS = 20
 """How many source videos are named; JSON has all."""

@@ -11,12 +11,12 @@ import pytest
 from click.testing import CliRunner, Result
 from made_bundle import edit_manifest, make_bundle
 
-from pipeline import bundle_fields
 from pipeline.bundle import PIXELS, BundleError, Shard, canonical_json, sample_checksum
-from pipeline.bundle_diff import diff
-from pipeline.bundle_diff_text import to_lines
-from pipeline.bundle_fields import Differences, differs
 from pipeline.cli import cli
+from pipeline.inspect import fields as of_fields
+from pipeline.inspect.diff import diff
+from pipeline.inspect.diff_text import to_lines
+from pipeline.inspect.fields import Differences, differs
 
 FAILED = [{"dataset": "oulu", "split": "train", "video": "a", "frame": 5, "reason": "no face"}]
 TRAIN = "oulu-train-00000-of-00001.h5"
@@ -174,13 +174,13 @@ def test_equal_checksums_spare_the_pixels(made, copy, monkeypatch):
         file["image"][0] = 0  # damaged: the checksum is as it was
     assert diff(made, copy)["same"]
     read: list[tuple[str, Any]] = []
-    real = bundle_fields.column
+    real = of_fields.column
 
     def noted(shard, name, rows=None):
         read.append((name, rows))
         return real(shard, name, rows)
 
-    monkeypatch.setattr(bundle_fields, "column", noted)
+    monkeypatch.setattr(of_fields, "column", noted)
     set_pixels(copy, 0, image=0)
     diff(made, copy)
     assert [(name, rows) for name, rows in read if name in PIXELS] == [
@@ -235,8 +235,8 @@ def test_nan_is_the_same_as_nan_and_no_number_is_shown_for_it():
 
 
 def test_many_samples_are_compared_in_blocks(made, tmp_path, monkeypatch):
-    monkeypatch.setattr(bundle_fields, "_BLOCK", 2)
-    monkeypatch.setattr(bundle_fields, "_MESHES", 3)
+    monkeypatch.setattr(of_fields, "_BLOCK", 2)
+    monkeypatch.setattr(of_fields, "_MESHES", 3)
     a = make_bundle(tmp_path / "a", ["oulu"], 5, 1)
     b = Path(shutil.copytree(a, tmp_path / "b"))
     for row in range(0, 10, 2):

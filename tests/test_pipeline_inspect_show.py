@@ -11,15 +11,14 @@ import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 from PIL import Image
-from test_pipeline_origin import AFFINE, FRAME, VIDEO, film, run_of, stored_frame
+from test_pipeline_inspect_origin import AFFINE, FRAME, VIDEO, film, run_of, stored_frame
 
 from labels import classes
-from pipeline import sample_picture
 from pipeline.bundle import BundleError, Shard, sample_checksum
-from pipeline.bundle_show import find, show
 from pipeline.cli import cli
 from pipeline.errors import UserError
-from pipeline.sample_picture import Picture, draw
+from pipeline.inspect.picture import Picture, _wrapped, draw
+from pipeline.inspect.show import find, show
 
 OCIM = Path(sys.executable).with_name("ocim")
 Writer = Callable[..., Path]
@@ -162,7 +161,7 @@ def test_long_texts_are_broken_and_letters_that_the_font_lacks_are_told():
     assert long.shape[0] > short.shape[0] + 4 * 28
     # Two rows of white at the right edge: nothing is cut off there.
     assert (long[:, -2:] == 255).all()
-    wrapped = list(sample_picture._wrapped([("n", "größe 脸/ä, " + "b" * 90)], 500))
+    wrapped = list(_wrapped([("n", "größe 脸/ä, " + "b" * 90)], 500))
     assert wrapped[0] == ("n", r"größe \u8138/ä,")
     assert [name for name, _ in wrapped[1:]] == [""] * (len(wrapped) - 1)
     assert "".join(text for _, text in wrapped[1:]) == "b" * 90

@@ -1,6 +1,6 @@
 """What is wrong with a bundle's manifest in itself: its text, its types, its sums.
 
-Pure functions of bytes and of what they say; pipeline/verify.py reads the files.
+Pure functions of bytes and of what they say; pipeline/verify/check.py reads the files.
 """
 
 import json
@@ -11,8 +11,8 @@ from pathlib import PurePosixPath
 from typing import Any, NamedTuple
 
 from pipeline.bundle import FAILURES, BundleError, canonical_json, check_schema, manifest_hash
-from pipeline.findings import Finding, plain
-from pipeline.verify_shard import rows_hash
+from pipeline.verify.findings import Finding, plain
+from pipeline.verify.shard import rows_hash
 
 KINDS = {
     "corrections": list, "counts": dict, "failures": list, "hash": str, "notice": str,

@@ -1,6 +1,6 @@
 import pytest
 
-from pipeline.findings import Finding, limited
+from pipeline.verify.findings import Finding, limited
 
 
 @pytest.mark.parametrize(

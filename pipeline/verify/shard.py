@@ -1,9 +1,9 @@
-"""Looks into one shard, in a process of its own: `python -m pipeline.verify_shard SHARD`.
+"""Looks into one shard, in a process of its own: `python -m pipeline.verify.shard SHARD`.
 
 HDF5 is not safe with damaged files: it may crash, never end, or ask for all memory. So this process
 has limits of time and memory, and prints what it finds at once, one JSON object a line: the fields
-of Findings, then those of a Result. pipeline/verify.py starts it and judges how it ends. Nothing
-outside of the shard is known here.
+of Findings, then those of a Result. pipeline/verify/check.py starts it and judges how it ends.
+Nothing outside of the shard is known here.
 """
 
 import hashlib
@@ -21,10 +21,10 @@ from typing import Any, NamedTuple
 import h5py
 import numpy as np
 
-from pipeline import verify_layout as layout
-from pipeline import verify_samples as rules
 from pipeline.bundle import FIELDS, PIXELS, BundleError, check_schema, order
-from pipeline.findings import Finding, limited, plain
+from pipeline.verify import layout
+from pipeline.verify import samples as rules
+from pipeline.verify.findings import Finding, limited, plain
 
 MEMORY = 2 << 30
 """Bytes of address space that the process may take; a shard of 4096 samples needs 0.12 GB."""

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from pipeline.bundle import MANIFEST, Shard
-from pipeline.bundle_read import (
+from pipeline.inspect.read import (
     Opened,
     column,
     damage_told,

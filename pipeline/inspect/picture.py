@@ -11,8 +11,8 @@ from PIL import Image, ImageDraw, ImageFont
 from labels import classes
 from pipeline import crops
 from pipeline.bundle import IMAGE_SIDE
+from pipeline.inspect.origin import usable
 from pipeline.label import grey, overlay
-from pipeline.origin import usable
 
 WIDEST = 1600
 """Pixels that a picture is wide at most."""

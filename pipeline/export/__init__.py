@@ -1,0 +1,1 @@
+"""Writes a bundle in the layouts that released code of others reads."""

@@ -1,0 +1,1 @@
+"""Checks a bundle, byte by byte and rule by rule."""
