@@ -282,55 +282,63 @@ class Shard:
             )
         return self._places[name]
 
-    def read(
-        self,
-        name: str,
-        rows: Sequence[int] | np.ndarray | None = None,
-        out: Any = None,
-        places: Sequence[int] | None = None,
-    ) -> np.ndarray:
+    def read(self, name: str, rows: Sequence[int] | np.ndarray | None = None) -> np.ndarray:
         """Some samples of a field, all of them without `rows`: (rows, ...); text comes as str.
 
-        out: a C-contiguous array of the stored dtype to read into, of (rows, ...), or longer where
-        `places` says at which of its entries each row goes. The bytes go there from the file
-        without a copy between, and Python's lock is free meanwhile. Raises IndexError for a row
-        that is not there, BundleError where the file has changed since it was opened.
+        Raises IndexError for a row that is not there, BundleError where the file has changed since
+        it was opened.
         """
-        place = self._place(name)
-        rows = range(self._count) if rows is None else [int(row) for row in rows]
+        place, field = self._place(name), FIELDS[name]
+        count = self._count if rows is None else len(rows)
+        out = np.empty((count, *field.shape), place.dtype)
+        if rows is None and place.offset is not None and out.size:
+            self._check_unchanged()
+            self._copy(place.offset, _bytes_of(out))
+        else:
+            rows = range(count) if rows is None else rows
+            self.read_into({name: out}, rows, range(count))
+        return np.char.decode(out, "utf-8") if field.dtype is None else out
+
+    def read_into(
+        self,
+        outs: Mapping[str, np.ndarray],
+        rows: Sequence[int] | np.ndarray,
+        places: Sequence[int],
+    ) -> None:
+        """Read samples of several fields into memory that is there: rows[k] to entry places[k].
+
+        outs: C-contiguous arrays of the stored dtypes by the fields' names. The bytes go there from
+        the file without a copy between, and Python's lock is free meanwhile. Raises as `read`.
+        """
+        rows = [int(row) for row in rows]
         if rows and not (min(rows) >= 0 and max(rows) < self._count):
             raise IndexError(f"{self.name} has {self._count} samples, and {rows} were asked for")
-        if out is None:
-            out = np.empty((len(rows), *place.shape[1:]), place.dtype)
-        places = range(len(rows)) if places is None else places
-        if (out.shape[1:], out.dtype) != (place.shape[1:], place.dtype) or len(out) < len(rows):
-            raise ValueError(f"out is {out.shape} {out.dtype} for {len(rows)} of '{name}'")
+        self._check_unchanged()
+        for name, out in outs.items():
+            place = self._place(name)
+            if (out.shape[1:], out.dtype) != (place.shape[1:], place.dtype):
+                raise ValueError(f"{out.shape} {out.dtype} to read '{name}' into")
+            if place.offset is None:
+                self._decompress(name, out, rows, places)
+                continue
+            target, size = _bytes_of(out), out.nbytes // max(1, len(out))
+            for row, at in zip(rows, places, strict=True):
+                self._copy(place.offset + row * size, target[at * size : (at + 1) * size])
+
+    def _check_unchanged(self) -> None:
         status = os.fstat(self._file.fileno())
         if (status.st_size, status.st_mtime_ns) != self._state:
             raise BundleError(f"{self.path}: changed while it was read; open the bundle again")
-        if place.offset is None:
-            self._read_compressed(name, rows, out, places)
-        elif out.size:
-            self._read_bytes(place, rows, out, places)
-        return np.char.decode(out, "utf-8") if FIELDS[name].dtype is None else out
 
-    def _read_bytes(
-        self, place: _Place, rows: Sequence[int], out: np.ndarray, places: Sequence[int]
-    ) -> None:
-        file, first, size = self._file.fileno(), place.offset or 0, out.nbytes // len(out)
-        target = memoryview(out.reshape(-1).view(np.uint8).data)
-        if isinstance(rows, range):  # the whole field, in one piece
-            rows, places, size = [0], [0], out.nbytes
-        for row, at in zip(rows, places, strict=True):
-            piece, position = target[at * size : (at + 1) * size], first + row * size
-            while piece:
-                count = os.preadv(file, [piece], position)
-                if not count:
-                    raise BundleError(f"{self.path}: ends within sample {row}")
-                piece, position = piece[count:], position + count
+    def _copy(self, position: int, target: memoryview) -> None:
+        while target:
+            count = os.preadv(self._file.fileno(), [target], position)
+            if not count:
+                raise BundleError(f"{self.path}: ends at byte {position}, within a sample")
+            target, position = target[count:], position + count
 
-    def _read_compressed(
-        self, name: str, rows: Sequence[int], out: np.ndarray, places: Sequence[int]
+    def _decompress(
+        self, name: str, out: np.ndarray, rows: Sequence[int], places: Sequence[int]
     ) -> None:
         if not rows:
             return
@@ -356,6 +364,10 @@ class Shard:
             dict(zip(columns, (value.item() for value in row), strict=True))
             for row in zip(*columns.values(), strict=True)
         ]
+
+
+def _bytes_of(array: np.ndarray) -> memoryview:
+    return memoryview(array.reshape(-1).view(np.uint8).data)
 
 
 class _Compressed:

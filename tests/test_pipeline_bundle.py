@@ -250,9 +250,11 @@ def test_samples_are_read_in_the_order_asked_for_also_twice(stored):
     for name in FIELDS:
         assert np.array_equal(shard.read(name, rows), np.asarray(getattr(shard, name))[rows])
         assert np.array_equal(shard.read(name), np.asarray(getattr(shard, name)))
-    out = np.empty((4, 256, 256, 3), np.uint8)
-    assert shard.read("image", np.array(rows), out) is out
-    assert np.array_equal(out, shard.image[rows])
+    images, depths = np.zeros((6, 256, 256, 3), np.uint8), np.zeros((6, 32, 32), np.float32)
+    shard.read_into({"image": images, "depth": depths}, np.array(rows), [5, 1, 0, 3])
+    assert np.array_equal(images[[5, 1, 0, 3]], shard.image[rows])
+    assert np.array_equal(depths[[5, 1, 0, 3]], shard.depth[rows])
+    assert not images[[2, 4]].any()
     assert shard.read("image", []).shape == (0, 256, 256, 3)
 
 
@@ -261,8 +263,8 @@ def test_a_row_that_is_not_there_and_a_wrong_buffer_are_errors(stored):
     for rows in ([COUNT], [-1], [0, 99]):
         with pytest.raises(IndexError, match="5 samples"):
             shard.read("depth", rows)
-    with pytest.raises(ValueError, match="out is"):
-        shard.read("depth", [0], np.empty((1, 32, 32), np.float64))
+    with pytest.raises(ValueError, match="to read 'depth' into"):
+        shard.read_into({"depth": np.empty((1, 32, 32), np.float64)}, [0], [0])
     with pytest.raises(AttributeError):
         shard.nothing  # noqa: B018
 

@@ -1,14 +1,12 @@
 """The trained model as one file: networks, settings, protocol, and what they were trained on."""
 
 import dataclasses
-import hashlib
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from pipeline.bundle import MANIFEST
 from pipeline.errors import UserError
 from pipeline.store import replace_whole
 from train.config import Settings, settings_from_dict, settings_to_dict
@@ -21,7 +19,7 @@ FORMAT = 1
 class Model:
     """What model.pt holds.
 
-    networks: state dict of Networks. bundle: sha256 of the bundle.json trained on. steps: done.
+    networks: state dict of Networks. bundle: hash of the bundle trained on. steps: done.
     selection: how this state was chosen (last: the state after the last step).
     environment: torch's version, device and threads of the training.
     """
@@ -40,11 +38,6 @@ class Model:
             networks = Networks(self.settings)
         networks.load_state_dict(self.networks)
         return networks.eval()
-
-
-def bundle_hash(folder: Path) -> str:
-    """Sha256, in hex, of a bundle's manifest, which in turn holds the sha256 of every shard."""
-    return hashlib.sha256((Path(folder) / MANIFEST).read_bytes()).hexdigest()
 
 
 def save(path: Path, model: Model) -> None:

@@ -137,13 +137,14 @@ class Source:
 
     def read(self, samples: np.ndarray, pinned: bool = False) -> Raw:
         """What is stored of these samples. pinned: in memory that a GPU copies from by itself."""
-        draw, parts = self.domain.by_shard(samples), []
-        for name in PIXELS:
-            field = FIELDS[name]
-            shape = (len(samples), *field.shape)
-            parts.append(self._memory.take(shape, np.dtype(field.dtype), pinned))
-            self.domain.fill(draw, name, parts[-1])
-        images, depth, parsing = parts
+        parts = {
+            name: self._memory.take(
+                (len(samples), *FIELDS[name].shape), np.dtype(FIELDS[name].dtype), pinned
+            )
+            for name in PIXELS
+        }
+        self.domain.fill(samples, {name: part.numpy() for name, part in parts.items()})
+        images, depth, parsing = parts.values()
         live = torch.from_numpy(self.domain.live[samples].astype(np.float32))
         return Raw(
             images, depth, parsing, live,

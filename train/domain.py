@@ -1,7 +1,7 @@
 """The samples of one dataset of a bundle: where each lies, and the fast way to its bytes."""
 
 import mmap
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -83,24 +83,18 @@ class Domain:
             found[shard].places.append(place)
         return list(found.values())
 
-    def read(
-        self, samples: Sequence[int] | np.ndarray, field: str, out: Tensor | None = None
-    ) -> Tensor:
-        """Read image, depth, parsing, landmarks or affine: a tensor of the stored dtype.
+    def read(self, samples: Sequence[int] | np.ndarray, field: str) -> Tensor:
+        """Read image, depth, parsing, landmarks or affine: a tensor of the stored dtype."""
+        out = np.empty((len(samples), *FIELDS[field].shape), FIELDS[field].dtype)
+        self.fill(samples, {field: out})
+        return torch.from_numpy(out)
 
-        out: a tensor of the right shape and dtype to read into. BundleError where a file changed.
+    def fill(self, samples: Sequence[int] | np.ndarray, outs: Mapping[str, np.ndarray]) -> None:
+        """Read fields of a draw, by their names, straight from the files into arrays of the right
+        shape and dtype. BundleError where a file changed.
         """
-        if out is None:
-            shape = (len(samples), *FIELDS[field].shape)
-            out = torch.from_numpy(np.empty(shape, FIELDS[field].dtype))
-        self.fill(self.by_shard(samples), field, out)
-        return out
-
-    def fill(self, draw: Sequence[Rows], field: str, out: Tensor) -> None:
-        """Read a draw into a tensor, straight from the files."""
-        target = out.numpy()
-        for shard, rows, places in draw:
-            shard.read(field, rows, target, places)
+        for shard, rows, places in self.by_shard(samples):
+            shard.read_into(outs, rows, places)
 
     def landmarks(self, samples: Sequence[int] | np.ndarray) -> Tensor:
         """Face meshes in crop pixels: n x 468 x 3 float32, z in the same unit."""

@@ -32,7 +32,9 @@ def score_domain(networks: Networks, domain: Domain, model: checkpoint.Model) ->
 
     def read(first: int) -> Tensor:
         samples = range(first, min(first + IMAGES_AT_ONCE, len(domain)))
-        return domain.read(samples, "image", memory.take((len(samples), *shape), dtype, on_gpu))
+        images = memory.take((len(samples), *shape), dtype, on_gpu)
+        domain.fill(samples, {"image": images.numpy()})
+        return images
 
     found = []
     firsts = range(0, len(domain), IMAGES_AT_ONCE)
