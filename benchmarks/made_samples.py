@@ -4,21 +4,34 @@ import hashlib
 import math
 import os
 import platform
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from PIL import Image
 
-from pipeline.bundle import FIELDS, MANIFEST, PIXELS, SCHEMA, canonical_json, manifest_hash
+from pipeline.bundle import (
+    FIELDS,
+    MANIFEST,
+    NOTICE,
+    PIXELS,
+    SCHEMA,
+    canonical_json,
+    manifest_hash,
+    order,
+)
 from pipeline.hdf5 import fixed_strings
+from pipeline.keys import sha256_file
+from pipeline.pack import counts
 from pipeline.shard import Pixels, write_shard
 
 DATASETS = ("casia", "oulu", "replay")
 SHARD_SAMPLES = 4096
 KINDS = 48  # so many different pictures; sample i is one of them, turned around its columns
 FRAMES = 20  # a video
+NOTE = "made samples\n"
+PROVENANCE = {"settings": {"depth": {"spoof_depth": "zero"}}}
 
 
 def pictures() -> list[Pixels]:
@@ -37,51 +50,80 @@ def pictures() -> list[Pixels]:
     return made
 
 
-def samples(count: int) -> Iterator[Pixels]:
-    """Live and spoof in turn: image, depth, parsing."""
+def samples(numbers: Sequence[int]) -> Iterator[Pixels]:
+    """Image, depth and parsing by number; even numbers are live."""
     kinds = pictures()
-    for number in range(count):
+    for number in numbers:
         image, depth, parsing = kinds[(number + 1) % KINDS]
         turn = number // KINDS * 7 % 256
         yield np.roll(image, turn, 1), depth, np.roll(parsing, turn, 1)
 
 
-def columns(count: int, first: int) -> dict[str, np.ndarray]:
-    """Every other field of `count` samples, of which `first` come before."""
-    made: dict[str, np.ndarray] = {}
-    for name, field in FIELDS.items():
-        if name not in (*PIXELS, "checksum"):
-            zero = [""] * count if field.dtype is None else (count, *field.shape)
-            made[name] = fixed_strings(zero) if field.dtype is None else np.zeros(zero, field.dtype)
-    numbers = np.arange(first, first + count)
-    made["live"] = ((numbers + 1) % 2).astype(np.uint8)
-    made["frame"] = (numbers // 2 % FRAMES).astype(np.int32)
-    made["video"] = fixed_strings(
-        [f"train/{n % 2}/a-folder-of-usual-length/{n // 2 // FRAMES:06d}.avi" for n in numbers]
+def identity(number: int) -> tuple[str, int]:
+    """Video and frame of a sample."""
+    return f"{number % 2}/a-folder-of-usual-length/{number // 2 // FRAMES:06d}.avi", (
+        number // 2 % FRAMES
     )
+
+
+def columns(numbers: Sequence[int]) -> dict[str, np.ndarray]:
+    """Every other field of samples."""
+    count = len(numbers)
+    made = {
+        name: fixed_strings([""] * count)
+        if field.dtype is None
+        else np.zeros((count, *field.shape), field.dtype)
+        for name, field in FIELDS.items()
+        if name not in (*PIXELS, "checksum")
+    }
+    identities = [identity(number) for number in numbers]
+    made["affine"][:] = np.eye(2, 3)
+    made["live"] = np.array([(number + 1) % 2 for number in numbers], np.uint8)
+    made["frame"] = np.array([frame for _, frame in identities], np.int32)
+    made["video"] = fixed_strings([video for video, _ in identities])
+    made["subject"] = fixed_strings([video[-10:-4] for video, _ in identities])
+    made["attack"] = fixed_strings(["" if live else "print" for live in made["live"]])
     return made
+
+
+def write_dataset(
+    folder: Path, dataset: str, count: int, shard_samples: int
+) -> Iterator[dict[str, Any]]:
+    """Write the shards of one dataset, all of them train; give the manifest's entry of each."""
+    numbers = sorted(range(count), key=lambda number: order(dataset, *identity(number)))
+    videos = [
+        {"video": video, "sha256": "", "faces_sha256": "", "upside_down": 0}
+        for video in sorted({identity(number)[0] for number in numbers})
+    ]
+    pieces = math.ceil(count / shard_samples)
+    for piece in range(pieces):
+        part = numbers[count * piece // pieces : count * (piece + 1) // pieces]
+        path = folder / f"{dataset}-train-{piece:05d}-of-{pieces:05d}.h5"
+        key = hashlib.sha256(f"{path.name} {count}".encode()).hexdigest()
+        about = {"dataset": dataset, "split": "train", "key": key,
+                 "provenance": canonical_json(PROVENANCE), "notice": NOTE}  # fmt: skip
+        write_shard(path, about, columns(part), samples(part), videos, [])
+        live = sum((number + 1) % 2 for number in part)
+        yield {
+            "file": path.name, "dataset": dataset, "split": "train", "key": key,
+            "samples": len(part), "live": live, "spoof": len(part) - live,
+            "bytes": path.stat().st_size, "sha256": sha256_file(path),
+        }  # fmt: skip
 
 
 def make_bundle(folder: Path, count: int, shard_samples: int = SHARD_SAMPLES) -> None:
     """Write a bundle of about `count` samples, the same number for each of three datasets."""
     folder.mkdir(parents=True, exist_ok=True)
     each = count // len(DATASETS)
-    pieces = math.ceil(each / shard_samples)
-    shards: list[dict[str, Any]] = []
-    for dataset in DATASETS:
-        for piece in range(pieces):
-            first, end = each * piece // pieces, each * (piece + 1) // pieces
-            name = f"{dataset}-train-{piece:05d}-of-{pieces:05d}.h5"
-            key = hashlib.sha256(f"{name} {first} {end}".encode()).hexdigest()
-            about = {"dataset": dataset, "split": "train", "key": key,
-                     "provenance": "{}", "notice": ""}  # fmt: skip
-            write_shard(folder / name, about, columns(end - first, first), samples(end - first),
-                        [], [])  # fmt: skip
-            shards.append({"file": name, "dataset": dataset, "split": "train", "key": key,
-                           "samples": end - first})  # fmt: skip
-    manifest = {"schema": SCHEMA, "shards": shards, "failures": [], "spoof_depth": "zero"}
+    shards = [e for name in DATASETS for e in write_dataset(folder, name, each, shard_samples)]
+    manifest: dict[str, Any] = {
+        "schema": SCHEMA, "shards": shards, "counts": counts(shards), "spoof_depth": "zero",
+        "provenance": dict.fromkeys(DATASETS, PROVENANCE), "notice": NOTE,
+        "corrections": [], "failures": [], "remarks": [],
+    }  # fmt: skip
     text = canonical_json({**manifest, "hash": manifest_hash(manifest)})
     (folder / MANIFEST).write_text(text, "utf-8")
+    (folder / NOTICE).write_text(NOTE, "utf-8")
 
 
 def forget(paths: list[Path]) -> None:

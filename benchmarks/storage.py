@@ -157,7 +157,7 @@ def make(source: Iterator[Pixels], folder: Path, count: int) -> dict[str, Way]:
     """Store the samples in every way below a folder."""
     about = {"dataset": "made", "split": "train", "key": "", "provenance": "{}", "notice": ""}
     path = folder / "contiguous.h5"
-    write_shard(path, about, columns(count, 0), source, [], [])
+    write_shard(path, about, columns(range(count)), source, [], [])
     shard, filters = Shard(path), dict(FILTERS)
     if importlib.util.find_spec("hdf5plugin"):
         import hdf5plugin
@@ -212,7 +212,7 @@ def main() -> None:
             count, sum(entry["samples"] for entry in Bundle(given.bundle).manifest["shards"])
         )
     with tempfile.TemporaryDirectory(dir=given.folder) as temporary:
-        source = stored(given.bundle, count) if given.bundle else samples(count)
+        source = stored(given.bundle, count) if given.bundle else samples(range(count))
         ways = make(source, Path(temporary), count)
         kinds = ("warm", "cold") if given.cold else ("warm",)
         rates = {kind: rounds(ways, count, given, kind == "cold") for kind in kinds}
