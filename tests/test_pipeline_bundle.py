@@ -160,14 +160,6 @@ def test_another_number_of_pictures_than_announced_is_an_error(tmp_path, given):
         write_shard(tmp_path / "a.h5", ATTRIBUTES, columns(), samples(given), [], [])
 
 
-def test_texts_are_padded_to_the_longest_in_bytes_not_letters():
-    array = fixed_strings(["ä", "", "abc"])
-    assert array.dtype == "S3"
-    assert array.tolist() == ["ä".encode(), b"", b"abc"]
-    assert fixed_strings([]).dtype == "S1"
-    assert fixed_strings(["", ""]).dtype == "S1"
-
-
 @pytest.mark.parametrize(
     "schema, advice",
     [
