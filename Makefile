@@ -26,6 +26,7 @@ demo: env ## the whole job on made videos, within 10 minutes on 2 cores; CORES=n
 	ocim replica -o $(DEMO)/replica --subjects 3 --seed 1 --cores $(CORES)
 	snakemake --cores $(CORES) --quiet host rules reason --configfile config/demo.yaml -- all
 	ocim truth --config $(DEMO)/config.yaml
+	ocim bundle verify $(DEMO)/bundle
 	@echo "made: $(DEMO)/bundle/bundle.json  $(DEMO)/results.json  $(DEMO)/report.html (open this one)"
 
 test: env ## every test, within 20 minutes on 2 cores

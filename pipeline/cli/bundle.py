@@ -137,10 +137,17 @@ def verify_bundle(folder: Path, jobs: int | None, as_json: bool) -> None:
     something is, 2: it is no bundle.
     """
     import json
+    import sys
 
     from pipeline.verify.check import verify
 
-    report = verify(folder, jobs)
+    def done(file: str) -> None:
+        if sys.stderr.isatty():  # for who waits; a file or another program has no use for it
+            click.echo(f"\r\x1b[Klooked at {file}", err=True, nl=False)
+
+    report = verify(folder, jobs, done)
+    if sys.stderr.isatty():
+        click.echo("\r\x1b[K", err=True, nl=False)
     if as_json:
         click.echo(json.dumps(report.as_json, indent=1, sort_keys=True))
     elif report.findings:

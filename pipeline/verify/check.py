@@ -13,7 +13,7 @@ import signal
 import stat
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -80,8 +80,11 @@ class _RefusedError(Exception):
     """A file that is not read: why."""
 
 
-def verify(folder: Path, jobs: int | None = None) -> Report:
-    """Check a whole bundle. jobs: shards at once; None: one a core.
+def verify(
+    folder: Path, jobs: int | None = None, done: Callable[[str], None] = lambda file: None
+) -> Report:
+    """Check a whole bundle. jobs: shards at once; None: one a core. done: is told each shard's name
+    when it has been looked at.
 
     Raises UserError for a folder that is no bundle at all.
     """
@@ -94,10 +97,10 @@ def verify(folder: Path, jobs: int | None = None) -> Report:
             f"{folder}: no bundle: it has neither {MANIFEST} nor a shard; give the folder that"
             " ocim pack wrote"
         )
-    return _check(Path(os.path.realpath(folder)), names, jobs or os.cpu_count() or 1)
+    return _check(Path(os.path.realpath(folder)), names, jobs or os.cpu_count() or 1, done)
 
 
-def _check(folder: Path, names: Sequence[str], jobs: int) -> Report:
+def _check(folder: Path, names: Sequence[str], jobs: int, done: Callable[[str], None]) -> Report:
     """Check a bundle. folder: without links in it. names: of what lies there, sorted."""
     manifest, findings, size = check_manifest(folder)
     found = [(MANIFEST, finding) for finding in findings]
@@ -111,8 +114,10 @@ def _check(folder: Path, names: Sequence[str], jobs: int) -> Report:
     if not (manifest and manifest.trusted):  # what it says of the files may be what is damaged
         shards += [name for name in unlisted if not _UNFINISHED.fullmatch(name)]
     with ThreadPoolExecutor(jobs) as pool:
-        one = partial(check_shard, folder, manifest)
-        checked = list(pool.map(one, sorted(shards)))
+        checked = []
+        for one in pool.map(partial(check_shard, folder, manifest), sorted(shards)):
+            done(one.file)
+            checked.append(one)
     found += [(one.file, finding) for one in checked for finding in one.findings]
     results = {one.file: one.result for one in checked if one.result and one.is_listed}
     found += _limited(join.between(results))
