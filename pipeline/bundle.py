@@ -23,6 +23,7 @@ OLDEST = 2
 
 MANIFEST = "bundle.json"
 NOTICE = "NOTICE.txt"
+SPLITS = ("train", "dev", "test")
 IMAGE_SIDE = 256
 DEPTH_SIDE = 32
 CLASS_NAMES = (
@@ -65,7 +66,8 @@ FIELDS: dict[str, Field] = {
     "device": Field(None, (), "", "capture device as its dataset names it; may be empty"),
     "face_size": Field("<f4", (), "pixel", "side of the face square in the frame", 0),
     "faces": Field(
-        "|u1", (), "1", "how many faces the frame shows, at most 255; 1 where the place was given"
+        "|u1", (), "1", "how many faces the frame shows, 255 for more; 1 where the place was given",
+        0, 255,
     ),
     "frame": Field("<i4", (), "1", "frame number in decoding order, from 0", 0),
     "image": Field("|u1", (*_IMAGE, 3), "1", "crop: row, column, and red, green, blue", 0, 255),
@@ -177,6 +179,9 @@ class Shard:
     objects that read what is indexed. `read` is the fast way to many samples. Nothing of HDF5 stays
     open, so a shard may be forked, pickled and used by several threads.
 
+    A memory map of a file that is cut in place ends the process, and shows what is written into
+    it; `read` tells both as BundleError.
+
     key: what the shard must carry, "" for anything; sha256 of all that decided its bytes.
     Raises BundleError for a file that is not such a shard.
     """
@@ -252,6 +257,11 @@ class Shard:
                 raise BundleError(f"{self.path}: '{name}' reaches beyond the end of the file")
             self._places[name] = _Place(wanted, dtype, offset)
 
+    @property
+    def size(self) -> int:
+        """Bytes of the file when it was opened."""
+        return self._state[0]
+
     def __len__(self) -> int:
         return self._count
 
@@ -285,8 +295,8 @@ class Shard:
     def read(self, name: str, rows: Sequence[int] | np.ndarray | None = None) -> np.ndarray:
         """Some samples of a field, all of them without `rows`: (rows, ...); text comes as str.
 
-        Raises IndexError for a row that is not there, BundleError where the file has changed since
-        it was opened.
+        Raises IndexError for a row that is not there or is no whole number, BundleError where the
+        file has changed since it was opened.
         """
         place, field = self._place(name), FIELDS[name]
         count = self._count if rows is None else len(rows)
@@ -308,16 +318,17 @@ class Shard:
         """Read samples of several fields into memory that is there: rows[k] to entry places[k].
 
         outs: C-contiguous arrays of the stored dtypes by the fields' names. The bytes go there from
-        the file without a copy between, and Python's lock is free meanwhile. Raises as `read`.
+        the file without a copy between, and Python's lock is free meanwhile. Raises as `read`, and
+        ValueError for arrays that cannot take them.
         """
-        rows = [int(row) for row in rows]
-        if rows and not (min(rows) >= 0 and max(rows) < self._count):
-            raise IndexError(f"{self.name} has {self._count} samples, and {rows} were asked for")
+        rows = _whole(rows, self._count, self.name)
+        places = _whole(places, min(map(len, outs.values())), "an array to read into")
         self._check_unchanged()
         for name, out in outs.items():
             place = self._place(name)
-            if (out.shape[1:], out.dtype) != (place.shape[1:], place.dtype):
-                raise ValueError(f"{out.shape} {out.dtype} to read '{name}' into")
+            kind = (out.shape[1:], out.dtype, out.flags.c_contiguous, out.flags.writeable)
+            if kind != (place.shape[1:], place.dtype, True, True):
+                raise ValueError(f"{out.shape} {out.dtype} is no array to read '{name}' into")
             if place.offset is None:
                 self._decompress(name, out, rows, places)
                 continue
@@ -366,6 +377,16 @@ class Shard:
         ]
 
 
+def _whole(numbers: Sequence[int] | np.ndarray, count: int, where: str) -> list[int]:
+    """The numbers as int; IndexError unless they are whole and from 0 to before `count`."""
+    array = np.asarray(numbers)
+    if array.size and array.dtype.kind not in "iu":
+        raise IndexError(f"samples are named by whole numbers, not by {array.dtype}")
+    if array.size and not (array.min() >= 0 and array.max() < count):
+        raise IndexError(f"{where} has {count} samples, and {array.tolist()} were asked for")
+    return list(map(int, array))
+
+
 def _bytes_of(array: np.ndarray) -> memoryview:
     return memoryview(array.reshape(-1).view(np.uint8).data)
 
@@ -380,8 +401,12 @@ class _Compressed:
     def __len__(self) -> int:
         return self.shape[0]
 
-    def __getitem__(self, row: int) -> np.ndarray:
-        return self.shard.read(self.name, [range(len(self))[row]])[0]
+    def __getitem__(self, index: Any) -> np.ndarray:
+        row, *within = index if isinstance(index, tuple) else (index,)
+        rows = np.arange(len(self))[row]
+        if rows.ndim:
+            return self.shard.read(self.name, rows)[(slice(None), *within)]
+        return self.shard.read(self.name, [int(rows)])[(0, *within)]
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
         return self.shard.read(self.name).astype(dtype or self.dtype)
@@ -431,13 +456,30 @@ class Bundle:
         """`zero`, or `raw` where spoofs keep what the depth back end made of them, for study."""
         return str(self.manifest["spoof_depth"])
 
-    def shards(self, dataset: str, splits: Sequence[str] | None = None) -> list[Shard]:
-        """Open the shards of one dataset, in order of their names, of all or the given splits."""
-        return list(self._open(dataset, splits))
+    def shards(self, dataset: str, splits: Sequence[str] = SPLITS) -> list[Shard]:
+        """Open the shards of one dataset, in order of their names, of all or the given splits.
 
-    def _open(self, dataset: str, splits: Sequence[str] | None) -> Iterator[Shard]:
-        for entry in sorted(self.manifest["shards"], key=lambda entry: entry["file"]):
-            if entry["dataset"] == dataset and (splits is None or entry["split"] in splits):
-                if Path(entry["file"]).name != entry["file"]:
-                    raise BundleError(f"{self.folder}: '{entry['file']}' is not a plain file name")
-                yield Shard(self.folder / entry["file"], entry["key"])
+        BundleError for a dataset that the bundle has not, a split that there is not, and a shard
+        that is not the manifest's.
+        """
+        if dataset not in self.datasets:
+            raise BundleError(f"{self.folder}: no dataset '{dataset}'; it has {self.datasets}")
+        splits = (splits,) if isinstance(splits, str) else splits
+        if strange := set(splits) - set(SPLITS):
+            raise BundleError(f"no split {sorted(strange)}; there are {', '.join(SPLITS)}")
+        return [
+            self._open(entry)
+            for entry in sorted(self.manifest["shards"], key=lambda entry: entry["file"])
+            if entry["dataset"] == dataset and entry["split"] in splits
+        ]
+
+    def _open(self, entry: Mapping[str, Any]) -> Shard:
+        if Path(entry["file"]).name != entry["file"]:
+            raise BundleError(f"{self.folder}: '{entry['file']}' is not a plain file name")
+        shard = Shard(self.folder / entry["file"], entry["key"])
+        if shard.size != entry["bytes"]:
+            raise BundleError(
+                f"{shard.path}: {shard.size} bytes, and by {MANIFEST} {entry['bytes']}: damaged;"
+                " run ocim pack again"
+            )
+        return shard

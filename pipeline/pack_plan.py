@@ -28,7 +28,7 @@ from pipeline.index import partition_rows
 from pipeline.provenance import notice, of_dataset
 from pipeline.store import canonical_json
 
-VERSION = 4
+VERSION = 5
 
 
 @dataclass(frozen=True)

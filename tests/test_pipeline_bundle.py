@@ -232,6 +232,9 @@ def test_a_shard_that_someone_has_chunked_is_read_through_hdf5(copy, stored, opt
         assert np.array_equal(np.asarray(getattr(chunked, name)), np.asarray(getattr(plain, name)))
     assert np.array_equal(chunked.image[-1], plain.image[COUNT - 1])
     assert np.array_equal(chunked.read("parsing", [3, 0]), plain.read("parsing", [3, 0]))
+    whole = np.asarray(plain.image)
+    for index in (slice(0, 2), (0, 3), [0, 1], (slice(1, 3), 5), plain.live == 1, -2):
+        assert np.array_equal(chunked.image[index], whole[index])
     with pytest.raises(IndexError):
         chunked.image[COUNT]
 
@@ -255,7 +258,16 @@ def test_a_row_that_is_not_there_and_a_wrong_buffer_are_errors(stored):
     for rows in ([COUNT], [-1], [0, 99]):
         with pytest.raises(IndexError, match="5 samples"):
             shard.read("depth", rows)
-    with pytest.raises(ValueError, match="to read 'depth' into"):
+    for rows in (shard.live == 1, [1.9, 0.2], ["1"]):
+        with pytest.raises(IndexError, match="whole numbers"):
+            shard.read("depth", rows)
+    three = np.zeros((3, 32, 32), np.float32)
+    for places in ([-1], [3], [1000]):
+        with pytest.raises(IndexError, match="an array to read into has 3"):
+            shard.read_into({"depth": three}, [0], places)
+    with pytest.raises(ValueError, match="no array to read"):
+        shard.read_into({"depth": np.zeros((6, 32, 32), np.float32)[::2]}, [0], [0])
+    with pytest.raises(ValueError, match="no array to read 'depth' into"):
         shard.read_into({"depth": np.empty((1, 32, 32), np.float64)}, [0], [0])
     with pytest.raises(AttributeError):
         shard.nothing  # noqa: B018
@@ -342,7 +354,11 @@ def test_a_bundle_opens_shards_by_dataset_and_split(small):
     found = [(shard.dataset, shard.split) for shard in bundle.shards("oulu")]
     assert found == [("oulu", "dev"), ("oulu", "test"), ("oulu", "train")]
     assert [s.split for s in bundle.shards("msu", ["train", "test"])] == ["test", "train"]
-    assert bundle.shards("casia") == []
+    assert [s.split for s in bundle.shards("msu", "train")] == ["train"]
+    with pytest.raises(BundleError, match=r"no dataset 'casia'; it has \['msu', 'oulu'\]"):
+        bundle.shards("casia")
+    with pytest.raises(BundleError, match=r"no split \['trian'\]; there are train, dev, test"):
+        bundle.shards("oulu", ["trian"])
 
 
 @pytest.mark.parametrize(
@@ -384,7 +400,8 @@ ENTRY = {"dataset": "oulu", "split": "train", "key": "k"}
 
 def manifest_of(folder: Path, **entry: str) -> None:
     folder.mkdir(exist_ok=True)
-    shards = [{**ENTRY, **entry}]
+    path = folder / entry["file"]
+    shards = [{**ENTRY, "bytes": path.stat().st_size if path.is_file() else 0, **entry}]
     write_manifest(folder, {"schema": SCHEMA, "shards": shards, "failures": [], "notice": ""})
 
 
@@ -409,6 +426,15 @@ def test_a_shard_that_is_not_the_one_listed_is_told(tmp_path, stored):
     assert len(Bundle(tmp_path).shards("oulu")) == 1
     edit_manifest(tmp_path, lambda manifest: manifest["shards"][0].update(key="other"))
     with pytest.raises(BundleError, match=f"{stored.name}: not the shard that is expected"):
+        Bundle(tmp_path).shards("oulu")
+
+
+def test_a_shard_of_another_size_than_listed_is_told(tmp_path, stored):
+    (tmp_path / stored.name).write_bytes(stored.read_bytes())
+    manifest_of(tmp_path, file=stored.name)
+    with (tmp_path / stored.name).open("ab") as file:
+        file.write(b"x")
+    with pytest.raises(BundleError, match=rf"{stored.name}: \d+ bytes, and by bundle.json \d+"):
         Bundle(tmp_path).shards("oulu")
 
 

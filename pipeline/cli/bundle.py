@@ -117,12 +117,15 @@ def show(sample: str, out: Path | None, root: Path | None, config_path: Path | N
 
     The frame is decoded again from the video, and it is said whether it gives the stored crop byte
     for byte. Without --root or --config the config.yaml beside the bundle's folder names the
-    videos; where there is none, the sample is shown without its frame.
+    videos; where there is none, the sample is shown without its frame. Exit code 1: the frame gives
+    another crop, or the sample is damaged.
     """
     from pipeline.inspect.show import show
 
-    for line in show(sample, out, root, config_path):
-        click.echo(line)
+    shown = show(sample, out, root, config_path)
+    click.echo("\n".join(shown.lines))
+    if not shown.right:
+        raise SystemExit(1)
 
 
 @bundle.command("verify")

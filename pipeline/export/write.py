@@ -21,6 +21,7 @@ import numpy as np
 
 from pipeline.errors import UserError
 from pipeline.export.plan import Part, Picture, Plan
+from pipeline.records import shown
 from pipeline.room import SLACK, gigabytes
 from pipeline.store import canonical_json, removed_in_the_end, replace_whole
 
@@ -126,7 +127,7 @@ def about(plan: Plan) -> dict[str, Any]:
         "bundle": plan.bundle,
         "options": dict(plan.options),
         "datasets": {part.dataset: part.counts() for part in plan.parts},
-        "files": len(plan.paths()),
+        "files": sorted(plan.paths()),
     }
 
 
@@ -137,7 +138,7 @@ def read_marker(out: Path) -> dict[str, Any] | None:
     except (OSError, ValueError):
         return None
     is_ours = isinstance(marker, dict) and marker.get("made_by") == MADE_BY
-    return marker if is_ours and isinstance(marker.get("files"), int) else None
+    return marker if is_ours and isinstance(marker.get("files"), list) else None
 
 
 def is_finished(plan: Plan, out: Path) -> bool:
@@ -171,18 +172,21 @@ def check_replaceable(out: Path) -> None:
     marker = read_marker(out)
     if marker is None:
         raise UserError(f"{out}: not empty, and no export made it (no {MARKER}); {advice}")
-    more = files_in(out) - 1 - marker["files"]
-    if more > 0:
-        raise UserError(f"{out}: holds {more} files more than its export wrote; {advice}")
+    if foreign := sorted(files_in(out) - {MARKER, *map(str, marker["files"])}):
+        raise UserError(
+            f"{out}: holds {len(foreign)} files that its export did not write, the first"
+            f" {shown(foreign[0])}; {advice}"
+        )
 
 
-def files_in(folder: Path) -> int:
-    """Files and links below a folder, without what SSDG writes there itself."""
-    count = 0
+def files_in(folder: Path) -> set[str]:
+    """Paths of the files and links below a folder, but for what SSDG writes there itself."""
+    found = set()
     for place, folders, files in os.walk(folder):
-        count += sum(name not in LEFT_BY_SSDG for name in files)
-        count += sum(Path(place, name).is_symlink() for name in folders)
-    return count
+        names = [name for name in files if name not in LEFT_BY_SSDG]
+        names += [name for name in folders if Path(place, name).is_symlink()]
+        found |= {Path(place, name).relative_to(folder).as_posix() for name in names}
+    return found
 
 
 def size_estimate(plan: Plan) -> int:

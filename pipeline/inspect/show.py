@@ -45,8 +45,17 @@ class Line(NamedTuple):
         return ("", str(self)) if self.name == _PROOF else (self.name, printable(self.text))
 
 
-def show(sample: str, out: Path | None, root: Path | None, config: Path | None) -> Iterator[str]:
-    """Write the picture of SHARD.h5:INDEX and give the lines that are told of it.
+class Shown(NamedTuple):
+    """What `show` tells. right: the checksum is, and the frame, where one was found, gives the
+    stored crop.
+    """
+
+    lines: list[str]
+    right: bool
+
+
+def show(sample: str, out: Path | None, root: Path | None, config: Path | None) -> Shown:
+    """Write the picture of SHARD.h5:INDEX; the lines that are told of it end with its path.
 
     out: the picture, by default SHARD-INDEX.png in the working folder. root, config: see
     origin.root_of. Raises UserError or BundleError where there is no such sample.
@@ -79,8 +88,8 @@ def show(sample: str, out: Path | None, root: Path | None, config: Path | None) 
     )
     with replace_whole(path) as temporary:
         draw(picture).save(temporary, "PNG")
-    yield from map(str, lines)
-    yield str(path)
+    fits = all(line.text == "yes" for line in lines if line.name == _PROOF)
+    return Shown([*map(str, lines), str(path)], right and fits)
 
 
 def find(sample: str) -> tuple[Shard, int]:

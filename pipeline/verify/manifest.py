@@ -117,6 +117,12 @@ def _entries(shards: Sequence[Any]) -> tuple[list[Entry], list[Finding]]:
     return sorted(entries.values()), findings
 
 
+def names(manifest: Manifest) -> set[str]:
+    """The files that the manifest lists, those of entries that are not well formed included."""
+    shards = (shard for shard in manifest.content["shards"] if isinstance(shard, dict))
+    return {shard["file"] for shard in shards if isinstance(shard.get("file"), str)}
+
+
 def _trouble(shard: Any) -> str:
     """What is wrong with the entry of a shard; "" where nothing is."""
     if not isinstance(shard, dict):
