@@ -5,6 +5,7 @@ h5py and nothing else of this project: copy it into a project of your own. docs/
 format in prose; pipeline/shard.py writes it, pipeline/verify/check.py checks it.
 """
 
+import errno
 import hashlib
 import json
 import os
@@ -193,22 +194,21 @@ class Shard:
     affine: Any
 
     def __init__(self, path: Path, key: str = "") -> None:
-        self.path = Path(path)
+        self.path = Path(path).absolute()  # whatever the working folder is later
         self.name = self.path.name
         self._open(key)
 
     def _open(self, key: str) -> None:
         try:
+            if not self.path.is_file():  # a pipe would be waited for
+                raise FileNotFoundError(errno.ENOENT, "No such file")
             self._file = self.path.open("rb")
-        except OSError as error:
-            raise BundleError(f"{self.path}: {error.strerror}") from None
+        except (OSError, ValueError) as error:
+            raise BundleError(f"{self.path}: {getattr(error, 'strerror', error)}") from None
         status = os.fstat(self._file.fileno())
         self._state = (status.st_size, status.st_mtime_ns)
-        try:
-            with self._hdf5() as file:
-                self._read_header(file)
-        except (OSError, RuntimeError) as error:
-            raise BundleError(f"{self.path}: not a readable HDF5 file: {error}") from None
+        with self._hdf5() as file:
+            self._read_header(file)
         if key and key != self.key:
             raise BundleError(
                 f"{self.path}: not the shard that is expected here: it was packed anew, or comes"
@@ -218,10 +218,17 @@ class Shard:
     @contextmanager
     def _hdf5(self) -> Iterator[h5py.File]:
         """The file as HDF5 opens it by its path; BundleError where another lies there by now."""
-        with h5py.File(self.path, "r") as file:
-            if not os.path.samestat(os.fstat(self._file.fileno()), self.path.stat()):
-                raise BundleError(f"{self.path}: replaced since it was opened; open it again")
-            yield file
+        try:
+            with h5py.File(self.path, "r") as file:
+                if not os.path.samestat(os.fstat(self._file.fileno()), self.path.stat()):
+                    raise BundleError(f"{self.path}: replaced since it was opened; open it again")
+                yield file
+        except (OSError, RuntimeError, LookupError, TypeError, ValueError) as error:
+            # Whatever a damaged file makes of HDF5, h5py and numpy.
+            raise BundleError(
+                f"{self.path}: not a readable shard, or no more there:"
+                f" {' '.join(str(error).split())}; ocim bundle verify says more"
+            ) from None
 
     def _read_header(self, file: h5py.File) -> None:
         check_schema(file.attrs.get("schema"), str(self.path))
@@ -237,9 +244,9 @@ class Shard:
         self._count = len(file["frame"])
         self._places: dict[str, _Place] = {}
         for name, field in FIELDS.items():
-            stored = file.get(name)
-            if stored is None:
-                continue  # of a later version of the same schema; told when it is asked for
+            if not isinstance(file.get(name, getlink=True), h5py.HardLink):
+                continue  # missing, and told when it is asked for; no link is followed elsewhere
+            stored = file[name]
             wanted = (self._count, *field.shape)
             is_text = isinstance(stored, h5py.Dataset) and stored.dtype.kind == "S"
             if (
@@ -252,6 +259,8 @@ class Shard:
                     f"{self.path}: '{name}' is {found}, it must be {wanted} {field.dtype or 'text'}"
                 )
             dtype = np.dtype(f"S{stored.dtype.itemsize}") if is_text else stored.dtype
+            if stored.external:
+                raise BundleError(f"{self.path}: '{name}' lies in another file")
             offset = stored.id.get_offset()
             if offset is not None and offset + stored.nbytes > self._state[0]:
                 raise BundleError(f"{self.path}: '{name}' reaches beyond the end of the file")
@@ -307,7 +316,12 @@ class Shard:
         else:
             rows = range(count) if rows is None else rows
             self.read_into({name: out}, rows, range(count))
-        return np.char.decode(out, "utf-8") if field.dtype is None else out
+        try:
+            return np.char.decode(out, "utf-8") if field.dtype is None else out
+        except UnicodeDecodeError:
+            raise BundleError(
+                f"{self.path}: '{name}' is no UTF-8: damaged; ocim bundle verify says more"
+            ) from None
 
     def read_into(
         self,
@@ -322,7 +336,8 @@ class Shard:
         ValueError for arrays that cannot take them.
         """
         rows = _whole(rows, self._count, self.name)
-        places = _whole(places, min(map(len, outs.values())), "an array to read into")
+        room = min(map(len, outs.values()), default=0)
+        places = _whole(places, room, "an array to read into") if outs else []
         self._check_unchanged()
         for name, out in outs.items():
             place = self._place(name)
@@ -380,6 +395,8 @@ class Shard:
 def _whole(numbers: Sequence[int] | np.ndarray, count: int, where: str) -> list[int]:
     """The numbers as int; IndexError unless they are whole and from 0 to before `count`."""
     array = np.asarray(numbers)
+    if array.ndim != 1:
+        raise IndexError(f"samples are named by a list of numbers, not by {array.ndim} dimensions")
     if array.size and array.dtype.kind not in "iu":
         raise IndexError(f"samples are named by whole numbers, not by {array.dtype}")
     if array.size and not (array.min() >= 0 and array.max() < count):
@@ -422,8 +439,11 @@ class Bundle:
 
     def __init__(self, folder: Path) -> None:
         self.folder = Path(folder)
+        self._place = self.folder.absolute()
         path = self.folder / MANIFEST
         try:
+            if path.exists() and not path.is_file():
+                raise OSError("no regular file")
             self.manifest: dict[str, Any] = json.loads(path.read_text("utf-8"))
         except (OSError, ValueError, RecursionError) as error:
             raise BundleError(f"{path}: not a readable manifest: {error}") from None
@@ -440,6 +460,13 @@ class Bundle:
                 f"{path}: damaged, or edited by hand: it does not fit the hash that it carries; run"
                 " ocim pack again"
             )
+        for name, kind in (("shards", list), ("failures", list), ("spoof_depth", str)):
+            if not isinstance(self.manifest.get(name), kind):
+                raise BundleError(f"{path}: '{name}' is missing; run ocim pack again")
+        for entry in self.manifest["shards"]:
+            texts = ("dataset", "file", "key", "split")
+            if not (isinstance(entry, dict) and all(isinstance(entry.get(t), str) for t in texts)):
+                raise BundleError(f"{path}: an entry of 'shards' lacks {', '.join(texts)}")
 
     @property
     def datasets(self) -> list[str]:
@@ -476,10 +503,10 @@ class Bundle:
     def _open(self, entry: Mapping[str, Any]) -> Shard:
         if Path(entry["file"]).name != entry["file"]:
             raise BundleError(f"{self.folder}: '{entry['file']}' is not a plain file name")
-        shard = Shard(self.folder / entry["file"], entry["key"])
-        if shard.size != entry["bytes"]:
+        shard = Shard(self._place / entry["file"], entry["key"])
+        if shard.size != entry.get("bytes"):
             raise BundleError(
-                f"{shard.path}: {shard.size} bytes, and by {MANIFEST} {entry['bytes']}: damaged;"
+                f"{shard.path}: {shard.size} bytes, by {MANIFEST} {entry.get('bytes')}: damaged;"
                 " run ocim pack again"
             )
         return shard

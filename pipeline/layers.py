@@ -147,7 +147,12 @@ def open_input(path: Path, stage: str, names: Iterable[str] = ()) -> h5py.File:
             f"{path}: missing or damaged; run ocim {stage} for this partition"
         ) from None
     for name in ("failures", "remarks", "videos", *names):
-        if name not in file:
+        try:
+            is_there = name in file
+        except (KeyError, RuntimeError):  # as HDF5 says that it is damaged
+            file.close()
+            raise UserError(f"{path}: damaged; delete it and run ocim {stage}") from None
+        if not is_there:
             file.close()
             raise UserError(
                 f"{path}: '{name}' is missing, so another version made it; run ocim {stage} for"

@@ -16,12 +16,19 @@ from pipeline.datasets.base import Video, read_index
 from pipeline.errors import UserError
 from pipeline.gather import FROM_CROPS, FROM_INDEX, Partition, Sample
 from pipeline.hdf5 import fixed_strings
-from pipeline.pack_plan import Piece, Plan, partitions_of, plan_dataset
+from pipeline.pack_plan import (
+    Piece,
+    Plan,
+    damage_told,
+    partitions_of,
+    plan_dataset,
+    recorded,
+)
 from pipeline.provenance import notice
 from pipeline.records import same_person
 from pipeline.room import Room, room_for
 from pipeline.shard import Pixels, write_shard
-from pipeline.store import replace_whole, write_json, write_text
+from pipeline.store import left_over, replace_whole, write_json, write_text
 
 
 def pack(
@@ -62,7 +69,8 @@ def plan(config: Config, layout: Layout) -> list[Plan]:
     """What `pack` would do. Nothing is written; UserError as there, but for the disk."""
     for dataset in config.datasets:
         check_one_split_a_subject(dataset, read_index(layout.index(dataset)))
-    return [plan_dataset(dataset, config, layout) for dataset in sorted(config.datasets)]
+    known = recorded(layout.bundle)
+    return [plan_dataset(dataset, config, layout, known) for dataset in sorted(config.datasets)]
 
 
 def estimate(plans: Sequence[Plan], layout: Layout) -> Room:
@@ -74,7 +82,8 @@ def estimate(plans: Sequence[Plan], layout: Layout) -> Room:
 def write_pieces(plan: Plan, config: Config, layout: Layout) -> Iterator[dict[str, Any]]:
     """Write the shards of a dataset that are not finished; give the manifest's entry of each."""
     videos = {row.path: row for row in plan.rows}
-    with partitions_of(plan.dataset, config, layout, plan.rows) as partitions:
+    opened = partitions_of(plan.dataset, config, layout, plan.rows)
+    with opened as partitions, damage_told(plan.dataset):
         for piece in plan.pieces:
             if not piece.sha256:
                 write(piece, partitions, videos, config.depth.spoof_depth == "raw")
@@ -166,8 +175,8 @@ def counts(entries: Sequence[dict[str, Any]]) -> dict[str, dict[str, int]]:
 
 def remove_left_over(folder: Path) -> None:
     """Remove what a pack that was killed had begun and not finished."""
-    for path in folder.glob(".*-of-*.tmp.h5"):
-        path.unlink()
+    for path in left_over(folder):
+        path.unlink(missing_ok=True)
 
 
 def remove_strangers(folder: Path, keep: set[str]) -> None:

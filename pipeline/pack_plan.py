@@ -5,7 +5,7 @@ that has no room is refused before it is begun.
 """
 
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -52,6 +52,20 @@ class Piece:
         return shard.size_limit(len(self.samples), len(self.videos), len(self.failures))
 
 
+@contextmanager
+def damage_told(dataset: str) -> Iterator[None]:
+    """Make what HDF5 raises of a damaged partition one UserError."""
+    try:
+        yield
+    except (KeyError, RuntimeError, OSError) as error:
+        if isinstance(error, OSError) and error.errno:
+            raise  # of the disk, not of HDF5
+        raise UserError(
+            f"{dataset}: a file of crops, depth or parsing is damaged"
+            f" ({' '.join(str(error).split())[:150]}); delete it and make it again"
+        ) from None
+
+
 @dataclass(frozen=True)
 class Plan:
     """What is to be written of one dataset, and what the manifest lists of it."""
@@ -78,14 +92,16 @@ def partitions_of(
         ]
 
 
-def plan_dataset(dataset: str, config: Config, layout: Layout) -> Plan:
-    """Plan the shards of one dataset.
+def plan_dataset(
+    dataset: str, config: Config, layout: Layout, known: dict[str, tuple[str, str]]
+) -> Plan:
+    """Plan the shards of one dataset. known: see `recorded`.
 
     Raises UserError when a stage's output is missing or the dataset has no sample at all.
     """
     rows = read_index(layout.index(dataset))
     videos = {row.path: row for row in rows}
-    with partitions_of(dataset, config, layout, rows) as partitions:
+    with partitions_of(dataset, config, layout, rows) as partitions, damage_told(dataset):
         failures = failures_of(dataset, partitions, videos)
         dropped = {
             (failure.video, failure.frame)
@@ -109,7 +125,7 @@ def plan_dataset(dataset: str, config: Config, layout: Layout) -> Plan:
         for split in SPLITS:
             of_split = [sample for sample in samples if videos[sample.video].split == split]
             about = Split(dataset, split, [row for row in rows if row.split == split], failures)
-            pieces += list(pieces_of(about, of_split, partitions, config, layout))
+            pieces += list(pieces_of(about, of_split, partitions, config, layout, known))
         return Plan(dataset, rows, pieces, of_dataset(config, dataset, partitions), lists)
 
 
@@ -129,12 +145,12 @@ def pieces_of(
     partitions: Sequence[Partition],
     config: Config,
     layout: Layout,
+    known: dict[str, tuple[str, str]],
 ) -> Iterator[Piece]:
     """Cut the samples of one split, in the bundle's order, into shards of nearly equal size."""
     samples = sorted(samples, key=lambda s: order(split.dataset, s.video, s.frame))
     sources = {s.video: s for part in partitions for s in layers.read_sources(part.crops)}
     videos = [{**sources[row.path]._asdict(), "upside_down": row.upside_down} for row in split.rows]
-    known = recorded(layout.bundle)
     count = -(-len(samples) // config.pack.shard_samples)
     for number in range(count):
         part = samples[len(samples) * number // count : len(samples) * (number + 1) // count]
@@ -163,30 +179,35 @@ def pieces_of(
             "provenance": canonical_json(provenance),
             "notice": notice({split.dataset: provenance}),
         }
-        sha256 = finished(path, key, known.get(path.name, ""))
+        sha256 = finished(path, key, known.get(path.name))
         yield Piece(path, part, attributes, videos, split.failures, sha256)
 
 
-def recorded(folder: Path) -> dict[str, str]:
-    """Sha256 of each shard as the manifest that is there says; empty where there is none."""
-    with suppress(BundleError):
-        return {entry["file"]: entry["sha256"] for entry in Bundle(folder).manifest["shards"]}
-    return {}
+def recorded(folder: Path) -> dict[str, tuple[str, str]]:
+    """Key and sha256 of each shard as the manifest that is there says; empty where there is none,
+    or none that can be believed.
+    """
+    try:
+        entries = Bundle(folder).manifest["shards"]
+        return {str(one["file"]): (str(one["key"]), str(one["sha256"])) for one in entries}
+    except (BundleError, LookupError, TypeError):
+        return {}
 
 
-def finished(path: Path, key: str, sha256: str) -> str:
+def finished(path: Path, key: str, known: tuple[str, str] | None) -> str:
     """Sha256 of the shard at `path` if it is finished work, else "".
 
-    It must carry the key, and be undamaged: be what the manifest recorded of it, or where no
-    manifest was written since, hold samples that fit their checksums.
+    known: key and sha256 that the manifest recorded of it. What it recorded is hashed, and HDF5,
+    which a damaged file may hang, sees nothing of it. Where no manifest was written since, the
+    shard must carry the key and hold samples that fit their checksums.
     """
-    if keys.stored_key(path) != key:
+    if not path.is_file() or (known and known[0] != key):
         return ""
     found = keys.sha256_file(path)
-    if sha256:
-        return found if found == sha256 else ""
+    if known:
+        return found if found == known[1] else ""
     try:
-        there = Shard(path)
+        there = Shard(path, key)
         pixels = (there.image, there.depth, there.parsing)
         whole = all(
             sample_checksum(*(field[row] for field in pixels)) == there.checksum[row]

@@ -5,6 +5,7 @@ import errno
 import hashlib
 import json
 import os
+import re
 import shutil
 import signal
 from collections.abc import Iterator
@@ -13,6 +14,8 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
+_TEMPORARY = re.compile(r"\..*\.[0-9a-f]{8}\.(\d+)\.tmp.*", re.DOTALL)
+"""The names that replace_whole gives; the number is that of the process."""
 _unfinished: set[Path] = set()  # what this process has begun and is to remove if it is stopped
 
 
@@ -40,6 +43,25 @@ def replace_whole(path: Path) -> Iterator[Path]:
                 raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
             shutil.rmtree(path)
         temporary.replace(path)
+
+
+def left_over(folder: Path) -> Iterator[Path]:
+    """Temporary files and folders in `folder` whose process does not live on this machine."""
+    for path in sorted(folder.iterdir()) if folder.is_dir() else ():
+        named = _TEMPORARY.fullmatch(path.name)
+        if named and not is_running(int(named[1])):
+            yield path
+
+
+def is_running(process: int) -> bool:
+    """Whether a process of this number lives on this machine."""
+    try:
+        os.kill(process, 0)  # signal 0 asks, and does nothing
+    except ProcessLookupError:
+        return False
+    except PermissionError:  # somebody else's
+        return True
+    return True
 
 
 @contextmanager

@@ -3,6 +3,7 @@ import os
 import pickle
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import h5py
@@ -402,7 +403,8 @@ def manifest_of(folder: Path, **entry: str) -> None:
     folder.mkdir(exist_ok=True)
     path = folder / entry["file"]
     shards = [{**ENTRY, "bytes": path.stat().st_size if path.is_file() else 0, **entry}]
-    write_manifest(folder, {"schema": SCHEMA, "shards": shards, "failures": [], "notice": ""})
+    rest = {"failures": [], "notice": "", "spoof_depth": "zero"}
+    write_manifest(folder, {"schema": SCHEMA, "shards": shards, **rest})
 
 
 @pytest.mark.parametrize("inside", ["../{}", "{}/x/../{}", "sub/{}", "/{}"])
@@ -429,12 +431,91 @@ def test_a_shard_that_is_not_the_one_listed_is_told(tmp_path, stored):
         Bundle(tmp_path).shards("oulu")
 
 
+@pytest.mark.parametrize("part", ["shards", "failures", "spoof_depth"])
+def test_a_manifest_without_a_part_is_told_though_its_hash_fits(tmp_path, small, part):
+    (tmp_path / MANIFEST).write_bytes((small / MANIFEST).read_bytes())
+    edit_manifest(tmp_path, lambda manifest: manifest.pop(part))
+    with pytest.raises(BundleError, match=f"'{part}' is missing"):
+        Bundle(tmp_path)
+
+
+def test_a_shard_stays_readable_when_the_working_folder_changes(copy, monkeypatch, tmp_path):
+    monkeypatch.chdir(copy.parent)
+    shard = Shard(Path(copy.name))
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    assert shard.table("failures") == FAILED
+    assert len(pickle.loads(pickle.dumps(shard))) == COUNT
+
+
+@pytest.mark.parametrize("name", ["live", "image"])
+def test_no_link_leads_out_of_a_shard(copy, stored, name):
+    with h5py.File(copy, "r+") as file:
+        del file[name]
+        file[name] = h5py.ExternalLink(str(stored), name)
+    shard = Shard(copy)
+    with pytest.raises(BundleError, match=f"'{name}' is missing"):
+        getattr(shard, name)
+
+
+def test_no_data_outside_of_a_shard_is_read(copy, tmp_path):
+    (tmp_path / "outside.bin").write_bytes(bytes(COUNT * 4))
+    with h5py.File(copy, "r+") as file:
+        del file["yaw"]
+        outside = [(str(tmp_path / "outside.bin"), 0, COUNT * 4)]
+        file.create_dataset("yaw", (COUNT,), "<f4", external=outside)
+    with pytest.raises(BundleError, match="'yaw' lies in another file"):
+        Shard(copy)
+
+
+def test_a_text_that_is_no_utf8_is_told(copy):
+    with h5py.File(copy, "r+") as file:
+        file["video"][0] = b"\xff"
+    with pytest.raises(BundleError, match="'video' is no UTF-8"):
+        Shard(copy).video  # noqa: B018
+
+
+def test_a_pipe_in_the_place_of_a_file_is_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "a.h5")
+    os.mkfifo(tmp_path / MANIFEST)
+    with pytest.raises(BundleError, match=r"a\.h5: No such file"):
+        Shard(tmp_path / "a.h5")
+    with pytest.raises(BundleError, match="no regular file"):
+        Bundle(tmp_path)
+
+
+def test_every_flipped_bit_of_the_superblock_and_first_headers_is_a_bundle_error_or_harmless(copy):
+    whole = copy.read_bytes()
+    for place in range(0, 2048, 3):
+        copy.write_bytes(whole[:place] + bytes([whole[place] ^ 1]) + whole[place + 1 :])
+        with suppress(BundleError):
+            Shard(copy).read("frame")
+
+
+@pytest.mark.parametrize("options", [{}, {"chunks": (1, 32, 32)}])
+def test_what_opens_the_file_again_tells_that_it_was_replaced(copy, stored, tmp_path, options):
+    if options:
+        with h5py.File(copy, "r+") as file:
+            depth = file["depth"][:]
+            del file["depth"]
+            file.create_dataset("depth", data=depth, **options)
+    shard = Shard(copy)
+    new = tmp_path / "new.h5"
+    new.write_bytes(stored.read_bytes())
+    new.replace(copy)
+    with pytest.raises(BundleError, match="replaced since it was opened"):
+        shard.provenance  # noqa: B018
+    if options:
+        with pytest.raises(BundleError, match="replaced since it was opened"):
+            shard.read("depth", [0])
+
+
 def test_a_shard_of_another_size_than_listed_is_told(tmp_path, stored):
     (tmp_path / stored.name).write_bytes(stored.read_bytes())
     manifest_of(tmp_path, file=stored.name)
     with (tmp_path / stored.name).open("ab") as file:
         file.write(b"x")
-    with pytest.raises(BundleError, match=rf"{stored.name}: \d+ bytes, and by bundle.json \d+"):
+    with pytest.raises(BundleError, match=rf"{stored.name}: \d+ bytes, by bundle.json \d+"):
         Bundle(tmp_path).shards("oulu")
 
 

@@ -213,7 +213,7 @@ def test_a_shard_that_lacks_a_table_or_a_column_is_told_in_one_line(copy, name):
 def test_a_text_that_is_no_utf8_is_told(copy):
     with h5py.File(copy / "msu-dev-00000-of-00002.h5", "r+") as file:
         file["subject"][0] = b"\xff"
-    with pytest.raises(BundleError, match=r"msu-dev-00000-of-00002\.h5: damaged: .*utf-8"):
+    with pytest.raises(BundleError, match=r"msu-dev-00000-of-00002\.h5: 'subject' is no UTF-8"):
         info(copy)
 
 

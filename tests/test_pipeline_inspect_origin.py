@@ -60,7 +60,15 @@ def run_of(
     columns["subject"] = fixed_strings(["zoe"])
     _, depth, parsing = sample(np.random.default_rng(2), 1, 0)
     path = bundle / "own-train-00000-of-00001.h5"
-    attributes = {"dataset": "own", "split": "train", "key": "k", "provenance": "{}", "notice": "n"}
+    attributes = {
+        "dataset": "own",
+        "split": "train",
+        "key": "k",
+        "provenance": "{}",
+        "notice": "n",
+        "failures": [],
+        "spoof_depth": "zero",
+    }
     source = {
         "video": VIDEO,
         "sha256": sha256_file(root / VIDEO),
@@ -72,7 +80,15 @@ def run_of(
     entry = {"file": path.name, "key": "k", "dataset": "own", "split": "train", "samples": 1}
     rows = [{"dataset": "own", "video": VIDEO, "reason": "lies", **one} for one in corrected]
     write_manifest(
-        bundle, {"schema": SCHEMA, "shards": [entry], "corrections": rows, "notice": "n"}
+        bundle,
+        {
+            "schema": SCHEMA,
+            "shards": [entry],
+            "corrections": rows,
+            "notice": "n",
+            "failures": [],
+            "spoof_depth": "zero",
+        },
     )
     own = {"root": str(root), "adapter": "table"}
     write_once(validate({"out": str(folder / "run"), "datasets": {"own": own}}, "made"))

@@ -1,8 +1,13 @@
 """What is written again, and what is left: every test looks at inodes, not at keys."""
 
 import hashlib
+import json
+import os
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
+import h5py
 import pytest
 from made_run import FRAMES, made_config, made_rows, source_hash, write_partition, write_run
 
@@ -13,6 +18,7 @@ from pipeline.errors import UserError
 from pipeline.index import partition_of, partition_rows
 from pipeline.layers import Failure
 from pipeline.pack import pack
+from pipeline.pack_plan import finished
 from pipeline.room import Room
 
 ROWS = made_rows()
@@ -116,6 +122,66 @@ def test_a_pack_that_was_killed_before_the_manifest_keeps_its_shards(tmp_path):
     assert written(config, layout) == set()
     assert Bundle(layout.bundle).manifest == manifest
     assert not left.exists()
+
+
+def test_what_another_pack_is_writing_now_is_left_alone(tmp_path):
+    config = made_config(tmp_path)
+    layout = write_run(config, ROWS)
+    layout.bundle.mkdir(parents=True)
+    name = ".oulu-train-00000-of-00001.12345678"
+    alive = layout.bundle / f"{name}.{os.getppid()}.tmp.h5"
+    dead = layout.bundle / f"{name}.{2**22 + 1}.tmp.h5"
+    # The stem of a temporary name is cut; what is left of it says nothing of shards.
+    long = layout.bundle / f".my_own_dataset_of_replays_2024-train-00.12345678.{2**22 + 1}.tmp.h5"
+    for path in (alive, dead, long):
+        path.write_bytes(b"half")
+    pack(config, layout)
+    assert (alive.exists(), dead.exists(), long.exists()) == (True, False, False)
+
+
+def test_labels_of_other_code_write_the_shards_anew(tmp_path):
+    config = made_config(tmp_path)
+    layout = write_run(config, ROWS)
+    pack(config, layout)
+    path = layout.partition("parsing", "oulu", 0)
+    with h5py.File(path, "r+") as file:
+        made_by = json.loads(file.attrs["made_by"])
+        made_by["stage"][0] += 1
+        file.attrs["made_by"] = json.dumps(made_by)
+    assert written(config, layout) == {TRAIN, TEST}
+
+
+def test_hdf5_sees_nothing_of_a_recorded_shard_that_is_damaged(tmp_path, monkeypatch):
+    """A flipped bit can make HDF5 hang: a shard is hashed first."""
+    config = made_config(tmp_path)
+    layout = write_run(config, ROWS)
+    manifest = pack(config, layout)
+    entry = manifest["shards"][0]
+    path = layout.bundle / entry["file"]
+    whole = path.read_bytes()
+    path.write_bytes(whole[:60] + bytes([whole[60] ^ 1]) + whole[61:])
+    opened: list[str] = []
+    real = h5py.File
+
+    def noted(name: Any, *words: Any, **options: Any) -> h5py.File:
+        opened.append(str(name))
+        return real(name, *words, **options)
+
+    monkeypatch.setattr(h5py, "File", noted)
+    assert finished(path, entry["key"], (entry["key"], entry["sha256"])) == ""
+    assert opened == []
+
+
+@pytest.mark.parametrize("stage", ["crops", "depth", "parsing"])
+def test_a_partition_whose_metadata_is_damaged_is_one_line(tmp_path, stage):
+    config = made_config(tmp_path)
+    layout = write_run(config, ROWS)
+    path = layout.partition(stage, "oulu", 0)
+    whole = path.read_bytes()
+    for place in range(40, 1200, 13):
+        path.write_bytes(whole[:place] + bytes([whole[place] ^ 255]) + whole[place + 1 :])
+        with suppress(UserError):
+            pack(config, layout)
 
 
 def test_each_shard_lists_every_video_of_its_split_with_its_hash(tmp_path):

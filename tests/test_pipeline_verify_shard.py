@@ -307,6 +307,18 @@ def without(name: str) -> Change:
         (without("failures"), "the table 'failures' is missing"),
         (without("videos/sha256"), "the table 'videos': 'sha256' is missing"),
         (put("videos/sha256", 0, b""), ""),
+        (
+            put("videos/sha256", 0, b"xyz"),
+            "the table 'videos': sha256 is no sha256: xyz of train/0_0.avi",
+        ),
+        (
+            put("videos/upside_down", 1, 7),
+            "the table 'videos': upside_down is not 0 or 1: 7 of train/1_0.avi",
+        ),
+        (
+            put("videos/video", slice(None), [b"train/1_0.avi", b"train/0_0.avi"]),
+            "the table 'videos' is not sorted by path, or names a video twice",
+        ),
         # What a later version of the same schema may have more is passed over.
         (lambda file: file.create_group("eyes"), ""),
         (lambda file: file["videos"].create_dataset("x", data=[1]), ""),

@@ -1,3 +1,4 @@
+import pickle
 from pathlib import Path
 
 import numpy as np
@@ -7,7 +8,7 @@ from made_bundle import edit_manifest, make_bundle
 
 from pipeline.bundle import Bundle
 from pipeline.errors import UserError
-from train.chance import generator
+from train.chance import Drawn, generator
 from train.config import Settings
 from train.data import Cycle, Domain, Source, prepare, roles
 
@@ -187,6 +188,41 @@ def test_a_batch_carries_landmarks_where_they_are_asked_for(bundle: Bundle):
     for points, image, before in zip(flipped.landmarks, flipped.images, plain.images, strict=True):
         x = 0.75 if torch.equal(image, before) else 64 - 0.75
         assert points.unique(dim=0).tolist() == [[x, 1.0, 0.0]]
+
+
+def test_flipped_landmarks_change_sides_with_the_picture():
+    points = torch.stack([torch.arange(468.0), torch.zeros(468), torch.zeros(468)], 1)[None]
+    settings = Settings(input_size=256)
+    made = prepare(
+        torch.zeros(1, 256, 256, 3, dtype=torch.uint8),
+        torch.zeros(1, 32, 32),
+        torch.zeros(1, 256, 256, dtype=torch.uint8),
+        torch.ones(1),
+        settings,
+        Drawn(flip=torch.tensor([True])),
+        points,
+    )
+    assert made.landmarks is not None
+    # 33 and 263 are the outer corners of the right and the left eye, 4 is the tip of the nose.
+    x = made.landmarks[0, :, 0]
+    assert (x[33], x[263], x[4]) == (256 - 263, 256 - 33, 256 - 4)
+
+
+def test_a_source_sent_to_another_process_stays_that_of_its_rank(bundle: Bundle):
+    source = Source(Domain(bundle, "oulu"), Settings(batch=4), 1, 2, landmarks=True)
+    again = pickle.loads(pickle.dumps(source))
+    for step in range(3):
+        np.testing.assert_array_equal(again.samples(step), source.samples(step))
+    assert (again.rank, again.ranks, again.landmarks) == (1, 2, True)
+    assert again.read(again.samples(0)).landmarks is not None
+
+
+def test_each_rank_has_its_own_augmentations(bundle: Bundle):
+    settings = Settings(input_size=64, batch=8, augmentation="zoom")
+    domain = Domain(bundle, "oulu")
+    raw = Source(domain, settings, 0, 2).read(np.arange(8))
+    first, second = (Source(domain, settings, rank, 2).finish(raw, 0, CPU) for rank in (0, 1))
+    assert not torch.equal(first.images, second.images)
 
 
 def test_every_augmentation_together_keeps_shapes_and_ranges(bundle: Bundle):

@@ -40,6 +40,12 @@ def test_a_replaced_shard_is_told_by_name_and_once(tmp_path: Path, capsys):
     text = capsys.readouterr().err
     assert text.startswith(f"warning: {folder}: ") and text.count("\n") == 1
     assert CASIA in text and "oulu" not in text and watch.bundle.hash in text
+    # A pack takes its time: what is replaced later is told later, and nothing twice.
+    oulu = CASIA.replace("casia", "oulu")
+    (other / oulu).replace(folder / oulu)
+    watch.tell()
+    text = capsys.readouterr().err
+    assert oulu in text and CASIA not in text and text.count("\n") == 1
 
 
 def test_shards_that_another_manifest_lists_are_told(tmp_path: Path):

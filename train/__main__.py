@@ -63,3 +63,8 @@ if __name__ == "__main__":
     except UserError as mistake:
         click.echo(f"error: {mistake}", err=True)
         sys.exit(2)
+    except OSError as refusal:
+        if not refusal.errno:
+            raise
+        click.echo(f"error: {refusal.filename or 'output'}: {refusal.strerror}", err=True)
+        sys.exit(2)

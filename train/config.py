@@ -264,7 +264,7 @@ def settings_from_json(path: Path) -> Settings:
     """Read Settings from a JSON file; UserError names the file and the key."""
     try:
         values = json.loads(Path(path).read_text("utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise UserError(f"{path}: not a readable JSON file: {error}") from None
     return settings_from_dict(values, str(path))
 

@@ -129,6 +129,7 @@ def train(
         watch = Watch(bundle, shards)
         networks = make_networks(settings, torch.Generator().manual_seed(settings.seed))
         networks.to(device)
+        (run_folder / "model.pt").unlink(missing_ok=True)  # an older run's, of other settings
         write_json(run_folder / "settings.json", settings_to_dict(settings))
         try:
             done = steps_of(settings, networks, sources, device, progress, progress_every, watch)

@@ -8,12 +8,12 @@ from pipeline.bundle import MANIFEST, Bundle, BundleError
 
 
 class Watch:
-    """Tells once when another bundle lies where the opened one was. Training goes on with what it
+    """Tells when another bundle lies where the opened one was. Training goes on with what it
     opened: a shard that was replaced stays whole as long as it is open.
     """
 
     def __init__(self, bundle: Bundle, shards: Iterable[Path]) -> None:
-        self.bundle, self.told = bundle, False
+        self.bundle, self.told = bundle, set[str]()
         self.files = {path: identity(path) for path in shards}
 
     def replaced(self) -> list[str]:
@@ -33,9 +33,9 @@ class Watch:
         return sorted(names)
 
     def tell(self) -> None:
-        """Write one line to stderr the first time that something is replaced."""
-        if not self.told and (names := self.replaced()):
-            self.told = True
+        """Write one line to stderr with the names of what was replaced since it was told last."""
+        if names := [name for name in self.replaced() if name not in self.told]:
+            self.told |= set(names)
             print(
                 f"warning: {self.bundle.folder}: another bundle since the training began; replaced:"
                 f" {', '.join(names)}; the training goes on with bundle {self.bundle.hash}, which"

@@ -5,7 +5,6 @@ alone, in the plan's order: so a signal that stops it meets no other writer, and
 threads changes no byte.
 """
 
-import glob
 import json
 import os
 import shutil
@@ -23,7 +22,7 @@ from pipeline.errors import UserError
 from pipeline.export.plan import Part, Picture, Plan
 from pipeline.records import shown
 from pipeline.room import SLACK, gigabytes
-from pipeline.store import canonical_json, removed_in_the_end, replace_whole
+from pipeline.store import canonical_json, left_over, removed_in_the_end, replace_whole
 
 VERSION = 1
 """Raised when the same plan is written otherwise."""
@@ -218,19 +217,7 @@ def check_room(plan: Plan, out: Path) -> None:
 
 def remove_left_over(temporary: Path) -> None:
     """Remove what exports to the same folder had begun whose process was killed."""
-    before, _, after = temporary.name.rpartition(f".{os.getpid()}.")
-    for path in temporary.parent.glob(f"{glob.escape(before)}.*.{glob.escape(after)}*"):
-        process = path.name.removeprefix(f"{before}.").partition(".")[0]
-        if process.isdigit() and not is_running(int(process)):
+    before = temporary.name.rpartition(f".{os.getpid()}.")[0]
+    for path in left_over(temporary.parent):
+        if path.name.startswith(f"{before}."):
             shutil.rmtree(path)
-
-
-def is_running(process: int) -> bool:
-    """Whether a process of this number lives on this machine."""
-    try:
-        os.kill(process, 0)  # signal 0 asks, and does nothing
-    except ProcessLookupError:
-        return False
-    except PermissionError:  # somebody else's
-        return True
-    return True

@@ -13,7 +13,7 @@ _UNITS = {"image": " of 0 to 255", "depth": " of 0 to 1", "landmarks": " pixels"
 
 
 def to_lines(found: Mapping[str, Any]) -> Iterator[str]:
-    """The lines of what `bundle_diff.diff` gives; one where the two hold the same."""
+    """The lines of what `pipeline.inspect.diff.diff` gives; one where the two hold the same."""
     a, b = found["a"], found["b"]
     if found["same"]:
         files = "" if a["hash"] == b["hash"] else ", though not in the same files"

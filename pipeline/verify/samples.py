@@ -4,7 +4,10 @@ Each gives a Finding for every sample that breaks the rule; nothing here opens a
 """
 
 import math
+import re
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import pairwise
+from typing import Any
 
 import numpy as np
 
@@ -114,6 +117,22 @@ def places(place: Sequence[bytes]) -> Iterator[Finding]:
             yield Finding(kind, f"the same sample as number {before}", row)
         elif row and here < place[row - 1]:
             yield Finding("out of the bundle's order", "before it stands one of a later place", row)
+
+
+def sources(videos: Mapping[str, Sequence[Any]]) -> Iterator[Finding]:
+    """What is wrong with the rows of the table `videos`, given by its columns."""
+    paths = [path.encode("utf-8", "surrogateescape") for path in videos["video"]]
+    if any(a >= b for a, b in pairwise(paths)):
+        yield Finding("the table 'videos' is not sorted by path, or names a video twice")
+    for name in ("sha256", "faces_sha256"):
+        for path, digest in zip(videos["video"], videos[name], strict=True):
+            if not re.fullmatch("[0-9a-f]{64}|", digest):
+                kind = f"the table 'videos': {name} is no sha256"
+                yield Finding(kind, f"{kind}: {plain(digest)} of {plain(path)}")
+    for path, turned in zip(videos["video"], videos["upside_down"], strict=True):
+        if turned not in (0, 1):
+            kind = "the table 'videos': upside_down is not 0 or 1"
+            yield Finding(kind, f"{kind}: {turned} of {plain(path)}")
 
 
 def unknown_videos(

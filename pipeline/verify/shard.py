@@ -113,6 +113,9 @@ class Look:
             if columns is not None:
                 self.tables[name] = columns
 
+        if "videos" in self.tables:
+            yield from rules.sources(self.tables["videos"])
+
     def _of_samples(self) -> Iterator[Finding]:
         found: list[Finding] = []
         for name, values in self.columns.items():
