@@ -22,7 +22,8 @@ _VERBS = (
 # What a disk or a folder may refuse: told in one line. Any other OSError is a bug, and shown whole.
 _REFUSALS = (
     errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT,
-    errno.EEXIST, errno.EISDIR, errno.ENOTDIR, errno.ENAMETOOLONG, errno.ELOOP, errno.EMFILE, errno.EIO,
+    errno.EEXIST, errno.EISDIR, errno.ENOTDIR, errno.ENAMETOOLONG, errno.ELOOP, errno.EMFILE,
+    errno.EIO,
 )  # fmt: skip
 
 
