@@ -484,6 +484,7 @@ def test_a_pipe_in_the_place_of_a_file_is_not_waited_for(tmp_path):
         Bundle(tmp_path)
 
 
+@pytest.mark.slow
 def test_every_flipped_bit_of_the_superblock_and_first_headers_is_a_bundle_error_or_harmless(copy):
     whole = copy.read_bytes()
     for place in range(0, 2048, 3):

@@ -14,6 +14,8 @@ from pipeline.export.plan import choose
 from pipeline.export.rfmetafas import plan
 from pipeline.export.write import export
 
+pytestmark = pytest.mark.slow  # each writes bundles, and many start a process
+
 OULU = {
     "train": [("Train_files/1_1_01_1.avi", 1, 6), ("Train_files/1_1_01_2.avi", 0, 6)],
     "dev": [("Dev_files/1_1_21_1.avi", 1, 2), ("Dev_files/1_1_21_2.avi", 0, 2)],

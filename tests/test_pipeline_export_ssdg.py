@@ -16,6 +16,8 @@ from pipeline.export.plan import choose
 from pipeline.export.ssdg import plan
 from pipeline.export.write import export
 
+pytestmark = pytest.mark.slow  # each writes bundles, and many start a process
+
 MSU = {
     "train": [("scene01/real/a 1.mp4", 1, 13), ("scene01/attack/b.mov", 0, 20)],
     "test": [("scene01/real/a\u30002.mp4", 1, 14)],

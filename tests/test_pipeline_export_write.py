@@ -18,6 +18,8 @@ from pipeline.export import rfmetafas, ssdg
 from pipeline.export.plan import Plan, choose
 from pipeline.export.write import check_apart, export, png, size_estimate
 
+pytestmark = pytest.mark.slow  # each writes bundles, and many start a process
+
 VIDEOS = {"train": [("a/1.avi", 1, 13)], "test": [("a/0.avi", 0, 13)]}
 OCIM = Path(sys.executable).with_name("ocim")
 

@@ -169,6 +169,7 @@ def test_a_mean_is_over_the_samples_that_differ(made, copy):
     assert only_fields(diff(base, copy))["image"]["samples"] == 2
 
 
+@pytest.mark.slow
 def test_equal_checksums_spare_the_pixels(made, copy, monkeypatch):
     with h5py.File(copy / TRAIN, "r+") as file:
         file["image"][0] = 0  # damaged: the checksum is as it was

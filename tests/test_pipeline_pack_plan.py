@@ -172,6 +172,7 @@ def test_hdf5_sees_nothing_of_a_recorded_shard_that_is_damaged(tmp_path, monkeyp
     assert opened == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stage", ["crops", "depth", "parsing"])
 def test_a_partition_whose_metadata_is_damaged_is_one_line(tmp_path, stage):
     config = made_config(tmp_path)

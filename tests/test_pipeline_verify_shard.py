@@ -18,6 +18,8 @@ from pipeline.verify.check import ask, verify
 from pipeline.verify.findings import Finding
 from pipeline.verify.shard import look, time_limit
 
+pytestmark = pytest.mark.slow  # each writes bundles, and many start a process
+
 FILE = "oulu-train-00000-of-00001.h5"
 # The four samples of the made shard in the bundle's order, as the tests below name them.
 SAMPLES = ["train/1_0.avi, frame 5", "train/0_0.avi, frame 0",

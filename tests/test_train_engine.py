@@ -59,6 +59,7 @@ def test_a_seed_gives_the_same_bytes_twice_and_another_seed_does_not(bundle: Pat
         assert a != c, file
 
 
+@pytest.mark.slow
 def test_reading_ahead_changes_no_number(bundle: Path, tmp_path: Path):
     for prefetch in (0, 1, 3):
         settings = Settings(steps=3, prefetch=prefetch, augmentation="flip+zoom+colour", **SMALL)

@@ -52,6 +52,7 @@ def test_an_item_is_the_draw_of_its_step_and_source(folder: Path):
 
 
 @pytest.mark.parametrize("method", ["fork", SPAWN, FORKSERVER])
+@pytest.mark.slow
 def test_workers_give_the_same_steps_in_the_same_order(folder: Path, method: str):
     assert by_workers(folder, method) == f"{STEPS} True"
 
@@ -69,6 +70,7 @@ def test_a_pickle_is_small_and_opens_nothing_before_it_is_asked(folder: Path):
 
 
 @pytest.mark.parametrize("method", ["fork", SPAWN])
+@pytest.mark.slow
 def test_a_replaced_shard_reaches_the_user_as_one_line_from_a_worker(tmp_path: Path, method: str):
     folder = make_bundle(tmp_path / "bundle", ["casia", "oulu"], 1, 2)
     other = make_bundle(tmp_path / "other", ["casia", "oulu"], 2, 2)
