@@ -394,14 +394,18 @@ class Shard:
 
 def _whole(numbers: Sequence[int] | np.ndarray, count: int, where: str) -> list[int]:
     """The numbers as int; IndexError unless they are whole and from 0 to before `count`."""
-    array = np.asarray(numbers)
-    if array.ndim != 1:
-        raise IndexError(f"samples are named by a list of numbers, not by {array.ndim} dimensions")
-    if array.size and array.dtype.kind not in "iu":
-        raise IndexError(f"samples are named by whole numbers, not by {array.dtype}")
-    if array.size and not (array.min() >= 0 and array.max() < count):
-        raise IndexError(f"{where} has {count} samples, and {array.tolist()} were asked for")
-    return list(map(int, array))
+    whole = list(numbers)
+    if not all(type(number) is int for number in whole):  # a batch's are, and numpy would cost more
+        array = np.asarray(numbers)
+        if array.ndim != 1 or array.dtype.kind not in "iu":
+            raise IndexError(
+                "samples are named by a list of whole numbers, not by"
+                f" {array.ndim} dimensions of {array.dtype}"
+            )
+        whole = array.tolist()
+    if whole and not (min(whole) >= 0 and max(whole) < count):
+        raise IndexError(f"{where} has {count} samples, and {whole} were asked for")
+    return whole
 
 
 def _bytes_of(array: np.ndarray) -> memoryview:

@@ -81,7 +81,7 @@ def create(file: h5py.File | h5py.Group, name: str, array: np.ndarray) -> h5py.D
 def fixed_strings(values: Sequence[str]) -> np.ndarray:
     """UTF-8 strings padded with zeros to the longest, at least one byte: an array of dtype S."""
     encoded = [value.encode("utf-8") for value in values]
-    return np.array(encoded, dtype=f"S{max(1, *(len(e) for e in encoded), 1)}")
+    return np.array(encoded, dtype=f"S{max([1, *map(len, encoded)])}")
 
 
 def read_strings(dataset: h5py.Dataset) -> np.ndarray:

@@ -19,7 +19,7 @@ from pipeline.hdf5 import fixed_strings
 from pipeline.pack_plan import (
     Piece,
     Plan,
-    damage_told,
+    hdf5_damage_told,
     partitions_of,
     plan_dataset,
     recorded,
@@ -83,10 +83,10 @@ def write_pieces(plan: Plan, config: Config, layout: Layout) -> Iterator[dict[st
     """Write the shards of a dataset that are not finished; give the manifest's entry of each."""
     videos = {row.path: row for row in plan.rows}
     opened = partitions_of(plan.dataset, config, layout, plan.rows)
-    with opened as partitions, damage_told(plan.dataset):
+    with opened as partitions, hdf5_damage_told(plan.dataset):
         for piece in plan.pieces:
             if not piece.sha256:
-                write(piece, partitions, videos, config.depth.spoof_depth == "raw")
+                write(piece, partitions, videos, raw=config.depth.spoof_depth == "raw")
             live = sum(videos[sample.video].live for sample in piece.samples)
             yield {
                 "file": piece.path.name,
@@ -102,9 +102,12 @@ def write_pieces(plan: Plan, config: Config, layout: Layout) -> Iterator[dict[st
 
 
 def write(
-    piece: Piece, partitions: Sequence[Partition], videos: dict[str, Video], spoof_depth: bool
+    piece: Piece, partitions: Sequence[Partition], videos: dict[str, Video], raw: bool
 ) -> None:
-    """Write one shard whole, checking the rules of the labels sample by sample."""
+    """Write one shard whole, checking the rules of the labels sample by sample.
+
+    raw: whether spoofs keep the depth that was made of them (depth.spoof_depth).
+    """
     samples = piece.samples
     columns = {name: column(name, samples, partitions) for name in FROM_CROPS}
     for name in FROM_INDEX:
@@ -116,7 +119,7 @@ def write(
     def pixels() -> Iterator[Pixels]:
         for sample in samples:
             image, depth, parsing = (field[sample.row] for field in stored[sample.partition])
-            has_depth = bool(videos[sample.video].live) or spoof_depth
+            has_depth = bool(videos[sample.video].live) or raw
             where = f"{piece.attributes['dataset']}: {sample[:2]}"
             check_labels(depth, parsing, has_depth, where)
             yield image, depth, parsing

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from pipeline import keys, layers, shard
 from pipeline.bundle import Bundle, BundleError, Shard, order, sample_checksum
@@ -53,13 +53,14 @@ class Piece:
 
 
 @contextmanager
-def damage_told(dataset: str) -> Iterator[None]:
+def hdf5_damage_told(dataset: str) -> Iterator[None]:
     """Make what HDF5 raises of a damaged partition one UserError."""
     try:
         yield
     except (KeyError, RuntimeError, OSError) as error:
-        if isinstance(error, OSError) and error.errno:
-            raise  # of the disk, not of HDF5
+        # h5py tells HDF5's own errors so; any other is of the disk, or a bug.
+        if not any(words in str(error) for words in ("Unable to ", "Can't ", "Unspecified error")):
+            raise
         raise UserError(
             f"{dataset}: a file of crops, depth or parsing is damaged"
             f" ({' '.join(str(error).split())[:150]}); delete it and make it again"
@@ -101,7 +102,10 @@ def plan_dataset(
     """
     rows = read_index(layout.index(dataset))
     videos = {row.path: row for row in rows}
-    with partitions_of(dataset, config, layout, rows) as partitions, damage_told(dataset):
+    with (
+        partitions_of(dataset, config, layout, rows) as partitions,
+        hdf5_damage_told(dataset),
+    ):
         failures = failures_of(dataset, partitions, videos)
         dropped = {
             (failure.video, failure.frame)
@@ -121,42 +125,52 @@ def plan_dataset(
             "failures": failures,
             "remarks": remarks_of(dataset, partitions),
         }
+        sources = {s.video: s for part in partitions for s in layers.read_sources(part.crops)}
         pieces = []
-        for split in SPLITS:
-            of_split = [sample for sample in samples if videos[sample.video].split == split]
-            about = Split(dataset, split, [row for row in rows if row.split == split], failures)
-            pieces += list(pieces_of(about, of_split, partitions, config, layout, known))
+        for name in SPLITS:
+            split = Split(
+                dataset,
+                name,
+                [row for row in rows if row.split == name],
+                [{**sources[row.path]._asdict(), "upside_down": row.upside_down}
+                 for row in rows if row.split == name],
+                [failure for failure in failures if failure["split"] == name],
+                sorted((sample for sample in samples if videos[sample.video].split == name),
+                       key=lambda sample: order(dataset, sample.video, sample.frame)),
+            )  # fmt: skip
+            pieces += list(pieces_of(split, partitions, config, layout, known))
         return Plan(dataset, rows, pieces, of_dataset(config, dataset, partitions), lists)
 
 
-class Split:
-    """The videos and failures of one split of a dataset."""
+class Split(NamedTuple):
+    """One split of a dataset: its part of the index, the rows of the tables `videos` and
+    `failures`, and its samples in the bundle's order.
+    """
 
-    def __init__(
-        self, dataset: str, name: str, rows: Sequence[Video], failures: Sequence[dict[str, Any]]
-    ) -> None:
-        self.dataset, self.name, self.rows = dataset, name, rows
-        self.failures = [failure for failure in failures if failure["split"] == name]
+    dataset: str
+    name: str
+    rows: Sequence[Video]
+    videos: Sequence[dict[str, Any]]
+    failures: Sequence[dict[str, Any]]
+    samples: Sequence[Sample]
 
 
 def pieces_of(
     split: Split,
-    samples: Sequence[Sample],
     partitions: Sequence[Partition],
     config: Config,
     layout: Layout,
     known: dict[str, tuple[str, str]],
 ) -> Iterator[Piece]:
-    """Cut the samples of one split, in the bundle's order, into shards of nearly equal size."""
-    samples = sorted(samples, key=lambda s: order(split.dataset, s.video, s.frame))
-    sources = {s.video: s for part in partitions for s in layers.read_sources(part.crops)}
-    videos = [{**sources[row.path]._asdict(), "upside_down": row.upside_down} for row in split.rows]
-    count = -(-len(samples) // config.pack.shard_samples)
+    """Cut the samples of one split into shards of nearly equal size."""
+    samples, size = split.samples, len(split.samples)
+    count = -(-size // config.pack.shard_samples)
     for number in range(count):
-        part = samples[len(samples) * number // count : len(samples) * (number + 1) // count]
+        part = samples[size * number // count : size * (number + 1) // count]
         path = layout.bundle / f"{split.dataset}-{split.name}-{number:05d}-of-{count:05d}.h5"
         used = sorted({sample.partition for sample in part})
         provenance = of_dataset(config, split.dataset, [partitions[at] for at in used])
+        told = notice({split.dataset: provenance})
         # What decides the bytes is said of videos and samples, never of partitions: how a dataset
         # is cut, and what changed in a split that shares partitions with this one, is no matter.
         makers = {s.video: partitions[s.partition].makers for s in part}
@@ -165,9 +179,9 @@ def pieces_of(
             version=VERSION,
             shard=path.name,
             provenance=provenance,
-            notice=notice({split.dataset: provenance}),
+            notice=told,
             rows=[list(row.__dict__.values()) for row in split.rows],
-            videos=videos,
+            videos=split.videos,
             makers=makers,
             samples=[(sample.video, sample.frame) for sample in part],
             failures=split.failures,
@@ -177,10 +191,10 @@ def pieces_of(
             "split": split.name,
             "key": key,
             "provenance": canonical_json(provenance),
-            "notice": notice({split.dataset: provenance}),
+            "notice": told,
         }
         sha256 = finished(path, key, known.get(path.name))
-        yield Piece(path, part, attributes, videos, split.failures, sha256)
+        yield Piece(path, part, attributes, split.videos, split.failures, sha256)
 
 
 def recorded(folder: Path) -> dict[str, tuple[str, str]]:

@@ -47,11 +47,15 @@ def room_for(folder: Path, files: Sequence[tuple[Path, int]]) -> Room:
     for path, size in files:
         peak = max(peak, grown + size)
         grown += size - (path.stat().st_size if path.is_file() else 0)
-    place = folder
-    while not place.exists():
-        place = place.parent
     size = sum(size for _, size in files)
-    return Room(folder, len(files), size, peak + SLACK, shutil.disk_usage(place).free)
+    return Room(folder, len(files), size, peak + SLACK, free_in(folder))
+
+
+def free_in(folder: Path) -> int:
+    """Free bytes of the disk on which a folder lies or, where it is not there yet, will lie."""
+    while not folder.exists():
+        folder = folder.parent
+    return shutil.disk_usage(folder).free
 
 
 def gigabytes(size: int) -> str:

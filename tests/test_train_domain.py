@@ -1,4 +1,10 @@
+import ctypes
+import mmap
+import os
 import pickle
+import shutil
+import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +14,7 @@ from made_bundle import make_bundle
 
 from pipeline.bundle import Bundle, BundleError
 from train.domain import Domain
+from train.loader import Waits
 
 
 @pytest.fixture(scope="module")
@@ -55,12 +62,56 @@ def test_a_pickled_domain_is_small_and_reads_the_same(folder: Path):
     assert torch.equal(again.read([5, 2], "image"), domain.read([5, 2], "image"))
 
 
-def test_announcing_reads_nothing_into_the_process_and_changes_nothing(folder: Path):
-    domain = Domain(Bundle(folder), "oulu")
-    before = domain.read(range(24), "image")
-    domain.announce(range(24))
-    domain.announce([])
-    assert torch.equal(domain.read(range(24), "image"), before)
+def is_resident(path: Path, start: int, size: int) -> bool:
+    """Whether bytes of a file lie in the system's memory, as mincore(2) tells."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY) as whole:
+        pages = (ctypes.c_ubyte * (-(-len(whole) // mmap.PAGESIZE)))()
+        held = (ctypes.c_char * len(whole)).from_buffer(whole)
+        assert libc.mincore(ctypes.c_void_p(ctypes.addressof(held)), len(whole), pages) == 0
+        del held
+    first, end = start // mmap.PAGESIZE, -(-(start + size) // mmap.PAGESIZE)
+    return all(page & 1 for page in pages[first:end])
+
+
+@pytest.fixture
+def forgotten(folder: Path, tmp_path: Path) -> Domain:
+    """A domain whose files must be read from the disk again."""
+    if sys.platform != "linux":
+        pytest.skip("only Linux tells what it has in memory")
+    domain = Domain(Bundle(shutil.copytree(folder, tmp_path / "bundle")), "oulu")
+    os.sync()
+    for shard in domain.shards:
+        with shard.path.open("rb") as file:
+            os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+    if is_resident(domain.shards[0].path, 16384, 65536):
+        pytest.skip("this file system forgets nothing")
+    return domain
+
+
+def test_announced_pixels_come_into_the_systems_memory_and_change_nothing(
+    folder: Path, forgotten: Domain
+):
+    shard, row = forgotten.shards[int(forgotten.shard[5])], int(forgotten.row[5])
+    start = shard._places["image"].offset + row * 196_608
+    assert not is_resident(shard.path, start, 196_608)
+    forgotten.announce([5])
+    forgotten.announce([])
+    limit = time.monotonic() + 10
+    while not is_resident(shard.path, start, 196_608):
+        assert time.monotonic() < limit
+        time.sleep(0.01)
+    before = Domain(Bundle(folder), "oulu").read(range(24), "image")
+    assert torch.equal(forgotten.read(range(24), "image"), before)
+
+
+def test_waiting_for_the_disk_is_noticed_and_reading_from_memory_is_not(forgotten: Domain):
+    waits = Waits()
+    waits.for_the_disk()
+    forgotten.read(range(24), "image")
+    assert waits.for_the_disk()
+    forgotten.read(range(24), "image")
+    assert not waits.for_the_disk()
 
 
 def test_landmarks_come_in_crop_pixels(folder: Path):

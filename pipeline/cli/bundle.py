@@ -142,6 +142,7 @@ def verify_bundle(folder: Path, jobs: int | None, as_json: bool) -> None:
     import json
     import sys
 
+    from pipeline.room import gigabytes
     from pipeline.verify.check import verify
 
     def done(file: str) -> None:
@@ -158,7 +159,7 @@ def verify_bundle(folder: Path, jobs: int | None, as_json: bool) -> None:
     else:
         click.echo(
             f"{folder}: right: {report.shards} shards, {report.samples} samples,"
-            f" {report.bytes / 1e6:.1f} MB"
+            f" {gigabytes(report.bytes)}"
         )
     if report.findings:
         raise SystemExit(1)

@@ -21,7 +21,7 @@ import numpy as np
 from pipeline.errors import UserError
 from pipeline.export.plan import Part, Picture, Plan
 from pipeline.records import shown
-from pipeline.room import SLACK, gigabytes
+from pipeline.room import SLACK, free_in, gigabytes
 from pipeline.store import canonical_json, left_over, removed_in_the_end, replace_whole
 
 VERSION = 1
@@ -204,10 +204,7 @@ def size_estimate(plan: Plan) -> int:
 
 def check_room(plan: Plan, out: Path) -> None:
     """Raise UserError where the disk has no room; an export that is there stays until the end."""
-    place = out
-    while not place.exists():
-        place = place.parent
-    needed, free = size_estimate(plan) + SLACK, shutil.disk_usage(place).free
+    needed, free = size_estimate(plan) + SLACK, free_in(out)
     if needed > free:
         raise UserError(
             f"{out}: the disk has {gigabytes(free)} free, and about {gigabytes(needed)} are needed"
