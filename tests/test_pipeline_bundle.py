@@ -12,6 +12,7 @@ import pytest
 from made_bundle import edit_manifest, make_bundle, write_manifest
 
 from labels import classes
+from pipeline import store
 from pipeline.bundle import (
     CLASS_NAMES,
     FIELDS,
@@ -21,6 +22,7 @@ from pipeline.bundle import (
     Bundle,
     BundleError,
     Shard,
+    canonical_json,
 )
 from pipeline.hdf5 import fixed_strings
 from pipeline.shard import size_limit, write_shard
@@ -542,6 +544,11 @@ def modules_after(statement: str) -> set[str]:
     code = f"import sys; {statement}; print(*sys.modules)"
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     return set(out.stdout.split())
+
+
+def test_the_copied_file_writes_json_as_the_rest_of_the_project_does():
+    value = {"b": ["ü", 1.5, None], "a": {"z": [], "y": {}}}
+    assert canonical_json(value) == store.canonical_json(value)
 
 
 def test_the_format_needs_numpy_and_h5py_alone():
