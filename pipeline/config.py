@@ -16,7 +16,7 @@ from pipeline.errors import UserError
 from pipeline.sections import CropSettings, DepthSettings, ParseSettings, Section
 from pipeline.store import write_text
 from train.config import Settings as TrainSettings
-from train.config import settings_from_dict
+from train.settings import settings_from_dict
 
 DatasetName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,31}$")]
 """A dataset's name: it becomes part of file names, and of protocols such as "oulu to mydata"."""

@@ -163,7 +163,7 @@ def train_settings(config: Config) -> dict[str, Any]:
 
     Raises UserError for a protocol that cannot be trained on the configuration's datasets.
     """
-    from train.config import settings_to_dict
+    from train.settings import settings_to_dict
 
     check_protocol(config)
     return settings_to_dict(config.train)

@@ -5,6 +5,7 @@ import yaml
 
 from pipeline.config import Config, Layout, dump, load, read_scalars, validate, write_once
 from pipeline.errors import UserError
+from train.variants import VARIANTS
 
 CONFIGS = Path(__file__).parents[1] / "config"
 
@@ -27,8 +28,21 @@ def refusal(folder: Path, text: str) -> str:
 
 def test_default_yaml_writes_out_every_key_with_the_models_default():
     written = yaml.safe_load((CONFIGS / "default.yaml").read_text("utf-8"))
-    assert written == Config().model_dump(mode="json")
+    defaults = Config().model_dump(mode="json")
+    own = {key for v in VARIANTS.values() for to in ("oulu", "msu", "casia") for key in v.own(to)}
+    training, expected = written.pop("train"), defaults.pop("train")
+    assert written == defaults
+    assert {key for key, value in training.items() if value is None} == own
+    assert {k: expected[k] if v is None else v for k, v in training.items()} == expected
     assert load(CONFIGS / "default.yaml") == Config()
+
+
+def test_a_variant_brings_what_it_was_published_with_and_what_is_stated_stays(tmp_path: Path):
+    text = (CONFIGS / "default.yaml").read_text("utf-8")
+    ssdg = load_text(tmp_path, text.replace("variant: ours", "variant: ssdg")).train
+    assert (ssdg.optimizer, ssdg.steps, ssdg.weight_decay) == ("sgd", 4001, 5e-4)
+    stated = load_text(tmp_path, "train: {variant: ssdg, steps: 7}").train
+    assert (stated.optimizer, stated.steps) == ("sgd", 7)
 
 
 def test_defaults_are_the_ones_that_the_datasets_page_gives():

@@ -24,7 +24,7 @@ def test_rounded_hsv_is_that_of_pil():
     image = rng.integers(0, 256, (256, 256, 3), np.uint8)
     image[:8] = rng.integers(0, 2, (8, 256, 3)) * 255
     expected = np.asarray(image_module.fromarray(image).convert("HSV"))
-    made = augment.to_input(torch.from_numpy(image)[None], 256, "rounded")[0]
+    made = augment.to_input(torch.from_numpy(image)[None], 256, hsv="rounded")[0]
     found = (made[3:] * 255).round().byte().permute(1, 2, 0).numpy()
     np.testing.assert_array_equal(found, expected)
 
@@ -38,6 +38,32 @@ def test_input_is_rgb_then_hsv_in_unit_range():
         assert made.dtype == torch.float32
         assert 0 <= float(made.min()) <= float(made.max()) <= 1
     torch.testing.assert_close(made[:, :3], images.permute(0, 3, 1, 2) / 255)
+
+
+def test_published_planes_by_hand():
+    # red 0, green 127.5, blue 255 of 255
+    rgb = torch.tensor([0.0, 0.5, 1.0])[None, :, None, None].expand(2, 3, 4, 5)
+    for colours, expected in (
+        ("rgb-imagenet", [-0.485 / 0.229, 0.044 / 0.224, 0.594 / 0.225]),
+        ("rgb-centred", [-0.99609375, 0.0, 0.99609375]),  # 127.5 / 128
+    ):
+        made = augment.planes(rgb, colours)
+        assert made.shape == (2, 3, 4, 5)
+        torch.testing.assert_close(made[1, :, 2, 3], torch.tensor(expected))
+        torch.testing.assert_close(made, made[:1, :, :1, :1].expand_as(made))
+
+
+@pytest.mark.parametrize("colours", ["rgb-imagenet", "rgb-centred"])
+@pytest.mark.parametrize("size", [64, 96, 256])
+def test_published_planes_are_made_of_the_reduced_picture(colours: str, size: int):
+    images = torch.from_numpy(np.random.default_rng(2).integers(0, 256, (2, 256, 256, 3), np.uint8))
+    made = augment.to_input(images, size, colours)
+    assert made.shape == (2, 3, size, size) and made.dtype == torch.float32
+    rgb = augment.to_input(images, size)[:, :3]
+    torch.testing.assert_close(made, augment.planes(rgb, colours))
+    # a mean and a deviation are taken off alike before and after a mean over pixels
+    whole = augment.to_input(images, 256, colours)
+    torch.testing.assert_close(made.mean((2, 3)), whole.mean((2, 3)), atol=1e-5, rtol=0)
 
 
 def test_area_weights_by_hand():
@@ -181,3 +207,11 @@ def test_erasing_fills_the_pixels_whose_centres_lie_within():
             gone = row in (1, 2) and column in (0, 1)  # centres at 0.125, 0.375, 0.625, 0.875
             expected = rgb[0].mean((1, 2)) if gone else rgb[0, :, row, column]
             torch.testing.assert_close(found[0, :, row, column], expected)
+
+
+def test_no_picture_is_zoomed_and_blurred_to_none():
+    rgb, depth = torch.empty(0, 3, 64, 64), torch.empty(0, 1, 8, 8)
+    parsing = torch.empty(0, 64, 64, dtype=torch.uint8)
+    found = augment.zoom(rgb, depth, parsing, torch.empty(0, 3, dtype=torch.float64))
+    assert [part.shape for part in found] == [rgb.shape, depth.shape, parsing.shape]
+    assert augment.blur(rgb, torch.empty(0)).shape == rgb.shape

@@ -4,13 +4,15 @@ from pathlib import Path
 import pytest
 
 from pipeline.errors import UserError
-from train.config import (
-    VARIANTS,
-    Settings,
+from train.config import Settings
+from train.settings import (
+    changed,
     settings_from_dict,
     settings_from_json,
     settings_to_dict,
+    stated,
 )
+from train.variants import VARIANTS
 
 
 def test_the_defaults_are_the_paper():
@@ -53,7 +55,15 @@ def test_settings_survive_json(tmp_path: Path):
         ({"blur_most": float("nan")}, "blur_most"),
         ({"jpeg_least": 0}, "jpeg_least"),
         ({"protocol": "O&C to C"}, "casia"),
-        ({"protocol": "O to C"}, "without_meta"),
+        ({"decay_at": [0.5, 2]}, "decay_at"),
+        ({"decay_at": ["half"]}, "decay_at"),
+        ({"tensorboard": 1}, "tensorboard"),
+        ({"preset": "big"}, "preset: expected one of paper, demo"),
+        ({"preset": ["demo"]}, "preset"),
+        ({"drawing": "pooled"}, "drawing is 'pooled'.*live and spoof"),
+        ({"colours": "rgb-imagenet"}, "colours is .* rgb.hsv with this variant"),
+        ({"variant": "ssdg", "colours": "rgb+hsv"}, "colours"),
+        ({"variant": "ssan", "initialisation": "xavier_normal"}, "initialisation"),
         ([], "object"),
     ],
 )
@@ -71,15 +81,18 @@ def test_a_file_that_is_not_json_is_one_line(tmp_path: Path):
         settings_from_json(path)
 
 
-def test_one_source_is_allowed_without_meta():
-    assert Settings(protocol="O to C", variant="without_meta").parts.meta is False
+def test_one_source_is_trained_without_the_meta_step():
+    assert Settings(protocol="O to C").parts == VARIANTS["without_meta"].parts
+    assert Settings(protocol="O to C", variant="without_asc").parts.asc is False
+    assert Settings(protocol="O&I to C").parts.meta is True
 
 
 def test_each_variant_of_table_ii_leaves_out_one_thing():
-    whole = VARIANTS["ours"]
+    whole = VARIANTS["ours"].parts
     left_out = {
-        name: [field for field in whole._fields if getattr(parts, field) != getattr(whole, field)]
-        for name, parts in VARIANTS.items()
+        name: [f for f in whole._fields if getattr(variant.parts, f) != getattr(whole, f)]
+        for name, variant in VARIANTS.items()
+        if variant.method == "meta"
     }
     assert left_out == {
         "ours": [],
@@ -90,6 +103,51 @@ def test_each_variant_of_table_ii_leaves_out_one_thing():
         "normal_triplet": ["triplet"],
         "rfmetafas": ["parsing", "asc", "triplet"],
     }
+
+
+def test_a_null_is_what_the_variant_was_published_with():
+    found = settings_from_dict({"variant": "rfmetafas", "weight_decay": None}, "run.json")
+    assert (found.weight_decay, found.meta_learner_momentum, found.hsv) == (0, 1, "rounded")
+    found = settings_from_dict({"variant": "rfmetafas", "weight_decay": 1e-3}, "run.json")
+    assert found.weight_decay == 1e-3
+
+
+def test_ssdg_has_the_weights_and_rates_of_its_protocol():
+    def published(protocol: str) -> tuple[float, float, int]:
+        found = settings_from_dict({"variant": "ssdg", "protocol": protocol}, "x")
+        (share,) = found.decay_at
+        return found.triplet_weight, found.domain_weight, round(share * found.steps)
+
+    assert published("O&C&I to M") == (1, 0.5, 1500)
+    assert published("O&M&I to C") == (1, 0.5, 500)
+    assert published("O&C&M to I") == (1, 0.5, 500)
+    assert published("I&C&M to O") == (2, 0.1, 1500)
+
+
+def test_another_variant_takes_its_own_and_leaves_what_was_stated():
+    ours = settings_from_dict({"steps": 30, "margin": 0.2, "width": 0.5}, "x")
+    ssdg = changed(ours, variant="ssdg", changes=["seed=4", "device=cpu"])
+    assert (ssdg.variant, ssdg.optimizer, ssdg.colours) == ("ssdg", "sgd", "rgb-imagenet")
+    assert (ssdg.steps, ssdg.margin, ssdg.width, ssdg.seed, ssdg.device) == (30, 0.2, 0.5, 4, "cpu")
+    assert changed(ssdg, variant="ours", changes=["seed=0", "device=auto"]) == ours
+    to_oulu = changed(ssdg, protocol="I&C&M to O")
+    assert (to_oulu.triplet_weight, to_oulu.steps) == (2, 30)
+    small = changed(ours, preset="demo")
+    assert (small.width, small.input_size, small.steps, small.margin) == (0.125, 64, 120, 0.2)
+
+
+def test_stated_keys_are_those_that_no_default_and_no_variant_says():
+    found = settings_from_dict({"variant": "ssan", "batch": 16, "learning_rate": 0.5}, "x")
+    assert stated(found) == {"variant": "ssan", "protocol": "O&C&I to M", "learning_rate": 0.5}
+
+
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [("seed", "KEY=VALUE"), ("sead=1", "sead: unknown key"), ("width=wide", "width: expected")],
+)
+def test_a_change_that_is_wrong_is_refused(text: str, named: str):
+    with pytest.raises(UserError, match=named):
+        changed(Settings(), changes=[text])
 
 
 def test_pydantic_refuses_an_unknown_key_when_settings_are_nested():

@@ -8,11 +8,26 @@ from made_bundle import edit_manifest, make_bundle
 
 from pipeline.bundle import Bundle
 from pipeline.errors import UserError
-from train.chance import Drawn, generator
+from train.chance import Drawn
 from train.config import Settings
-from train.data import Cycle, Domain, Source, prepare, roles
+from train.data import Batch, Source, make_sources, prepare, roles
+from train.domain import Domain
+from train.settings import settings_from_dict
 
 CPU = torch.device("cpu")
+EVERY = "flip+zoom+colour+blur+erase+jpeg"
+
+
+def ssan(**more: object) -> Settings:
+    """Settings of SSAN, with pooled drawing."""
+    return settings_from_dict({"variant": "ssan", "input_size": 64, **more}, "test")
+
+
+@pytest.fixture(scope="module")
+def two(tmp_path_factory: pytest.TempPathFactory) -> list[Domain]:
+    """24 samples each: 12 videos, 2 frames, half live."""
+    bundle = Bundle(make_bundle(tmp_path_factory.mktemp("two") / "bundle", ["casia", "oulu"]))
+    return [Domain(bundle, name) for name in ("casia", "oulu")]
 
 
 @pytest.fixture(scope="module")
@@ -36,31 +51,6 @@ def test_a_sample_read_is_the_sample_stored(bundle: Bundle):
     for field in ("image", "depth", "parsing"):
         stored = getattr(shard, field)[row]
         np.testing.assert_array_equal(domain.read([wanted], field)[0].numpy(), stored)
-
-
-def test_a_round_shows_each_sample_once_and_drops_the_short_rest():
-    cycle = Cycle(np.arange(100, 123), 5, 0, "x")
-    assert cycle.batches == 4
-    seen = np.concatenate([cycle(step) for step in range(4)])
-    assert len(seen) == len(set(seen.tolist())) == 20
-    assert not np.array_equal(seen, np.concatenate([cycle(step) for step in range(4, 8)]))
-
-
-def test_any_step_can_be_asked_for_without_those_before():
-    cycle = Cycle(np.arange(23), 5, 7, "x")
-    again = Cycle(np.arange(23), 5, 7, "x")
-    later = cycle(11)
-    for step in range(11):
-        again(step)
-    np.testing.assert_array_equal(later, again(11))
-    assert not np.array_equal(later, Cycle(np.arange(23), 5, 8, "x")(11))
-    assert not np.array_equal(later, Cycle(np.arange(23), 5, 7, "y")(11))
-
-
-def test_a_list_shorter_than_its_share_is_repeated():
-    drawn = Cycle(np.array([4, 9]), 5, 0, "x")(0)
-    assert len(drawn) == 5
-    assert np.bincount(drawn, minlength=10)[[4, 9]].tolist() in ([3, 2], [2, 3])
 
 
 def test_batches_are_half_live_and_spoof_depth_is_zero(bundle: Bundle):
@@ -124,48 +114,6 @@ def test_a_bundle_whose_spoofs_keep_their_depth_trains_nothing(tmp_path: Path):
         Source(Domain(Bundle(folder), "casia"), Settings())
 
 
-def plain_draw(members: np.ndarray, take: int, seed: int, name: str, step: int) -> np.ndarray:
-    """A step's draw by definition: the lap's shuffled lists end to end, cut into takes."""
-    lap, position = divmod(step, max(1, len(members) // take))
-    random = generator(seed, "samples", name, lap)
-    order = np.concatenate([random.permutation(members) for _ in range(-(-take // len(members)))])
-    return order[position * take : (position + 1) * take]
-
-
-@pytest.mark.parametrize("size", [3, 10, 23])
-def test_remembering_a_lap_changes_no_draw(size: int):
-    members = np.arange(size) * 3
-    cycle = Cycle(members.astype(np.int32), 5, 7, "x")
-    for step in (0, 1, 5, 4, 3, 9, 2, 0, 11, 11):
-        np.testing.assert_array_equal(cycle(step), plain_draw(members, 5, 7, "x", step))
-
-
-def test_draws_are_still_those_of_the_first_version():
-    # printed by the version of commit f0813c6, before laps were remembered
-    assert Cycle(np.arange(10), 4, 0, "x")(2).tolist() == [1, 6, 5, 9]
-    assert Cycle(np.arange(10), 4, 0, "x")(3).tolist() == [4, 3, 7, 2]
-
-
-@pytest.mark.parametrize("ranks", [1, 2, 3])
-def test_processes_share_a_lap_without_overlap(ranks: int):
-    members = np.arange(100, 126)
-    cycles = [Cycle(members, 4, 0, "x", rank, ranks) for rank in range(ranks)]
-    laps = cycles[0].batches
-    assert laps == 26 // (4 * ranks)
-    for lap in range(2):
-        shown = np.concatenate([c(lap * laps + step) for step in range(laps) for c in cycles])
-        assert len(set(shown.tolist())) == len(shown) == laps * 4 * ranks
-    # together they draw what one process with a larger share would
-    for step in (0, 1, 5):
-        together = np.concatenate([cycle(step) for cycle in cycles])
-        np.testing.assert_array_equal(together, Cycle(members, 4 * ranks, 0, "x")(step))
-
-
-def test_a_short_list_fills_the_step_of_all_processes():
-    shown = [Cycle(np.array([4, 9]), 3, 0, "x", rank, 2)(0) for rank in range(2)]
-    assert sorted(np.concatenate(shown).tolist()) == [4, 4, 4, 9, 9, 9]
-
-
 def test_each_process_has_a_source_of_its_own(bundle: Bundle):
     domain, settings = Domain(bundle, "oulu"), Settings(batch=4)
     sources = [Source(domain, settings, rank, 3) for rank in range(3)]
@@ -226,8 +174,7 @@ def test_each_rank_has_its_own_augmentations(bundle: Bundle):
 
 
 def test_every_augmentation_together_keeps_shapes_and_ranges(bundle: Bundle):
-    every = "flip+zoom+colour+blur+erase+jpeg"
-    settings = Settings(input_size=64, batch=8, augmentation=every)
+    settings = Settings(input_size=64, batch=8, augmentation=EVERY)
     source = Source(Domain(bundle, "oulu"), settings, landmarks=True)
     batch = source.batch(0, CPU)
     plain = Source(source.domain, Settings(input_size=64, batch=8)).batch(0, CPU)
@@ -245,3 +192,150 @@ def test_hsv_is_made_of_the_changed_colours(bundle: Bundle):
     settings = Settings(input_size=64, batch=8, augmentation="colour+jpeg", colour_range=0.5)
     images = Source(Domain(bundle, "oulu"), settings).batch(0, CPU).images
     torch.testing.assert_close(images[:, 5], images[:, :3].amax(1))  # value is the largest
+
+
+def same(one: Batch, other: Batch) -> bool:
+    return all(torch.equal(a, b) for a, b in zip(one[:4], other[:4], strict=True))
+
+
+def test_sources_made_together_draw_as_sources_made_alone(two: list[Domain]):
+    settings = Settings(batch=4, seed=3)
+    for rank in range(2):
+        together = make_sources(two, settings, {}, rank, 2)
+        for domain, source in zip(two, together, strict=True):
+            alone = Source(domain, settings, rank, 2)
+            assert (source.domain, source.rank, source.ranks) == (domain, rank, 2)
+            assert source.steps == 3  # 12 live, 2 a process and step
+            for step in (0, 4):
+                np.testing.assert_array_equal(source.samples(step), alone.samples(step))
+
+
+def test_subjects_are_left_out_of_the_source_they_are_named_for(two: list[Domain]):
+    subjects = {"casia": frozenset(["train 0", "test 2"])}
+    for settings in (Settings(batch=4), ssan(batch=6), ssan(batch=6, frames="all")):
+        casia, oulu = make_sources(two, settings, subjects)
+        for source, expected in ((casia, 4), (oulu, 6)):
+            drawn = np.concatenate([source.samples(step) for step in range(60)])
+            seen = set(source.domain.column("subject")[drawn])
+            assert len(seen) == expected
+            assert seen.isdisjoint(subjects.get(source.domain.name, ()))
+
+
+def test_a_class_or_a_source_that_is_held_out_whole_is_named(two: list[Domain]):
+    everybody = frozenset(two[0].column("subject"))
+    rest = "in train or test but of subjects held out"
+    with pytest.raises(UserError, match=f"'casia' has no live sample {rest}"):
+        make_sources(two, Settings(), {"casia": everybody})
+    with pytest.raises(UserError, match=f"'casia' has no sample {rest}"):
+        make_sources(two, ssan(), {"casia": everybody})
+    with pytest.raises(ValueError, match=r"left out of \['msu'\], which are no sources"):
+        make_sources(two, Settings(), {"msu": everybody})
+
+
+def test_a_source_alone_draws_nothing_from_a_pool(two: list[Domain]):
+    with pytest.raises(ValueError, match="make_sources makes them together"):
+        Source(two[0], ssan())
+
+
+def test_a_pooled_step_has_a_batch_over_all_sources(two: list[Domain]):
+    sources = make_sources(two, ssan(batch=8, frames="all"))
+    assert [source.steps for source in sources] == [48 // 8] * 2
+    shares = set()
+    for step in range(6):
+        batches = [source.batch(step, CPU) for source in sources]
+        counts = tuple(len(batch.live) for batch in batches)
+        assert sum(counts) == 8
+        shares.add(counts)
+        for source, batch in zip(sources, batches, strict=True):
+            drawn = source.samples(step)
+            assert batch.images.shape == (len(drawn), 3, 64, 64)
+            assert batch.live.tolist() == source.domain.live[drawn].tolist()
+    assert len(shares) > 1  # neither domain balanced ...
+    live = {int(source.domain.live[source.samples(step)].sum())
+            for step in range(6) for source in sources}  # fmt: skip
+    assert len(live) > 1  # ... nor class balanced
+
+
+def test_a_step_without_a_sample_of_a_source_gives_an_empty_batch(two: list[Domain]):
+    settings = ssan(batch=2, augmentation=EVERY)
+    sources = make_sources(two, settings)
+    step = next(n for n in range(100) if not len(sources[0].samples(n)))
+    full = sources[1].batch(step, CPU)
+    assert len(full.live) == 2
+    empty = sources[0].batch(step, CPU)
+    for found, other in zip(empty[:4], full[:4], strict=True):
+        assert found.shape == (0, *other.shape[1:]) and found.dtype == other.dtype
+
+
+@pytest.mark.parametrize("augmentation", ["none", *EVERY.split("+"), EVERY])
+@pytest.mark.parametrize("more", [{}, {"hsv": "rounded", "depth_target": "mask"}])
+def test_no_sample_at_all_is_augmented_to_none(two: list[Domain], augmentation: str, more: dict):
+    settings = Settings(input_size=96, augmentation=augmentation, **more)
+    source = Source(two[0], settings, landmarks=True)
+    batch = source.finish(source.read(np.empty(0, np.int32)), 0, CPU)
+    assert [tuple(part.shape) for part in batch] == [
+        (0, 6, 96, 96), (0,), (0, 1, 12, 12), (0, 96, 96), (0, 468, 3)
+    ]  # fmt: skip
+
+
+def test_pooled_processes_share_a_step_and_no_augmentation(two: list[Domain]):
+    settings = ssan(batch=6, augmentation="zoom")
+    both = [make_sources(two, settings, rank=rank, ranks=2) for rank in range(2)]
+    step = next(n for n in range(100) if len(both[0][0].samples(n)) != len(both[1][0].samples(n)))
+    raw = both[0][0].read(np.zeros(4, np.int32))  # one picture four times
+    first, second = (sources[0].finish(raw, step, CPU).images for sources in both)
+    pictures = torch.cat([first, second]).flatten(1)
+    assert len(pictures.unique(dim=0)) == 8
+    # what fewer samples get is the beginning of what more get
+    fewer = both[1][0].read(np.zeros(2, np.int32))
+    assert torch.equal(both[1][0].finish(fewer, step, CPU).images, second[:2])
+
+
+def test_pooled_sources_sent_to_another_process_draw_the_same(two: list[Domain]):
+    subjects = {"oulu": frozenset(["train 1"])}
+    sources = make_sources(two, ssan(batch=4), subjects, 1, 2)
+    again = pickle.loads(pickle.dumps(sources))
+    for step in (7, 0, 3):
+        for source, other in zip(sources, again, strict=True):
+            np.testing.assert_array_equal(other.samples(step), source.samples(step))
+            assert same(other.batch(step, CPU), source.batch(step, CPU))
+
+
+def test_a_step_that_is_held_keeps_its_values_while_others_are_read(two: list[Domain]):
+    source = make_sources(two, ssan(batch=6))[0]
+    held = [source.read(source.samples(step)) for step in range(6)]
+    for step, raw in enumerate(held):
+        drawn = source.samples(step)
+        assert torch.equal(raw.images, source.domain.read(drawn, "image"))
+        assert raw.images.untyped_storage().nbytes() == len(drawn) * 256 * 256 * 3
+
+
+@pytest.mark.parametrize("augmentation", ["none", "flip+colour"])
+def test_channels_last_changes_where_values_lie_and_none_of_them(
+    two: list[Domain], augmentation: str
+):
+    for side in (64, 256):
+        settings = [Settings(input_size=side, batch=4, augmentation=augmentation, channels_last=on)
+                    for on in (True, False)]  # fmt: skip
+        last, first = (Source(two[0], one).batch(0, CPU).images for one in settings)
+        assert torch.equal(last, first)
+        assert last.is_contiguous(memory_format=torch.channels_last)
+        assert first.is_contiguous() and not last.is_contiguous()
+
+
+def test_a_batch_has_the_planes_of_the_settings(two: list[Domain]):
+    sources = make_sources(two, ssan(batch=8, input_size=256, augmentation="none"))
+    images = sources[0].batch(0, CPU).images
+    drawn = sources[0].samples(0)
+    stored = two[0].read(drawn, "image").double().permute(0, 3, 1, 2)
+    torch.testing.assert_close(images.double(), (stored - 127.5) / 128, atol=1e-6, rtol=0)
+
+
+def test_a_flip_is_the_same_whatever_the_planes(two: list[Domain]):
+    drawn = Drawn(flip=torch.tensor([True, False]))
+    images, depth, parsing = (two[0].read([0, 1], name) for name in ("image", "depth", "parsing"))
+    settings = settings_from_dict({"variant": "ssdg"}, "test")
+    plain = prepare(images, depth, parsing, torch.ones(2), settings).images
+    flipped = prepare(images, depth, parsing, torch.ones(2), settings, drawn).images
+    assert plain.shape == (2, 3, 256, 256)
+    assert torch.equal(flipped, torch.stack([plain[0].flip(-1), plain[1]]))

@@ -10,9 +10,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from made_bundle import make_bundle
+from made_bundle import make_bundle, only
 
 from pipeline.bundle import Bundle, BundleError
+from pipeline.errors import UserError
 from train.domain import Domain
 from train.loader import Waits
 
@@ -60,6 +61,29 @@ def test_a_pickled_domain_is_small_and_reads_the_same(folder: Path):
     again = pickle.loads(data)
     assert again.video.tolist() == domain.video.tolist()
     assert torch.equal(again.read([5, 2], "image"), domain.read([5, 2], "image"))
+
+
+def test_a_domain_has_the_splits_it_is_asked_for_and_keeps_them_pickled(folder: Path):
+    bundle = Bundle(folder)
+    whole = Domain(bundle, "oulu")
+    assert whole.splits == ("train", "test")
+    for splits, expected in ((("dev",), 12), (("train", "dev", "test"), 36)):
+        domain = Domain(bundle, "oulu", splits)
+        assert len(domain) == expected
+        assert {video.partition("/")[0] for video in domain.video} == set(splits)
+        again = pickle.loads(pickle.dumps(domain))
+        assert again.splits == splits and again.video.tolist() == domain.video.tolist()
+
+
+@pytest.mark.parametrize(
+    ("splits", "text"), [(("dev",), "dev"), (("train", "test"), "train or test")]
+)
+def test_a_split_without_samples_is_named(tmp_path: Path, splits: tuple[str, ...], text: str):
+    folder = make_bundle(tmp_path / "bundle", ["oulu"], 1, 1)
+    rest = {"train", "dev", "test"} - set(splits)
+    only(folder, *(f"oulu-{split}-00000-of-00001.h5" for split in rest))
+    with pytest.raises(UserError, match=f"'oulu' has no sample in {text}$"):
+        Domain(Bundle(folder), "oulu", splits)
 
 
 def is_resident(path: Path, start: int, size: int) -> bool:

@@ -10,9 +10,14 @@ import torch
 from made_bundle import make_bundle
 
 from pipeline.errors import UserError
-from train import checkpoint, engine
-from train.config import VARIANTS, Settings, Variant, settings_from_json
-from train.engine import COLUMNS, curves_text, learning_rate, progress_line, train
+from train import checkpoint
+from train.config import Settings
+from train.device import reproducible
+from train.engine import train
+from train.logbook import columns, csv_line, progress_line
+from train.methods import METHODS
+from train.settings import settings_from_dict, settings_from_json
+from train.variants import VARIANTS, Name
 
 SMALL: dict[str, Any] = {"width": 0.1, "input_size": 64, "batch": 4, "threads": 1, "device": "cpu"}
 
@@ -29,17 +34,20 @@ def curves(run: Path) -> list[dict[str, str]]:
 
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_every_variant_trains_and_fills_its_own_columns(
-    variant: Variant, bundle: Path, tmp_path: Path
+    variant: Name, bundle: Path, tmp_path: Path
 ):
-    settings = Settings(variant=variant, steps=2, **SMALL)
+    settings = settings_from_dict({"variant": variant, **SMALL, "steps": 2}, "x")
     path = train(settings, bundle, tmp_path)
     rows = curves(tmp_path)
     assert [row["step"] for row in rows] == ["1", "2"]
-    assert tuple(rows[0]) == COLUMNS
+    assert tuple(rows[0]) == columns(METHODS[settings.method].curves)
     parts = settings.parts
-    assert (rows[0]["train_seg"] != "") == parts.parsing
-    assert (rows[0]["train_trip"] != "") == (parts.triplet is not None)
-    assert (rows[0]["test_cls"] != "") == parts.meta
+    if settings.method == "meta":
+        assert (rows[0]["train_seg"] != "") == parts.parsing
+        assert (rows[0]["train_trip"] != "") == (parts.triplet is not None)
+        assert (rows[0]["test_cls"] != "") == parts.meta
+    else:
+        assert "" not in [v for name, v in rows[0].items() if name != "mining"]
     if parts.triplet == "live":
         assert [row["mining"] for row in rows] == ["batch_all", "batch_hard"]
     assert settings_from_json(tmp_path / "settings.json") == settings
@@ -117,7 +125,7 @@ def test_training_lowers_the_losses(bundle: Path, tmp_path: Path):
 
 def test_what_diverges_stops_with_the_step_and_the_loss(bundle: Path, tmp_path: Path):
     settings = Settings(steps=50, learning_rate=1e30, **SMALL)
-    with pytest.raises(UserError, match=r"step \d+: \w+ is (nan|inf)"):
+    with pytest.raises(UserError, match=r"step \d+: (train|test)_\w+ is (nan|inf)"):
         train(settings, bundle, tmp_path)
     assert 1 <= len(curves(tmp_path)) < 50
     assert not (tmp_path / "model.pt").exists()
@@ -141,30 +149,22 @@ def test_progress_tells_steps_losses_speed_and_time_left(bundle: Path, tmp_path:
     line = progress_line(told[1])
     assert line.startswith("step 3/5 epoch 1/1  total ")
     assert "images/s" in line
+    assert " GB  0:00:" in line
+    assert 0 <= told[1]["waiting"] < 1
     assert "\n" not in line
 
 
 def test_torchs_own_settings_are_put_back(bundle: Path, tmp_path: Path):
     before = (torch.get_num_threads(), torch.are_deterministic_algorithms_enabled())
-    with engine.reproducible(Settings(threads=3)):
+    with reproducible(Settings(threads=3)):
         assert torch.get_num_threads() == 3
         assert torch.are_deterministic_algorithms_enabled()
     assert (torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()) == before
 
 
-def test_the_cosine_schedule_ends_near_nothing():
-    settings = Settings(learning_rate=0.1, schedule="cosine")
-    assert learning_rate(settings, 0, 10) == 0.1
-    assert learning_rate(settings, 5, 10) == pytest.approx(0.05)
-    assert learning_rate(settings, 9, 10) < 0.003
-    assert learning_rate(Settings(learning_rate=0.1), 9, 10) == 0.1
-
-
 def test_curves_leave_out_what_a_variant_has_not():
-    text = curves_text([{"step": 1, "epoch": 1, "total": 0.1, "train_cls": 1 / 3}])
-    values = dict(zip(*csv.reader(text.splitlines()), strict=True))
-    assert values["train_cls"] == "0.333333333"
-    assert values["test_seg"] == ""
+    row = {"step": 1, "epoch": 1, "total": 0.1, "train_cls": 1 / 3}
+    assert csv_line(row, ("step", "train_cls", "test_seg")) == "1,0.333333333,\n"
 
 
 def test_a_file_that_is_no_model_is_refused(tmp_path: Path):

@@ -126,7 +126,7 @@ def test_python_m_train_trains_and_evaluates(run: tuple[Path, Path], tmp_path: P
     done = call("--bundle", bundle, "--settings", settings, "--protocol", "O&C to I",
                 "-o", tmp_path / "run")  # fmt: skip
     assert done.returncode == 0, done.stderr
-    assert done.stdout.strip() == str(tmp_path / "run" / "model.pt")
+    assert done.stdout.strip() == f"{tmp_path / 'run' / 'model.pt'}: ours, O&C to I"
     assert "step 2/2" in done.stderr
     done = call("evaluate", "--model", tmp_path / "run" / "model.pt", "--bundle", bundle,
                 "-o", tmp_path / "results.json", "--scores", tmp_path / "scores.csv")  # fmt: skip

@@ -13,7 +13,11 @@ import torch
 from loader_workers import REPLACED, STEPS, same, sources_of
 from made_bundle import make_bundle
 
+from pipeline.bundle import Bundle
+from train.data import make_sources
+from train.domain import Domain
 from train.loader import ReadError, Steps, ahead
+from train.settings import settings_from_dict
 
 SPAWN, FORKSERVER = (pytest.param(name, marks=pytest.mark.slow) for name in ("spawn", "forkserver"))
 
@@ -67,6 +71,19 @@ def test_a_pickle_is_small_and_opens_nothing_before_it_is_asked(folder: Path):
     shutil.move(away, folder)
     assert pickle.dumps(pickle.loads(pickle.dumps(again))) == data
     assert same(again[3], expected)
+
+
+def test_pooled_steps_sent_to_a_worker_are_the_same_and_small(folder: Path):
+    bundle = Bundle(folder)
+    settings = settings_from_dict({"variant": "ssan", "batch": 4}, "test")
+    domains = [Domain(bundle, name) for name in ("casia", "oulu")]
+    steps = Steps(make_sources(domains, settings, {"casia": frozenset(["train 1"])}), STEPS)
+    data = pickle.dumps(steps)
+    assert len(data) < 6000
+    again = pickle.loads(data)
+    for step in (5, 0, 6):
+        assert same(again[step], steps[step])
+        assert sum(len(raw.live) for raw in steps[step]) == 4
 
 
 @pytest.mark.parametrize("method", ["fork", SPAWN])

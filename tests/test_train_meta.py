@@ -1,16 +1,13 @@
-import zlib
-
-import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
-from torch.utils.checkpoint import checkpoint
 
-from train import meta
-from train.config import VARIANTS, Settings, Variant
+from train import meta, methods
+from train.config import Settings
 from train.data import Batch
 from train.meta import CURVES, Mining, step_losses
-from train.model import MetaLearner, Networks, Upstream, from_rfmetafas, make_networks
+from train.model import MetaLearner, Networks, Upstream
+from train.variants import Name
 
 torch.set_num_threads(1)  # networks this small only wait for a second thread on busy cores
 
@@ -31,7 +28,9 @@ def make_batch(seed: int, size: int = 64, half: int = 2) -> Batch:
 
 
 def make(settings: Settings) -> Networks:
-    return make_networks(settings, torch.Generator().manual_seed(1)).train()
+    networks = methods.make(settings, 3).train()
+    assert isinstance(networks, Networks)
+    return networks
 
 
 @pytest.fixture(scope="module")
@@ -50,8 +49,8 @@ REPORTED = {
 }
 
 
-@pytest.mark.parametrize("variant", VARIANTS)
-def test_each_variant_reports_what_it_is_trained_by(variant: Variant, domains: list[Batch]):
+@pytest.mark.parametrize("variant", REPORTED)
+def test_each_variant_reports_what_it_is_trained_by(variant: Name, domains: list[Batch]):
     settings = Settings(variant=variant, width=0.1, input_size=64)
     networks = make(settings)
     found = step_losses(networks, domains, settings, FIRST)
@@ -182,73 +181,3 @@ def test_the_inner_step_moves_m_alone_by_alpha_times_both_gradients():
         moved = value - 0.25 * (a + 2 * (0 if b is None else b))
         torch.testing.assert_close(adapted[name], moved)
     assert set(adapted) == set(learner.state_dict())
-
-
-def rule_tensor(name: str, shape: tuple[int, ...]) -> Tensor:
-    """The rule by which the reference case's weights are made: from name and shape alone."""
-    normal = np.random.default_rng(zlib.crc32(name.encode())).standard_normal(shape)
-    if name.endswith("num_batches_tracked"):
-        return torch.zeros(shape, dtype=torch.int64)
-    if name.endswith("running_var"):
-        return torch.as_tensor(1 + 0.1 * np.abs(normal))
-    if name.endswith("running_mean"):
-        return torch.as_tensor(0.1 * normal)
-    if name.endswith("bias"):
-        return torch.as_tensor(0.05 * normal)
-    if len(shape) == 1:
-        return torch.as_tensor(1 + 0.1 * normal)
-    return torch.as_tensor(normal * np.sqrt(2.0 / np.prod(shape[1:])))
-
-
-class Recomputed(nn.Module):
-    """A network whose activations are made again on the way back: a third of the memory."""
-
-    def __init__(self, network: nn.Module) -> None:
-        super().__init__()
-        self.network = network
-
-    def forward(self, x: Tensor) -> object:
-        return checkpoint(self.network, x, use_reentrant=False)
-
-
-@pytest.mark.slow
-def test_one_step_of_rfmetafas_gives_the_reference_losses_and_gradients(reference):
-    case, shapes = reference("rfmetafas_step"), reference("rfmetafas_state_dict")
-    settings = Settings(variant="rfmetafas", meta_learner_momentum=1.0)
-    assert settings.inner_learning_rate == case["meta_step_size"]
-    states = {
-        network: {name: rule_tensor(f"{network}.{name}", tuple(shape)) for name, shape in s.items()}
-        for network, s in shapes.items()
-    }
-    networks = Networks(settings).double().train()
-    networks.load_state_dict(from_rfmetafas(*states.values()))
-    features = networks.features
-    networks.features = Recomputed(features)  # type: ignore[assignment]
-
-    half, rng = case["B"], np.random.default_rng(case["seed"])
-    images = [torch.from_numpy(rng.random((2 * half, 6, 256, 256))) for _ in range(3)]
-    batches = []
-    for x in images:
-        depth = torch.from_numpy(rng.random((2 * half, 1, 32, 32)))
-        depth[half:] = 0
-        live = torch.tensor([1.0] * half + [0.0] * half, dtype=torch.float64)
-        batches.append(Batch(x, live, depth, torch.zeros(1)))
-    found = step_losses(networks, batches, settings, FIRST)
-    found["total"].backward()
-
-    names = {"total": "loss_all", "train_cls": "loss_cls_train", "train_dep": "loss_dep_train"}
-    names |= {"test_cls": "loss_cls_test", "test_dep": "loss_dep_test"}
-    for ours, theirs in names.items():
-        assert float(found[ours].detach()) == pytest.approx(case[theirs], rel=1e-6), theirs
-    networks.features = features
-    parameters = dict(networks.named_parameters())
-    compared = 0
-    for name, expected in case["grad_norm"].items():
-        if expected < 1e-9:  # rounding: a bias in front of batch norm
-            continue
-        (ours,) = from_rfmetafas({name.partition(".")[2]: torch.zeros(1)})
-        gradient = parameters[ours].grad
-        assert gradient is not None
-        assert float(gradient.norm()) == pytest.approx(expected, rel=1e-6), name
-        compared += 1
-    assert compared >= 40

@@ -1,25 +1,22 @@
 import math
-import zlib
 
 import numpy as np
 import pytest
 import torch
 
-from train.config import VARIANTS, Settings, Variant
-from train.model import (
-    ChannelAttention,
-    Networks,
-    eca_kernel_size,
-    from_rfmetafas,
-    make_networks,
-)
+from train import methods
+from train.config import Settings
+from train.model import ChannelAttention, Networks, eca_kernel_size
+from train.variants import VARIANTS, Name
 
 torch.set_num_threads(1)  # networks this small only wait for a second thread on busy cores
 
 
 def make(**options: object) -> Networks:
     settings = Settings(**options)  # type: ignore[arg-type]
-    return make_networks(settings, torch.Generator().manual_seed(0))
+    networks = methods.make(settings, 3)
+    assert isinstance(networks, Networks)
+    return networks
 
 
 def test_shapes_at_the_papers_size():
@@ -42,8 +39,8 @@ def test_shapes_at_the_papers_size():
     assert (logit.shape, embedding.shape) == ((2,), (2, 512))
 
 
-@pytest.mark.parametrize("variant", VARIANTS)
-def test_every_variant_scores_at_a_small_size(variant: Variant):
+@pytest.mark.parametrize("variant", [n for n, v in VARIANTS.items() if v.method == "meta"])
+def test_every_variant_scores_at_a_small_size(variant: Name):
     networks = make(variant=variant, width=0.1, input_size=64)
     upstream = networks.upstream(torch.rand(4, 6, 64, 64))
     assert upstream.depth.shape == (4, 1, 8, 8)
@@ -51,7 +48,7 @@ def test_every_variant_scores_at_a_small_size(variant: Variant):
     assert networks(torch.rand(4, 6, 64, 64)).shape == (4,)
 
 
-def test_the_same_generator_gives_the_same_networks_and_global_state_stays():
+def test_the_same_seed_gives_the_same_networks_and_global_state_stays():
     before = torch.get_rng_state()
     first, second = make(width=0.1), make(width=0.1)
     assert torch.equal(before, torch.get_rng_state())
@@ -117,57 +114,3 @@ def test_eca_gives_the_reference_cases(reference):
         norms = (attention.conv.weight.grad.norm().item(), x.grad.norm().item())
         expected_norms = (case["grad_norm_weight"], case["grad_norm_input"])
         assert norms == pytest.approx(expected_norms, rel=1e-9)
-
-
-def rfmetafas_shapes() -> dict[str, dict[str, tuple[int, ...]]]:
-    """Names and shapes of RFMetaFAS's three state dicts, as its published networks have them."""
-    shapes: dict[str, dict[str, tuple[int, ...]]] = {
-        "FeatExtractor": {},
-        "DepthEstmator": {},
-        "FeatEmbedder": {"fc.weight": (1, 512), "fc.bias": (1,)},
-    }
-
-    def block(network: str, conv: str, norm: str, inside: int, outside: int) -> None:
-        found = shapes[network]
-        found[f"{conv}.weight"], found[f"{conv}.bias"] = (outside, inside, 3, 3), (outside,)
-        for name in ("weight", "bias", "running_mean", "running_var"):
-            found[f"{norm}.{name}"] = (outside,)
-        found[f"{norm}.num_batches_tracked"] = ()
-
-    block("FeatExtractor", "inc.conv.0", "inc.conv.1", 6, 64)
-    for stage, inside in enumerate((64, 128, 128), 1):
-        for place, (i, o) in enumerate(((inside, 128), (128, 196), (196, 128))):
-            start = f"down{stage}.downconv."
-            block("FeatExtractor", f"{start}{3 * place}", f"{start}{3 * place + 1}", i, o)
-    for place, (i, o) in enumerate(((384, 128), (128, 64), (64, 1))):
-        block("DepthEstmator", f"conv.{3 * place}", f"conv.{3 * place + 1}", i, o)
-    for place, (i, o) in enumerate(((128, 128), (128, 256), (256, 512))):
-        start = f"features.{place}."
-        block("FeatEmbedder", f"{start}conv{place}", f"{start}bn{place}", i, o)
-    return shapes
-
-
-def test_the_names_of_rfmetafas_are_those_of_the_reference(reference):
-    ours = rfmetafas_shapes()
-    assert {n: {k: list(v) for k, v in s.items()} for n, s in ours.items()} == reference(
-        "rfmetafas_state_dict"
-    )
-
-
-def test_rfmetafas_state_dicts_load_strictly_with_or_without_module():
-    made = {
-        network: {
-            ("module." if network != "FeatEmbedder" else "") + name: torch.full(
-                shape, float(zlib.crc32(name.encode()) % 1000)
-            )
-            for name, shape in state.items()
-        }
-        for network, state in rfmetafas_shapes().items()
-    }
-    networks = make(variant="rfmetafas")
-    networks.load_state_dict(from_rfmetafas(*made.values()), strict=True)
-    name = "module.down2.downconv.3.weight"
-    assert torch.equal(networks.features.stage2[3].weight, made["FeatExtractor"][name])
-    assert torch.equal(networks.meta.layers[9].bias, made["FeatEmbedder"]["features.2.bn2.bias"])
-    with pytest.raises(KeyError, match=r"layer4\.weight"):
-        from_rfmetafas({"layer4.weight": torch.zeros(1)})

@@ -1,14 +1,16 @@
-"""`python -m train`: training and evaluation where only torch, numpy, h5py and click are."""
+"""`python -m train`: the same where only torch, numpy, h5py, click and scikit-learn are."""
 
-import dataclasses
 import json
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import click
 
 from pipeline.errors import UserError
-from train.config import Settings, settings_from_json
+from train.config import Settings
+from train.options import run_training, training_options
+from train.settings import settings_from_json
 
 FILE = click.Path(path_type=Path, dir_okay=False)
 FOLDER = click.Path(path_type=Path, file_okay=False)
@@ -17,35 +19,31 @@ FOLDER = click.Path(path_type=Path, file_okay=False)
 @click.group(invoke_without_command=True)
 @click.option("--bundle", type=FOLDER, help="Folder of the bundle.")
 @click.option("--settings", "file", type=FILE, help="JSON of settings; the paper's without it.")
-@click.option("--protocol", help='Instead of the settings\' own, like "O&C&I to M".')
+@training_options
 @click.option("-o", "--out", type=FOLDER, help="Folder of the run: model.pt, curves.csv.")
 @click.pass_context
 def main(
     context: click.Context,
     bundle: Path | None,
     file: Path | None,
-    protocol: str | None,
+    change: Callable[[Settings], Settings],
     out: Path | None,
+    restart: bool,
 ) -> None:
-    """Train one protocol on a bundle; with the command evaluate, test a trained model."""
+    """Train one protocol on a bundle; with the command evaluate, test a trained model.
+
+    The same command again goes on where a run was stopped. Under torchrun, one process a GPU.
+    """
     if context.invoked_subcommand is not None:
         return
     if bundle is None or out is None:
         raise UserError("python -m train needs --bundle DIR and -o RUN; --help says more")
-    from train.engine import progress_line, train
-
-    settings = settings_from_json(file) if file else Settings()
-    if protocol is not None:
-        try:
-            settings = dataclasses.replace(settings, protocol=protocol)
-        except ValueError as error:
-            raise UserError(str(error)) from None
-    path = train(settings, bundle, out, lambda state: click.echo(progress_line(state), err=True))
-    click.echo(path)
+    settings = change(settings_from_json(file) if file else Settings())
+    run_training(settings, bundle, out, restart)
 
 
 @main.command()
-@click.option("--model", type=FILE, required=True, help="model.pt of a run.")
+@click.option("--model", type=FILE, required=True, help="model.pt of a run, or a checkpoint.")
 @click.option("--bundle", type=FOLDER, required=True, help="Folder of the bundle.")
 @click.option("-o", "--out", type=FILE, required=True, help="results.json to write.")
 @click.option("--scores", type=FILE, required=True, help="scores.csv to write.")
@@ -57,12 +55,31 @@ def evaluate(model: Path, bundle: Path, out: Path, scores: Path) -> None:
     click.echo(json.dumps({unit: results[unit] for unit in ("frame", "video")}, indent=1))
 
 
+@main.command()
+@click.argument("folder", type=FOLDER)
+@click.option("--snapshot", help="What follows in the names, as 10, 3-200 or final.")
+@click.option(
+    "--protocol", default=Settings.protocol, help="What it was trained on and leaves out."
+)
+@click.option("-o", "--out", type=FILE, required=True, help="model.pt to write.")
+def import_rfmetafas(folder: Path, snapshot: str | None, protocol: str, out: Path) -> None:
+    """Make a model.pt of the three snapshot files of RFMetaFAS's released code."""
+    from train.baselines.rfmetafas import import_snapshot
+
+    click.echo(f"{import_snapshot(folder, snapshot, protocol, out)}: RFMetaFAS, {protocol}")
+
+
 if __name__ == "__main__":
+    from train.stopping import Stopped
+
     try:
         main(prog_name="python -m train")
     except UserError as mistake:
         click.echo(f"error: {mistake}", err=True)
         sys.exit(2)
+    except Stopped as stopped:
+        click.echo(f"{stopped}; the same command goes on from there", err=True)
+        sys.exit(128 + stopped.number)
     except OSError as refusal:
         if not refusal.errno:
             raise

@@ -13,6 +13,10 @@ from train.mirror import MIRROR
 
 FLIP = (0, 1, 3, 2, 5, 4, 6, 8, 7, 9, 10, 11, 12)
 """The class of each class's pixels after a horizontal flip: left and right change places."""
+IMAGENET_MEAN, IMAGENET_DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+"""Of red, green, blue in [0, 1] over ImageNet, as torchvision's models take them off."""
+Colours = Literal["rgb+hsv", "rgb-imagenet", "rgb-centred"]
+Hsv = Literal["exact", "rounded"]
 
 
 def rgb_to_hsv(rgb: Tensor) -> Tensor:
@@ -101,18 +105,31 @@ def reduce_by_nearest(classes: Tensor, size: int) -> Tensor:
     return classes[..., index[:, None], index]
 
 
-def to_input(images: Tensor, size: int, hsv: Literal["exact", "rounded"] = "exact") -> Tensor:
-    """RGB and HSV side by side, the networks' input.
+def to_input(images: Tensor, size: int, colours: Colours = "rgb+hsv", hsv: Hsv = "exact") -> Tensor:
+    """The networks' input of pictures as they are stored.
 
-    images: N x 256 x 256 x 3 uint8 RGB on any device. Returns N x 6 x size x size float32 in
-    [0, 1], no mean or deviation taken off. RGB is reduced by area before HSV is made of it.
-    hsv: rounded cuts HSV to 8 bits as PIL's conversion does, on RGB rounded to 8 bits.
+    images: N x 256 x 256 x 3 uint8 RGB on any device. Returns N x C x size x size float32, the
+    planes that `planes` makes of RGB reduced by area.
     """
-    return with_hsv(reduce_by_area(images.permute(0, 3, 1, 2).float() / 255, size), hsv)
+    return planes(reduce_by_area(images.permute(0, 3, 1, 2).float() / 255, size), colours, hsv)
 
 
-def with_hsv(rgb: Tensor, hsv: Literal["exact", "rounded"]) -> Tensor:
-    """N x 3 x H x W RGB in [0, 1], with its HSV beside it: N x 6 x H x W."""
+def planes(rgb: Tensor, colours: Colours = "rgb+hsv", hsv: Hsv = "exact") -> Tensor:
+    """The planes that the networks see of N x 3 x H x W RGB in [0, 1].
+
+    rgb+hsv: N x 6 x H x W, RGB with its HSV beside it, all in [0, 1], no mean or deviation taken
+    off; hsv: rounded cuts HSV to 8 bits as PIL's conversion does, on RGB rounded to 8 bits.
+    rgb-imagenet (SSDG): N x 3 x H x W, less IMAGENET_MEAN, over IMAGENET_DEVIATION. rgb-centred
+    (SSAN): N x 3 x H x W, (v - 127.5) / 128 of values v from 0 to 255.
+    """
+    if colours == "rgb-imagenet":
+        mean, deviation = (
+            torch.tensor(three, dtype=rgb.dtype, device=rgb.device)[:, None, None]
+            for three in (IMAGENET_MEAN, IMAGENET_DEVIATION)
+        )
+        return (rgb - mean) / deviation
+    if colours == "rgb-centred":
+        return (rgb * 255 - 127.5) / 128
     if hsv == "exact":
         return torch.cat([rgb, rgb_to_hsv(rgb)], 1)
     return torch.cat([rgb, pil_hsv((rgb * 255).round()) / 255], 1)
@@ -140,8 +157,10 @@ def zoom(
 
     rgb: n x 3 x S x S and depth: n x 1 x s x s, bilinear; parsing: n x S x S, the class under each
     new pixel's centre. places: n x 3 float64: magnification m of at least 1, and the part's left
-    and upper edge x, y in sides of the picture: new point u is old point x + u / m.
+    and upper edge x, y in sides of the picture: new point u is old point x + u / m. n may be 0.
     """
+    if not len(places):  # torch makes no grid for no picture
+        return rgb, depth, parsing
     theta = torch.zeros(len(places), 2, 3, dtype=places.dtype, device=places.device)
     theta[:, 0, 0] = theta[:, 1, 1] = 1 / places[:, 0]
     theta[:, :, 2] = 2 * places[:, 1:] + 1 / places[:, :1] - 1  # from -1 to 1 over the picture
@@ -186,8 +205,11 @@ def colour(rgb: Tensor, factors: Tensor) -> Tensor:
 def blur(rgb: Tensor, sigma: Tensor) -> Tensor:
     """Gaussian blur of n x 3 x H x W pictures, mirrored at the edges about the outermost pixels.
 
-    sigma: n, in pixels, 0 to 5; 0 leaves a picture as it is. The kernel reaches 3 sigma of 5.
+    sigma: n, in pixels, 0 to 5; 0 leaves a picture as it is. The kernel reaches 3 sigma of 5. n may
+    be 0.
     """
+    if not len(sigma):  # torch knows no convolution of no groups
+        return rgb
     reach = 15
     away = torch.arange(-reach, reach + 1, device=rgb.device) ** 2
     kernel = torch.exp(-away / (2 * sigma.clamp(min=1e-3)[:, None] ** 2)).to(rgb.dtype)

@@ -1,68 +1,132 @@
-"""The trained model as one file: networks, settings, protocol, and what they were trained on."""
+"""A state of a training as one file: networks, settings, and what they were trained on.
+
+model.pt is the state that is kept in the end. A checkpoint is the same with what a training needs
+to go on from there; all that is random follows from the settings and the number of the step.
+"""
 
 import dataclasses
+import io
+import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from pipeline.errors import UserError
-from pipeline.store import replace_whole
-from train.config import Settings, settings_from_dict, settings_to_dict
-from train.model import Networks
+from pipeline.store import left_over, replace_whole
+from train import methods
+from train.config import Settings
+from train.settings import settings_from_dict, settings_to_dict
 
-FORMAT = 1
+FORMAT = 2
+_NAME = re.compile(r"step-(\d{8})\.pt")
 
 
 @dataclasses.dataclass(frozen=True)
 class Model:
-    """What model.pt holds.
+    """What model.pt and checkpoints hold.
 
-    networks: state dict of Networks. bundle: hash of the bundle trained on. steps: done.
-    selection: how this state was chosen (last: the state after the last step).
-    environment: torch's version, device and threads of the training.
+    networks: state dict of the method's networks. bundle: hash of the bundle trained on. steps:
+    done at this state, of all_steps. selection: how this state was chosen. environment: torch's
+    version, device, threads, precision and the like. training: of a checkpoint, what going on needs
+    (optimizer, curves, best: the best state so far).
     """
 
-    networks: dict[str, Tensor]
+    networks: Mapping[str, Tensor]
     settings: Settings
     protocol: str
     bundle: str
     steps: int
+    all_steps: int
     selection: str
     environment: dict[str, Any]
+    training: dict[str, Any] | None = None
 
-    def build(self) -> Networks:
+    def build(self) -> nn.Module:
         """Networks with these parameters, in evaluation mode on the CPU."""
-        with torch.random.fork_rng(devices=[]):
-            networks = Networks(self.settings)
+        networks = methods.build(self.settings, len(self.settings.leave_out.sources))
         networks.load_state_dict(self.networks)
         return networks.eval()
 
 
+def copied(state: Mapping[str, Any]) -> dict[str, Any]:
+    """The tensors of a state dict on the CPU, apart from those that go on being trained."""
+    return {name: value.detach().cpu().clone().contiguous() for name, value in state.items()}
+
+
 def save(path: Path, model: Model) -> None:
-    """Write model.pt, whole or not at all; the same model gives the same bytes."""
+    """Write a state, whole or not at all; the same state gives the same bytes."""
     content = {
         "format": FORMAT,
         **{field.name: getattr(model, field.name) for field in dataclasses.fields(Model)},
         "settings": settings_to_dict(model.settings),
-        "networks": {name: value.cpu() for name, value in model.networks.items()},
+        "networks": {name: value.cpu().contiguous() for name, value in model.networks.items()},
     }
     # A file object, not a path: torch writes the name of the path into the file.
     with replace_whole(path) as temporary, temporary.open("wb") as file:
         torch.save(content, file)
 
 
-def load(path: Path) -> Model:
-    """Read model.pt without unpickling code. Raises UserError where it is something else."""
+def read(data: bytes, name: str) -> Model:
+    """A state from a file's bytes, without unpickling code. name: what to call it in messages."""
     try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
-    except FileNotFoundError:
-        raise UserError(f"{path}: no such model; make one with ocim train") from None
+        content = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
     except Exception as error:  # torch raises whatever the bytes lead it to
-        raise UserError(f"{path}: not a model.pt: {type(error).__name__}") from None
+        raise UserError(f"{name}: not a model.pt: {type(error).__name__}") from None
+    names = {field.name for field in dataclasses.fields(Model)}
     if not isinstance(content, dict) or content.get("format") != FORMAT:
-        raise UserError(f"{path}: not a model.pt of format {FORMAT}")
-    settings = settings_from_dict(content.pop("settings"), str(path))
+        raise UserError(f"{name}: not a model.pt of format {FORMAT}; train again to make one")
+    if set(content) != names | {"format"}:
+        raise UserError(f"{name}: not a whole model.pt")
+    settings = settings_from_dict(content.pop("settings"), name)
     del content["format"]
     return Model(settings=settings, **content)
+
+
+def load(path: Path) -> Model:
+    """Read model.pt or a checkpoint. Raises UserError where it is something else."""
+    try:
+        return read(Path(path).read_bytes(), str(path))
+    except FileNotFoundError:
+        raise UserError(f"{path}: no such model; make one with ocim train") from None
+
+
+class Folder:
+    """The checkpoints of a run: step-NNNNNNNN.pt of the last states, and best.pt."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def steps(self) -> list[int]:
+        """The steps of the states that there are, rising."""
+        names = [p.name for p in self.path.iterdir()] if self.path.is_dir() else []
+        return sorted(int(found[1]) for found in map(_NAME.fullmatch, names) if found)
+
+    def of(self, step: int) -> Path:
+        """The file of a state."""
+        return self.path / f"step-{step:08d}.pt"
+
+    @property
+    def best(self) -> Path:
+        """The best state so far, a model like any other; the training itself does not read it."""
+        return self.path / "best.pt"
+
+    def add(self, model: Model, keep: int) -> None:
+        """Save a state; of the others the newest stay, `keep` together."""
+        save(self.of(model.steps), model)
+        for step in self.steps()[:-keep]:
+            self.of(step).unlink()
+
+    def clear(self) -> None:
+        """Remove all states, and what killed processes left half-written."""
+        for step in self.steps():
+            self.of(step).unlink()
+        self.best.unlink(missing_ok=True)
+        self.tidy()
+
+    def tidy(self) -> None:
+        """Remove what killed processes left half-written."""
+        for path in left_over(self.path):
+            path.unlink(missing_ok=True)

@@ -1,58 +1,27 @@
 """The settings of a training run: a standard dataclass, so that train/ needs nothing to read them.
 
-The defaults are the paper's, and where the paper is silent the choices of docs/method.md.
-pipeline/config.py nests the class into its validated model; a run of train/ alone gets the same
-keys as JSON.
+The defaults are the paper's, and where the paper is silent the choices of docs/method.md. A variant
+of train/variants.py brings its own where it was published with others. train/settings.py reads and
+writes them; pipeline/config.py nests them into its validated model.
 """
 
 import dataclasses
-import json
+import math
 import typing
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, ClassVar, Literal, NamedTuple
+from typing import Any, ClassVar, Literal
 
 from pipeline.errors import UserError
-from train.protocols import parse
-
-Variant = Literal[
-    "ours",
-    "without_parsing",
-    "without_asc",
-    "without_triplet",
-    "without_meta",
-    "normal_triplet",
-    "rfmetafas",
-]
-
-
-class Parts(NamedTuple):
-    """What a variant keeps of the method; train/meta.py and train/model.py read these."""
-
-    parsing: bool = True
-    """The U-Net parser and the segmentation loss."""
-    asc: bool = True
-    """The attention skip from the parser to the meta learner."""
-    triplet: Literal["live", "both"] | None = "live"
-    """Which classes are anchors of the triplet loss; None: no triplet loss."""
-    meta: bool = True
-    """The inner step and the meta-test pass."""
-
-
-VARIANTS: dict[str, Parts] = {
-    "ours": Parts(),
-    "without_parsing": Parts(parsing=False, asc=False),
-    "without_asc": Parts(asc=False),
-    "without_triplet": Parts(triplet=None),
-    "without_meta": Parts(meta=False),
-    "normal_triplet": Parts(triplet="both"),
-    "rfmetafas": Parts(parsing=False, asc=False, triplet=None),
-}
-"""Table II of the paper, and its baseline RFMetaFAS."""
-
+from train.protocols import Protocol, parse
+from train.variants import VARIANTS, Name, Parts
 
 AUGMENTATIONS = ("flip", "zoom", "colour", "blur", "erase", "jpeg")
 """What augmentation may name."""
+
+
+def number(default: float, least: float = 0, most: float = math.inf, above: bool = False) -> Any:
+    """A field with a range: a finite number from least (above: not least itself) to most."""
+    return dataclasses.field(default=default, metadata={"range": (least, most, above)})
 
 
 @dataclass(frozen=True)
@@ -63,148 +32,180 @@ class Settings:
 
     protocol: str = "O&C&I to M"
     """Sources and target: letters O, C, I, M or names of datasets of the bundle."""
-    variant: Variant = "ours"
-    """The whole method, one of the five ablations of Table II, or the baseline RFMetaFAS."""
+    variant: Name = "ours"
+    """The whole method, one of the five ablations of Table II, or a baseline."""
 
-    # Size of the networks and of what they see
-    width: float = 1.0
-    """Multiplier of the paper's channel counts."""
-    input_size: int = 256
-    """Side of the networks' input in pixels; a multiple of 16, 64 to 256."""
+    # Size of the networks and what they see
+    width: float = number(1.0, 0, 8, above=True)
+    """Multiplier of the published channel counts."""
+    input_size: int = number(256, 64, 256)
+    """Side of the networks' input in pixels; a multiple of 16."""
+    colours: Literal["rgb+hsv", "rgb-imagenet", "rgb-centred"] = "rgb+hsv"
+    """The input's planes: RGB and HSV in [0, 1]; RGB less ImageNet's mean, over its deviation; RGB
+    from about -1 to 1, (value - 127.5) / 128."""
+    hsv: Literal["exact", "rounded"] = "exact"
+    """rounded: HSV cut to 8 bits as PIL does it, the way RFMetaFAS reads it."""
     decoder_widths: tuple[int, int, int] = (128, 64, 64)
     """Channels of the parser's three decoder blocks at width 1."""
     asc_gradient: Literal["through", "detach"] = "through"
     """Whether cls and trip reach the parser through the attention skip."""
-    meta_learner_momentum: float = 0.1
+    meta_learner_momentum: float = number(0.1, 0, 1, above=True)
     """Batch-norm momentum of M's running statistics; RFMetaFAS has 1."""
-    initialisation: Literal["xavier_normal", "kaiming_normal"] = "xavier_normal"
-    """Of convolutions and linear layers; biases start at zero."""
+    dropout: float = number(0.5, 0, 0.99)
+    """SSDG: share of the embedder's and the discriminator's units that are left out."""
+    initialisation: Literal["xavier_normal", "kaiming_normal", "published"] = "xavier_normal"
+    """Of convolutions and linear layers, biases zero; published: a baseline's own, for it alone."""
 
     # How long, and on what
-    epochs: int = 10
+    epochs: int = number(10, 1)
     """Passes over the longest (domain, class) list; `steps` overrides it."""
-    steps: int = 0
+    steps: int = number(0)
     """Number of steps of the whole run; 0: as many as `epochs` needs."""
-    batch: int = 20
-    """Images a domain in each step, half of them live; even."""
+    batch: int = number(20, 2)
+    """Images a domain in each step, half of them live; pooled: images of all domains together."""
+    drawing: Literal["balanced", "pooled"] = "balanced"
+    """pooled: over all sources and both classes together, as they come."""
+    frames: Literal["all", "first", "random"] = "all"
+    """Which samples of a video serve: all, the first, or one at random each time through."""
     augmentation: str = "none"
     """none, or some of AUGMENTATIONS joined by +, such as flip+colour; train/chance.py draws."""
-    colour_range: float = 0.2
+    colour_range: float = number(0.2, 0, 1)
     """colour: brightness, contrast and saturation each times 1 - this to 1 + this."""
-    zoom_most: float = 1.25
+    zoom_most: float = number(1.25, 1, 4)
     """zoom: a part of the crop, 1 to this times enlarged to the whole; the labels with it."""
-    erase_most: float = 0.2
+    erase_most: float = number(0.2, 0.02, 0.5)
     """erase: the largest rectangle, as a share of the picture, that the mean colour covers."""
-    blur_most: float = 1.5
+    blur_most: float = number(1.5, 0, 5)
     """blur: the largest sigma, in pixels of the input."""
-    jpeg_least: int = 40
+    jpeg_least: int = number(40, 1, 95)
     """jpeg: the lowest quality; the highest is 95."""
-    hsv: Literal["exact", "rounded"] = "exact"
-    """rounded: HSV cut to 8 bits as PIL does it, the way RFMetaFAS reads it."""
     depth_target: Literal["map", "mask"] = "map"
     """The depth map (section III), or the binary mask of it (the introduction's word)."""
 
-    # Optimiser (Adam over F, D, S, ASC and M together)
-    learning_rate: float = 1e-3
-    schedule: Literal["constant", "cosine"] = "constant"
-    """cosine: from learning_rate to 0 over the run."""
-    beta1: float = 0.9
-    beta2: float = 0.999
-    weight_decay: float = 5e-5
-    """L2 penalty added to the gradient, as torch's Adam does it."""
+    # Optimiser, over all networks together
+    optimizer: Literal["adam", "sgd"] = "adam"
+    learning_rate: float = number(1e-3, 0, above=True)
+    schedule: Literal["constant", "cosine", "steps"] = "constant"
+    """cosine: from learning_rate to 0 over the run; steps: times decay_factor at each decay_at."""
+    decay_at: tuple[float, ...] = ()
+    """Shares of the run."""
+    decay_factor: float = number(0.1, 0, 1)
+    beta1: float = number(0.9, 0, 0.999999)
+    """Adam's, or the momentum of SGD."""
+    beta2: float = number(0.999, 0, 0.999999)
+    weight_decay: float = number(5e-5)
+    """L2 penalty added to the gradient, as torch's Adam and SGD do it."""
 
     # The meta step
-    inner_learning_rate: float = 1e-3
+    inner_learning_rate: float = number(1e-3)
     """alpha of the inner step on M."""
-    inner_triplet_weight: float = 1.0
+    inner_triplet_weight: float = number(1.0)
     """Weight of trip beside cls inside the inner step."""
 
-    # The losses (lambdas of equation 7)
-    classification_weight: float = 1.0
-    depth_weight: float = 10.0
-    segmentation_weight: float = 1.0
-    triplet_weight: float = 0.5
-    meta_train_weight: float = 1.0
-    meta_test_weight: float = 1.0
+    # The losses (lambdas of equation 7; of the baselines' sums)
+    classification_weight: float = number(1.0)
+    depth_weight: float = number(10.0)
+    segmentation_weight: float = number(1.0)
+    triplet_weight: float = number(0.5)
+    domain_weight: float = number(0.5)
+    """SSDG, SSAN: the loss by which domains are told apart."""
+    meta_train_weight: float = number(1.0)
+    meta_test_weight: float = number(1.0)
     reduction: Literal["mean", "sum"] = "mean"
     """mean over batch, pixels and triplets; sum: as equations 1 to 6 are written."""
     embedding: Literal["normalised", "raw"] = "normalised"
     """What the triplet loss measures: M's embedding divided by its L2 norm, or as it is."""
-    margin: float = 0.1
+    margin: float = number(0.1)
     """Of the first stage, batch-all; squared L2 distance of embeddings."""
-    second_margin: float = 0.3
+    second_margin: float = number(0.3)
     """Of the second stage, batch-hard."""
-    switch: float = 0.5
+    switch: float = number(0.5, 0, 1)
     """Share of the run after which the second stage begins; 1: never."""
+    reversal: Literal["real", "none"] = "real"
+    """SSAN: whether the domain loss's gradient is reversed; its released code does not."""
+    reversal_steps: int = number(4000, 1)
+    """SSDG, SSAN: steps over which the reversal grows to its full strength."""
+
+    # Which state is kept
+    selection: Literal["last", "sources", "target"] = "last"
+    """The last one; the best on the sources' held-out subjects; the best on the target itself."""
+    held_out: float = number(0.2, 0, 0.9, above=True)
+    """sources: share of a source's subjects kept from training, where it has no dev split."""
+    evaluate_every: int = number(0)
+    """sources, target: steps between evaluations; 0: one an epoch."""
+    checkpoint_every: int = number(500)
+    """Steps between checkpoints; 0: none but one when it is stopped."""
+    keep_checkpoints: int = number(2, 1)
+    """How many of the last ones stay."""
 
     # Running
-    seed: int = 0
-    threads: int = 0
+    seed: int = number(0, 0, 2**31 - 1)
+    threads: int = number(0, 0, 1024)
     """CPU threads; 0: torch's own number. Curves repeat exactly for the same number."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
     """auto: the GPU when torch sees one."""
-    prefetch: int = 2
+    deterministic: bool = True
+    """Algorithms that repeat bit by bit, where there are any; on a GPU they can be slower."""
+    precision: Literal["auto", "float32", "bfloat16"] = "auto"
+    """Of all before M (M and the losses are float32); auto: bfloat16 on a GPU that has it."""
+    tf32: bool = True
+    """GPU: float32 products with 10 bits of mantissa."""
+    channels_last: bool = True
+    """Pictures lie in memory pixel by pixel, not plane by plane."""
+    compile: bool = False
+    """torch.compile of all before M."""
+    cuda_graphs: bool = False
+    """GPU: what was compiled is recorded and played back as a whole."""
+    prefetch: int = number(2, 0, 64)
     """Steps that are read while the device works on another; 0: none. Changes no number."""
+    tensorboard: bool = True
+    """Write TensorBoard's logs, where the package is installed."""
 
     def __post_init__(self) -> None:
-        rules = {
-            "width": (0 < self.width <= 8, "above 0, at most 8"),
-            "input_size": (
-                64 <= self.input_size <= 256 and self.input_size % 16 == 0,
-                "a multiple of 16 from 64 to 256",
-            ),
+        kinds = typing.get_type_hints(type(self))
+        for field in dataclasses.fields(self):
+            value = getattr(self, field.name)
+            rule = _broken(value, kinds[field.name], field.metadata.get("range"))
+            if rule is not None:
+                raise ValueError(f"{field.name} is {value!r}: it must be {rule}")
+        for key, (good, rule) in self._further_rules().items():
+            if not good:
+                raise ValueError(f"{key} is {getattr(self, key)!r}: it must be {rule}")
+        try:
+            parse(self.protocol)
+        except UserError as error:
+            raise ValueError(str(error)) from None
+
+    def _further_rules(self) -> dict[str, tuple[bool, str]]:
+        """What a range alone does not say, by key."""
+        meta = self.method == "meta"
+        return {
+            "input_size": (self.input_size % 16 == 0, "a multiple of 16 from 64 to 256"),
             "decoder_widths": (
                 len(self.decoder_widths) == 3 and min(self.decoder_widths) >= 1,
                 "three positive numbers",
             ),
-            "meta_learner_momentum": (0 < self.meta_learner_momentum <= 1, "above 0, at most 1"),
-            "epochs": (self.epochs >= 1, "at least 1"),
-            "steps": (self.steps >= 0, "0 (as epochs say) or more"),
             "batch": (
-                self.batch >= 2 and self.batch % 2 == 0,
+                self.batch % 2 == 0 or self.drawing == "pooled",
                 "an even number: half live, half spoof",
             ),
-            "learning_rate": (0 < self.learning_rate < float("inf"), "a finite number above 0"),
-            "beta1": (0 <= self.beta1 < 1, "at least 0, below 1"),
-            "beta2": (0 <= self.beta2 < 1, "at least 0, below 1"),
-            "switch": (0 <= self.switch <= 1, "a share from 0 to 1"),
-            "seed": (0 <= self.seed < 2**31, "from 0 to 2147483647"),
-            "threads": (0 <= self.threads <= 1024, "0 (torch's own number) to 1024"),
-            "prefetch": (0 <= self.prefetch <= 64, "from 0 to 64"),
-            **self._augmentation_rules(),
-        }
-        for key in (
-            *("weight_decay", "inner_learning_rate", "inner_triplet_weight"),
-            *("classification_weight", "depth_weight", "segmentation_weight", "triplet_weight"),
-            *("meta_train_weight", "meta_test_weight", "margin", "second_margin"),
-        ):
-            rules[key] = (0 <= getattr(self, key) < float("inf"), "a finite number, not negative")
-        for key, (good, rule) in rules.items():
-            if not good:
-                raise ValueError(f"{key} is {getattr(self, key)!r}: it must be {rule}")
-        if self.variant not in VARIANTS:
-            raise ValueError(f"variant is '{self.variant}': one of {', '.join(VARIANTS)}")
-        try:
-            protocol = parse(self.protocol)
-        except UserError as error:
-            raise ValueError(str(error)) from None
-        if len(protocol.sources) < 2 and self.parts.meta:
-            raise ValueError(
-                f"protocol '{self.protocol}' has one source: the meta step needs two or more, "
-                "so set variant to without_meta"
-            )
-
-    def _augmentation_rules(self) -> dict[str, tuple[bool, str]]:
-        return {
+            "decay_at": (all(0 <= share <= 1 for share in self.decay_at), "shares from 0 to 1"),
             "augmentation": (
                 self.augmentation == "none" or set(self.augmentations) <= set(AUGMENTATIONS),
                 f"none, or some of {', '.join(AUGMENTATIONS)} joined by +",
             ),
-            "colour_range": (0 <= self.colour_range <= 1, "from 0 to 1"),
-            "zoom_most": (1 <= self.zoom_most <= 4, "from 1 to 4"),
-            "erase_most": (0.02 <= self.erase_most <= 0.5, "from 0.02 to 0.5"),
-            "blur_most": (0 <= self.blur_most <= 5, "from 0 to 5"),
-            "jpeg_least": (1 <= self.jpeg_least <= 95, "from 1 to 95"),
+            "initialisation": (
+                meta == (self.initialisation != "published"),
+                f"{'xavier_normal or kaiming_normal' if meta else 'published'} with this variant",
+            ),
+            "colours": (
+                meta == (self.colours == "rgb+hsv"),
+                f"{'rgb+hsv' if meta else 'rgb-imagenet or rgb-centred'} with this variant",
+            ),
+            "drawing": (
+                self.drawing == "balanced" or self.method == "ssan",
+                "balanced: this variant needs live and spoof of each source in every step",
+            ),
         }
 
     @property
@@ -214,62 +215,33 @@ class Settings:
         return () if names == ("none",) else names
 
     @property
+    def leave_out(self) -> Protocol:
+        """The protocol: what is source and what is target."""
+        return parse(self.protocol)
+
+    @property
+    def method(self) -> Literal["meta", "ssdg", "ssan"]:
+        """Which networks and which step this run's variant has."""
+        return VARIANTS[self.variant].method
+
+    @property
     def parts(self) -> Parts:
-        """What this run's variant keeps of the method."""
-        return VARIANTS[self.variant]
+        """What this run keeps of the method. One source alone leaves nothing for meta-test: it is
+        trained without the meta step.
+        """
+        parts = VARIANTS[self.variant].parts
+        return parts._replace(meta=parts.meta and len(self.leave_out.sources) > 1)
 
 
-def _mistake(value: Any, kind: Any) -> str | None:
-    """Say what is expected where `value`, from JSON, is not of the annotated `kind`."""
+def _broken(value: Any, kind: Any, limits: tuple[float, float, bool] | None) -> str | None:
+    """What a value has to be, where it is something else; types are the reader's to check."""
     if typing.get_origin(kind) is Literal:
         choices = typing.get_args(kind)
         return None if value in choices else "one of " + ", ".join(choices)
-    if typing.get_origin(kind) is tuple:
-        kinds = typing.get_args(kind)
-        good = isinstance(value, list | tuple) and len(value) == len(kinds)
-        good = good and all(_mistake(v, k) is None for v, k in zip(value, kinds, strict=True))
-        return None if good else f"{len(kinds)} whole numbers"
-    if isinstance(value, bool):
-        good = kind is bool
-    else:
-        good = isinstance(value, int | float if kind is float else kind)
-    return None if good else {int: "a whole number", float: "a number"}.get(kind, "text")
-
-
-def settings_from_dict(values: Any, source: str) -> Settings:
-    """Check a parsed JSON object and make Settings of it; missing keys keep their defaults.
-
-    source: what to call it in messages. Raises UserError naming `source` and the key.
-    """
-    if not isinstance(values, dict):
-        raise UserError(f"{source}: expected a JSON object of settings")
-    kinds = typing.get_type_hints(Settings)
-    names = [field.name for field in dataclasses.fields(Settings)]
-    for key, value in values.items():
-        if key not in names:
-            raise UserError(f"{source}: {key}: unknown key; known are {', '.join(names)}")
-        if (expected := _mistake(value, kinds[key])) is not None:
-            raise UserError(f"{source}: {key}: expected {expected}, found {value!r}")
-        if kinds[key] is float:
-            values = {**values, key: float(value)}
-        elif isinstance(value, list):
-            values = {**values, key: tuple(value)}
-    try:
-        return Settings(**values)
-    except ValueError as error:
-        raise UserError(f"{source}: {error}") from None
-
-
-def settings_from_json(path: Path) -> Settings:
-    """Read Settings from a JSON file; UserError names the file and the key."""
-    try:
-        values = json.loads(Path(path).read_text("utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
-        raise UserError(f"{path}: not a readable JSON file: {error}") from None
-    return settings_from_dict(values, str(path))
-
-
-def settings_to_dict(settings: Settings) -> dict[str, Any]:
-    """All keys and values as JSON has them; settings_from_dict takes them back."""
-    values = dataclasses.asdict(settings)
-    return {key: list(v) if isinstance(v, tuple) else v for key, v in values.items()}
+    if limits is None:
+        return None
+    least, most, above = limits
+    if math.isfinite(value) and (least < value if above else least <= value) and value <= most:
+        return None
+    start = f"above {least:g}" if above else f"at least {least:g}"
+    return f"a finite number, {start}" + (f", at most {most:g}" if most < math.inf else "")

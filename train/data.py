@@ -1,9 +1,6 @@
-"""From a bundle to balanced draws: which samples a step sees, and their bytes.
+"""From a bundle to batches: the bytes of the samples that a step draws, made into what it needs."""
 
-Everything random is a function of the seed, the dataset's name, the class and the step, never of
-what was drawn before: a run that goes on at step t sees what it would have seen.
-"""
-
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -17,44 +14,7 @@ from train.buffers import Buffers
 from train.chance import generator
 from train.config import Settings
 from train.domain import Domain
-
-CLASS_NAMES = {1: "live", 0: "spoof"}
-
-
-class Cycle:
-    """One (domain, class) list, shuffled anew each time through (a lap).
-
-    A step takes `take` samples for each of `ranks` processes; each has its own part of the same
-    shuffled list, so together they show a sample once a lap. What is left at the end of a lap and
-    is too short is dropped. A list shorter than one step is repeated, each repetition shuffled.
-    """
-
-    def __init__(
-        self, members: np.ndarray, take: int, seed: int, name: str, rank: int = 0, ranks: int = 1
-    ) -> None:
-        self.members, self.take, self.seed, self.name = members, take, seed, name
-        self.rank, self.ranks = rank, ranks
-        self._known: tuple[int, np.ndarray] = (-1, members)  # set at once: threads may share it
-
-    @property
-    def batches(self) -> int:
-        """Steps in one lap, at least 1."""
-        return max(1, len(self.members) // (self.take * self.ranks))
-
-    def __call__(self, step: int) -> np.ndarray:
-        """Sample numbers (take,) of one step, counted from 0."""
-        lap, position = divmod(step, self.batches)
-        first = (position * self.ranks + self.rank) * self.take
-        return self._order(lap)[first : first + self.take]
-
-    def _order(self, lap: int) -> np.ndarray:
-        known, order = self._known
-        if known != lap:
-            random = generator(self.seed, "samples", self.name, lap)
-            repeats = -(-self.take * self.ranks // len(self.members))
-            order = np.concatenate([random.permutation(self.members) for _ in range(repeats)])
-            self._known = (lap, order)
-        return order
+from train.draws import NOBODY, Balanced, Draw, Pooled, Share
 
 
 class Raw(NamedTuple):
@@ -73,9 +33,11 @@ class Raw(NamedTuple):
 class Batch(NamedTuple):
     """One domain's batch on the device that trains.
 
-    images: n x 6 x S x S float32 in [0, 1]; live: n float32, 1 live and 0 spoof;
+    images: n x 6 x S x S float32 in [0, 1], or n x 3 x S x S (augment.planes), channels last in
+    memory where the settings say so; live: n float32, 1 live and 0 spoof;
     depth: n x 1 x S/8 x S/8 float32 in [0, 1]; parsing: n x S x S int64, 0 to 12;
     landmarks: n x 468 x 3 float32 in pixels of the images, None where nobody asked for them.
+    With pooled drawing n differs from step to step and may be 0.
     """
 
     images: Tensor
@@ -86,10 +48,11 @@ class Batch(NamedTuple):
 
 
 class Source:
-    """A source domain with its two cycles, as process `rank` of `ranks` sees it.
+    """A source domain with what it draws, as process `rank` of `ranks` sees it.
 
-    landmarks: whether batches carry them. Raises UserError when live or spoof has no sample, or
-    where spoofs have depth.
+    landmarks: whether batches carry them. draw: which samples a step sees; None: balanced, of all
+    subjects. Raises UserError when live or spoof has no sample, or where spoofs have depth;
+    ValueError where the settings ask for pooled drawing and no draw is given.
     """
 
     def __init__(
@@ -99,50 +62,37 @@ class Source:
         rank: int = 0,
         ranks: int = 1,
         landmarks: bool = False,
+        draw: Draw | None = None,
     ) -> None:
-        if not 0 <= rank < ranks:
-            raise ValueError(f"rank {rank} of {ranks}: ranks count from 0")
         if domain.spoof_depth != "zero":
             raise UserError(
                 f"dataset '{domain.name}': spoofs keep their depth in this bundle"
                 f" (depth.spoof_depth: {domain.spoof_depth}), and the method learns from zero;"
                 " make one with zero to train"
             )
+        if draw is None and settings.drawing != "balanced":
+            raise ValueError("pooled drawing is over all sources: make_sources makes them together")
         self.domain, self.settings = domain, settings
         self.rank, self.ranks, self.landmarks = rank, ranks, landmarks
+        self.draw = Balanced(domain, settings, NOBODY, rank, ranks) if draw is None else draw
         self._memory = Buffers()
-        self.cycles: list[Cycle] = []
-        for live, word in CLASS_NAMES.items():
-            members = np.flatnonzero(domain.live == live).astype(np.int32)
-            if not len(members):
-                raise UserError(
-                    f"dataset '{domain.name}' has no {word} sample in train or test, "
-                    "and a source needs both classes"
-                )
-            name = f"{domain.name}/{word}"
-            take = settings.batch // 2
-            self.cycles.append(Cycle(members, take, settings.seed, name, rank, ranks))
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return Source, (self.domain, self.settings, self.rank, self.ranks, self.landmarks)
+        given = (self.domain, self.settings, self.rank, self.ranks, self.landmarks, self.draw)
+        return Source, given
 
     @property
     def steps(self) -> int:
-        """Steps that the longer of the two lists needs for one round."""
-        return max(cycle.batches for cycle in self.cycles)
+        """Steps of one epoch: until the longest list that it draws from was gone through."""
+        return self.draw.batches
 
     def samples(self, step: int) -> np.ndarray:
-        """Sample numbers of one step: the live ones first."""
-        return np.concatenate([cycle(step) for cycle in self.cycles])
+        """Sample numbers of one step: balanced, the live ones first; pooled, perhaps none."""
+        return self.draw(step)
 
     def read(self, samples: np.ndarray, pinned: bool = False) -> Raw:
         """What is stored of these samples. pinned: in memory that a GPU copies from by itself."""
-        parts = {
-            name: self._memory.take(
-                (len(samples), *FIELDS[name].shape), np.dtype(FIELDS[name].dtype), pinned
-            )
-            for name in PIXELS
-        }
+        parts = {name: self._room(name, len(samples), pinned) for name in PIXELS}
         self.domain.fill(samples, {name: part.numpy() for name, part in parts.items()})
         images, depth, parsing = parts.values()
         live = torch.from_numpy(self.domain.live[samples].astype(np.float32))
@@ -151,18 +101,58 @@ class Source:
             self.domain.landmarks(samples) if self.landmarks else None,
         )  # fmt: skip
 
+    def _room(self, name: str, count: int, pinned: bool) -> Tensor:
+        """Memory for a field of `count` samples: a part of that for a whole batch, so that pooled
+        draws, which differ in size, use the same again.
+        """
+        shape = (max(count, self.settings.batch), *FIELDS[name].shape)
+        whole = self._memory.take(shape, np.dtype(FIELDS[name].dtype), pinned)
+        # Through numpy the part is a tensor of its own: a worker process would send all of it else.
+        return whole[:count] if pinned else torch.from_numpy(whole.numpy()[:count])
+
     def finish(self, raw: Raw, step: int, device: torch.device) -> Batch:
         """Take the draw of one step to the device and make the networks' input and targets."""
         images, depth, parsing, live = (part.to(device, non_blocking=True) for part in raw[:4])
         landmarks = None if raw.landmarks is None else raw.landmarks.to(device)
-        drawn = chance.draw(
-            self.settings, self.domain.name, step, len(raw.live), self.rank, self.ranks
-        )
+        # Drawn for a whole batch: the processes' parts stay apart, however many samples each has.
+        count = len(raw.live)
+        most = max(count, self.settings.batch)
+        drawn = chance.draw(self.settings, self.domain.name, step, most, self.rank, self.ranks)
+        drawn = chance.Drawn(*(None if part is None else part[:count] for part in drawn))
         return prepare(images, depth, parsing, live, self.settings, drawn.to(device), landmarks)
 
     def batch(self, step: int, device: torch.device) -> Batch:
         """Read and prepare the batch of one step."""
         return self.finish(self.read(self.samples(step)), step, device)
+
+
+def make_sources(
+    domains: Sequence[Domain],
+    settings: Settings,
+    left_out: Mapping[str, frozenset[str]] = {},
+    rank: int = 0,
+    ranks: int = 1,
+) -> list[Source]:
+    """Make the sources of a run, in their order, with the drawing that the settings name.
+
+    left_out: by dataset, the subjects that are not drawn. Raises UserError as Source does, pooled
+    where a source has no sample left; ValueError for left_out of a dataset that is no source.
+    """
+    if strange := set(left_out) - {domain.name for domain in domains}:
+        raise ValueError(f"subjects left out of {sorted(strange)}, which are no sources")
+    draws: list[Draw]
+    if settings.drawing == "pooled":
+        pooled = Pooled(domains, settings, left_out, rank, ranks)
+        draws = [Share(pooled, place) for place in range(len(domains))]
+    else:
+        draws = [
+            Balanced(domain, settings, left_out.get(domain.name, NOBODY), rank, ranks)
+            for domain in domains
+        ]
+    return [
+        Source(domain, settings, rank, ranks, draw=draw)
+        for domain, draw in zip(domains, draws, strict=True)
+    ]
 
 
 def prepare(
@@ -178,7 +168,7 @@ def prepare(
 
     images: n x 256 x 256 x 3 uint8; depth: n x 32 x 32 float32, reduced by area to an eighth of
     the input; parsing: n x 256 x 256 uint8, reduced to the class under each pixel's centre;
-    landmarks: n x 468 x 3 float32 in pixels of the stored images.
+    landmarks: n x 468 x 3 float32 in pixels of the stored images. n may be 0.
     """
     size, drawn = settings.input_size, drawn or chance.Drawn()
     rgb, depth = images.permute(0, 3, 1, 2).float() / 255, depth[:, None]
@@ -194,7 +184,7 @@ def prepare(
     if settings.depth_target == "mask":
         depth = (depth >= 0.5).float()  # binary again after the reduction
     rgb = chance.recolour(augment.reduce_by_area(rgb, size), drawn)
-    images = augment.with_hsv(rgb, settings.hsv)
+    images = augment.planes(rgb, settings.colours, settings.hsv)
     parsing = augment.reduce_by_nearest(parsing, size).long()
     if drawn.flip is not None:
         pictures = augment.flip(images, depth, parsing)
@@ -206,6 +196,8 @@ def prepare(
         )
         if landmarks is not None:
             landmarks = torch.where(chosen, augment.flip_landmarks(landmarks, size), landmarks)
+    layout = torch.channels_last if settings.channels_last else torch.contiguous_format
+    images = images.contiguous(memory_format=layout)
     return Batch(images, live, depth, parsing, landmarks)
 
 

@@ -22,25 +22,34 @@ class Rows(NamedTuple):
 
 
 class Domain:
-    """The samples of one dataset (train and test splits), in the order of their identity.
+    """The samples of one dataset in some splits of a bundle, in the order of their identity.
 
-    shards: open shards; shard, row: (N,) where sample i lies; live: (N,) uint8; frame: (N,) int32;
-    number: (N,) int32, of its video in paths (V,) str; spoof_depth: `zero`, or `raw` where spoofs
-    keep the depth that was made of them. 17 bytes a sample stay in memory. Pickled it is its
-    shards' paths and keys. Raises UserError when there is no sample.
+    splits: their names; shards: open shards; shard, row: (N,) where sample i lies; live: (N,)
+    uint8; frame: (N,) int32; number: (N,) int32, of its video in paths (V,) str; spoof_depth:
+    `zero`, or `raw` where spoofs keep the depth that was made of them. 17 bytes a sample stay in
+    memory. Pickled it is its shards' paths and keys. Raises UserError when there is no sample.
     """
 
-    def __init__(self, bundle: Bundle, name: str) -> None:
-        shards = bundle.shards(name, SPLITS)
+    def __init__(self, bundle: Bundle, name: str, splits: Sequence[str] = SPLITS) -> None:
+        shards = bundle.shards(name, splits)
         if not sum(len(shard) for shard in shards):
-            raise UserError(f"{bundle.folder}: dataset '{name}' has no sample in train or test")
-        self.__setstate__({"name": name, "spoof_depth": bundle.spoof_depth, "shards": shards})
+            where = " or ".join(splits)
+            raise UserError(f"{bundle.folder}: dataset '{name}' has no sample in {where}")
+        self.__setstate__(
+            {
+                "name": name,
+                "splits": tuple(splits),
+                "spoof_depth": bundle.spoof_depth,
+                "shards": shards,
+            }
+        )
 
     def __getstate__(self) -> dict[str, Any]:
-        return {name: getattr(self, name) for name in ("name", "spoof_depth", "shards")}
+        return {name: getattr(self, name) for name in ("name", "splits", "spoof_depth", "shards")}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.name: str = state["name"]
+        self.splits: tuple[str, ...] = state["splits"]
         self.spoof_depth: str = state["spoof_depth"]
         self.shards: list[Shard] = state["shards"]
         tables: list[tuple[np.ndarray, np.ndarray]] = [

@@ -1,104 +1,25 @@
 """The training run: from settings and a bundle to model.pt, curves.csv and settings.json."""
 
-import csv
-import io
-import math
 import time
-from collections.abc import Callable, Generator, Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
 
 import torch
-from torch import Tensor
 
-from pipeline.bundle import Bundle, BundleError
-from pipeline.errors import UserError
-from pipeline.store import write_json, write_text
-from train import checkpoint, data, loader, meta, protocols
-from train.config import Settings, settings_to_dict
+from pipeline.bundle import Bundle
+from pipeline.store import write_json
+from train import checkpoint, data, loader, protocols, ranks, stopping
+from train.config import Settings
+from train.device import reproducible
 from train.domain import Domain
-from train.model import Networks, make_networks
+from train.logbook import Logbook, Progress
+from train.opened import open_bundle, told
+from train.ranks import Ranks
+from train.run import Run
+from train.selection import Selection
+from train.settings import settings_to_dict
+from train.training import Training
 from train.watch import Watch
-
-Progress = Callable[[dict[str, Any]], None]
-
-COLUMNS = ("step", "epoch", "mining", "learning_rate", "total", *meta.CURVES, "gradient_norm")
-"""Of curves.csv, one row a step. A loss that the variant leaves out is empty."""
-
-
-@contextmanager
-def reproducible(settings: Settings) -> Iterator[torch.device]:
-    """Set threads and deterministic algorithms for the block; give the device. All is put back."""
-    if settings.device == "cuda" and not torch.cuda.is_available():
-        raise UserError("device is 'cuda', and torch sees no GPU: set it to auto or cpu")
-    gpu = settings.device != "cpu" and torch.cuda.is_available()
-    threads = torch.get_num_threads()
-    strict = torch.are_deterministic_algorithms_enabled()
-    warn_only = torch.is_deterministic_algorithms_warn_only_enabled()
-    memory: Any = torch.utils.deterministic
-    fill = memory.fill_uninitialized_memory
-    try:
-        torch.set_num_threads(settings.threads or threads)
-        # Where an operation has no deterministic form (some on a GPU) torch warns and goes on.
-        torch.use_deterministic_algorithms(True, warn_only=True)
-        memory.fill_uninitialized_memory = False  # nothing here reads what it has not written
-        yield torch.device("cuda" if gpu else "cpu")
-    finally:
-        torch.set_num_threads(threads)
-        torch.use_deterministic_algorithms(strict, warn_only=warn_only)
-        memory.fill_uninitialized_memory = fill
-
-
-def open_bundle(folder: Path) -> Bundle:
-    """Open a bundle; what is wrong with it becomes a UserError."""
-    try:
-        return Bundle(folder)
-    except BundleError as error:
-        raise UserError(str(error)) from None
-
-
-def open_sources(
-    bundle: Bundle, protocol: protocols.Protocol, settings: Settings
-) -> list[data.Source]:
-    """Open the shards of a protocol's sources; one that is not the manifest's is a UserError."""
-    try:
-        return [data.Source(Domain(bundle, name), settings) for name in protocol.sources]
-    except BundleError as error:
-        raise UserError(str(error)) from None
-
-
-def learning_rate(settings: Settings, step: int, steps: int) -> float:
-    """Adam's rate at one step, counted from 0."""
-    if settings.schedule == "constant":
-        return settings.learning_rate
-    return settings.learning_rate * (1 + math.cos(math.pi * step / steps)) / 2
-
-
-def check_finite(step: int, found: dict[str, float]) -> None:
-    """Raise UserError naming the step and the first loss that is not a finite number."""
-    for name, value in found.items():
-        if not math.isfinite(value):
-            raise UserError(
-                f"step {step}: {name} is {value}: the training has diverged; "
-                "a smaller learning_rate or inner_learning_rate may help"
-            )
-
-
-def gradient_norm(networks: Networks) -> Tensor:
-    """L2 norm of the gradients of all parameters together."""
-    norms = [p.grad.norm() for p in networks.parameters() if p.grad is not None]
-    return torch.stack(norms).norm()
-
-
-def curves_text(rows: list[dict[str, Any]]) -> str:
-    """curves.csv: numbers with nine digits, which hold a float32 without loss."""
-    text = io.StringIO()
-    writer = csv.DictWriter(text, COLUMNS, restval="", lineterminator="\n")
-    writer.writeheader()
-    for row in rows:
-        writer.writerow({k: f"{v:.9g}" if isinstance(v, float) else v for k, v in row.items()})
-    return text.getvalue()
 
 
 def train(
@@ -107,140 +28,117 @@ def train(
     run_folder: Path,
     progress: Progress | None = None,
     progress_every: int = 10,
+    restart: bool = False,
 ) -> Path:
     """Train one protocol on a bundle and return the path of run_folder/model.pt.
 
-    Beside it curves.csv (losses of every step; also written when the run stops early) and
-    settings.json. progress is called after the first step, every progress_every steps and after
-    the last with step, steps, epoch, epochs, the losses, images_per_second and seconds_left.
-    Two runs with the same settings on one machine write the same bytes. Where the bundle is
-    replaced meanwhile, stderr says so in one line and the run goes on with the one it opened.
+    Beside it settings.json, curves.csv (the losses of every step), checkpoints/, tensorboard/, and
+    selection.csv where states are compared. A run that was stopped or killed goes on from its
+    newest checkpoint and ends with the same bytes as if it had not been; a finished one is left as
+    it is; restart: neither, it is begun anew. progress: see train/logbook.py. Where the bundle is
+    replaced meanwhile, stderr says so in one line and the run goes on with the one it opened. Under
+    torchrun every process calls it alike, and the first one writes.
+
     Raises UserError for a bundle that lacks a dataset or a class, for a shard that is not the
-    manifest's or changes under the run's hands, and for losses that diverge.
+    manifest's or changes under the run's hands, for losses that diverge, and for an unfinished
+    training of other settings; stopping.Stopped after a signal to stop, once the state is saved.
     """
     bundle = open_bundle(bundle_folder)
-    protocol = protocols.parse(settings.protocol)
-    protocols.require(protocol.sources, bundle.datasets, str(bundle_folder))
-    run_folder = Path(run_folder)
-    rows: list[dict[str, Any]] = []
-    with reproducible(settings) as device:
-        sources = open_sources(bundle, protocol, settings)
-        shards = [shard.path for source in sources for shard in source.domain.shards]
-        watch = Watch(bundle, shards)
-        networks = make_networks(settings, torch.Generator().manual_seed(settings.seed))
-        networks.to(device)
-        (run_folder / "model.pt").unlink(missing_ok=True)  # an older run's, of other settings
-        write_json(run_folder / "settings.json", settings_to_dict(settings))
-        try:
-            done = steps_of(settings, networks, sources, device, progress, progress_every, watch)
-            with closing(done):  # the reading thread ends with it, whatever stops the loop
-                for row in done:
-                    rows.append(row)
-        finally:
-            write_text(run_folder / "curves.csv", curves_text(rows))
-        environment = {
-            "torch": str(torch.__version__),
-            "device": device.type,
-            "threads": torch.get_num_threads(),
-        }
-    model = checkpoint.Model(
-        networks=dict(networks.state_dict()),
-        settings=settings,
-        protocol=str(protocol),
-        bundle=bundle.hash,
-        steps=len(rows),
-        selection="last",
-        environment=environment,
-    )
-    checkpoint.save(run_folder / "model.pt", model)
-    return run_folder / "model.pt"
+    needed = [*settings.leave_out.sources]
+    needed += [settings.leave_out.target] if settings.selection == "target" else []
+    protocols.require(needed, bundle.datasets, str(bundle_folder))
+    run = Run(run_folder, settings, bundle.hash)
+    with (
+        ranks.joined(settings.device != "cpu" and torch.cuda.is_available()) as place,
+        reproducible(settings, place.local) as device,
+        # What a network draws from torch's own generator starts from seeds of ours at each step.
+        torch.random.fork_rng(devices=[device] if device.type == "cuda" else []),
+    ):
+        if not place.first:
+            _train(run, bundle, device, place, restart, None)
+            return run.model
+        with run.alone(), Logbook(run, progress, progress_every) as book:
+            _train(run, bundle, device, place, restart, book)
+    return run.model
 
 
-def steps_of(
-    settings: Settings,
-    networks: Networks,
-    sources: list[data.Source],
+def _train(
+    run: Run,
+    bundle: Bundle,
     device: torch.device,
-    progress: Progress | None,
-    progress_every: int,
-    watch: Watch,
-) -> Generator[dict[str, Any], None, None]:
-    """Train `networks` in place, giving the row of curves.csv of each step."""
-    steps_per_epoch = max(source.steps for source in sources)
-    steps = settings.steps or settings.epochs * steps_per_epoch
-    optimizer = torch.optim.Adam(
-        networks.parameters(),
-        lr=settings.learning_rate,
-        betas=(settings.beta1, settings.beta2),
-        weight_decay=settings.weight_decay,
-    )
-    networks.train()
-    images = settings.batch * len(sources)
-    started = time.monotonic()
+    place: Ranks,
+    restart: bool,
+    book: Logbook | None,
+) -> None:
+    """What each process does. book: of the first process, which alone reads and writes the run."""
+    settings = run.settings
+    finished = book is not None and not restart and run.is_finished()
+    if ranks.largest(int(finished), place, device):
+        return
+    with told():
+        domains = [Domain(bundle, name) for name in settings.leave_out.sources]
+        selection = Selection(bundle, domains, settings)
+        sources = data.make_sources(
+            domains, settings, selection.left_out, place.rank, place.processes
+        )
+    per_epoch = max(source.steps for source in sources)
+    training = Training(settings, settings.steps or settings.epochs * per_epoch, device, place)
+    known = run.unfinished() if book and not restart else None
+    known = ranks.from_the_first(known, place, device)
+    if known is not None:
+        training.restore(checkpoint.read(known, str(run.checkpoints.path)))
+    if book:
+        watch = Watch(bundle, [shard.path for one in domains for shard in one.shards])
+        if known is None:
+            run.clear()
+        write_json(run.folder / "settings.json", settings_to_dict(settings))
+        book.open(training, per_epoch, watch)
+    with stopping.on_request() as request:
+        loop(training, sources, selection, per_epoch, request, book)
+
+
+def loop(
+    training: Training,
+    sources: list[data.Source],
+    selection: Selection,
+    per_epoch: int,
+    request: stopping.Request,
+    book: Logbook | None,
+) -> None:
+    """Train from where the training is to its end. Raises Stopped where that is asked for."""
+    settings, steps, device = training.settings, training.steps, training.device
     read = loader.Steps(sources, steps, pinned=device.type == "cuda")
-    with loader.ahead(read.__getitem__, range(steps), settings.prefetch) as draws:
-        for step, drawn in enumerate(draws):
-            order = data.roles(settings.seed, step, len(sources))
-            batches = [sources[i].finish(drawn[i], step, device) for i in order]
-            mining = meta.stage(settings, step, steps)
-            rate = learning_rate(settings, step, steps)
-            values = one_step(networks, optimizer, batches, settings, mining, rate, step)
-            epoch = step // steps_per_epoch + 1
-            yield {
-                "step": step + 1,
-                "epoch": epoch,
-                "mining": mining.mining if settings.parts.triplet else "",
-                "learning_rate": rate,
-                **values,
-            }
-            if step % progress_every and step + 1 < steps:
-                continue
-            watch.tell()
-            if progress:
-                epochs = -(-steps // steps_per_epoch)
-                counts = {"step": step + 1, "steps": steps, "epoch": epoch, "epochs": epochs}
-                speed = pace(step + 1, steps, images, time.monotonic() - started)
-                progress({**counts, **values, **speed})
+    left = range(training.done, steps)
+    with loader.ahead(read.__getitem__, left, settings.prefetch) as draws:
+        for drawn, waited in timed(draws):
+            step = training.done
+            batches = [
+                source.finish(raw, step, device) for source, raw in zip(sources, drawn, strict=True)
+            ]
+            values = training.step(batches)
+            if book:
+                book.row(values, waited)
+                if selection.due(training.done, steps, per_epoch):
+                    book.verdict(selection.judge(training.networks), selection.name)
+                every = settings.checkpoint_every
+                if every and training.done % every == 0 and training.done < steps:
+                    book.checkpoint()
+            stop = ranks.largest(request.number, training.place, device)
+            if stop and training.done < steps:
+                if book:
+                    book.checkpoint()
+                raise stopping.Stopped(stop, f"stopped after step {training.done} of {steps}")
+    if book:
+        book.model(selection.name)
 
 
-def pace(done: int, steps: int, images: int, seconds: float) -> dict[str, float]:
-    """Speed so far and time left; images: of one step."""
-    return {
-        "images_per_second": done * images / seconds,
-        "seconds_left": (steps - done) * seconds / done,
-    }
-
-
-def one_step(
-    networks: Networks,
-    optimizer: torch.optim.Optimizer,
-    batches: list[data.Batch],
-    settings: Settings,
-    mining: meta.Mining,
-    rate: float,
-    step: int,
-) -> dict[str, float]:
-    """Train `networks` by one step, counted from 0; give its losses and the gradient's norm."""
-    found = meta.step_losses(networks, batches, settings, mining)
-    values = {name: float(value.detach()) for name, value in found.items()}
-    check_finite(step + 1, values)
-    for group in optimizer.param_groups:
-        group["lr"] = rate
-    optimizer.zero_grad()
-    found["total"].backward()
-    values["gradient_norm"] = float(gradient_norm(networks))
-    check_finite(step + 1, values)
-    optimizer.step()
-    return values
-
-
-def progress_line(state: dict[str, Any]) -> str:
-    """One line of a progress report: step, losses, images a second, time left."""
-    losses = " ".join(
-        f"{name} {state[name]:.3f}" for name in ("total", *meta.CURVES) if name in state
-    )
-    left = int(state["seconds_left"])
-    return (
-        f"step {state['step']}/{state['steps']} epoch {state['epoch']}/{state['epochs']}  {losses}"
-        f"  {state['images_per_second']:.1f} images/s  {left // 60}:{left % 60:02d} left"
-    )
+def timed(items: Iterable[tuple[data.Raw, ...]]) -> Iterator[tuple[tuple[data.Raw, ...], float]]:
+    """Each item with the seconds that were spent waiting for it."""
+    iterator = iter(items)
+    while True:
+        began = time.perf_counter()
+        try:
+            item = next(iterator)
+        except StopIteration:
+            return
+        yield item, time.perf_counter() - began

@@ -7,43 +7,18 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
-from torch import Tensor
 
-from pipeline.bundle import FIELDS, Bundle, BundleError
-from pipeline.errors import UserError
+from pipeline.bundle import Bundle
 from pipeline.store import write_json, write_text
-from train import augment, checkpoint, loader, metrics, protocols, published
-from train.buffers import Buffers
+from train import checkpoint, metrics, protocols, published
+from train.device import reproducible
 from train.domain import Domain
-from train.engine import open_bundle, reproducible
-from train.model import Networks
+from train.methods import METHODS
+from train.opened import open_bundle, told
+from train.score import score_samples
 
-SCHEMA = 1
+SCHEMA = 2
 COLUMNS = (*metrics.COLUMNS, "attack", "instrument", "subject", "dataset")
-IMAGES_AT_ONCE = 16  # a constant, so that scores do not depend on the machine
-
-
-def score_domain(networks: Networks, domain: Domain, model: checkpoint.Model) -> np.ndarray:
-    """Score every sample of a domain: (N,) float64, the sigmoid of the logit; higher is live."""
-    device = next(networks.parameters()).device
-    settings, memory, on_gpu = model.settings, Buffers(), device.type == "cuda"
-    shape, dtype = FIELDS["image"].shape, np.dtype(FIELDS["image"].dtype)
-
-    def read(first: int) -> Tensor:
-        samples = range(first, min(first + IMAGES_AT_ONCE, len(domain)))
-        images = memory.take((len(samples), *shape), dtype, on_gpu)
-        domain.fill(samples, {"image": images.numpy()})
-        return images
-
-    found = []
-    firsts = range(0, len(domain), IMAGES_AT_ONCE)
-    with torch.inference_mode(), loader.ahead(read, firsts, settings.prefetch) as pictures:
-        for images in pictures:
-            images = images.to(device, non_blocking=True)
-            inputs = augment.to_input(images, settings.input_size, settings.hsv)
-            found.append(networks(inputs).double().sigmoid().cpu().numpy())
-    return np.concatenate(found)
 
 
 def score_rows(bundle: Bundle, domain: Domain, scores: np.ndarray) -> list[dict[str, Any]]:
@@ -95,8 +70,8 @@ def evaluate(
 ) -> dict[str, Any]:
     """Score the protocol's target (train and test splits) and write scores and results.
 
-    scores_path: CSV with COLUMNS, sorted by video and frame; score is the sigmoid of the logit,
-    higher is live, empty for a frame or video (frame -1) that gave no face.
+    scores_path: CSV with COLUMNS, sorted by video and frame; higher is live (train/methods.py says
+    what a method's score is), empty for a frame or video (frame -1) that gave no face.
     results_path: JSON, returned too; rates are fractions, the paper's own in percent.
     Raises UserError for a model or bundle that cannot be read or does not hold the target.
     """
@@ -105,13 +80,11 @@ def evaluate(
     protocol = protocols.parse(model.protocol)
     protocols.require([protocol.target], bundle.datasets, str(bundle_folder))
     anywhere = dataclasses.replace(model.settings, device="auto")  # not only where it was trained
-    try:
+    with told(), reproducible(anywhere) as device:
         domain = Domain(bundle, protocol.target)
-        with reproducible(anywhere) as device:
-            scores = score_domain(model.build().to(device), domain, model)
+        networks = model.build().to(device)
+        scores = score_samples(networks, domain, anywhere, np.arange(len(domain)))
         scored = score_rows(bundle, domain, scores)
-    except BundleError as error:
-        raise UserError(str(error)) from None
     write_text(scores_path, scores_text(scored))
     rows = metrics.read_scores(scores_path)  # the file is what counts, so the file is measured
     settings = model.settings
@@ -121,11 +94,13 @@ def evaluate(
         "sources": list(protocol.sources),
         "target": protocol.target,
         "variant": settings.variant,
+        "meta_step": settings.parts.meta,
         "width": settings.width,
         "input_size": settings.input_size,
         "steps": model.steps,
+        "all_steps": model.all_steps,
         "seed": settings.seed,
-        "score": "sigmoid of the logit; higher is live",
+        "score": METHODS[settings.method].scale,
         "threshold": "target EER: where FAR and FRR lie closest on the target itself",
         "selection": model.selection,
         "trained_on": model.bundle,

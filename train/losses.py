@@ -1,10 +1,10 @@
-"""Equations 1 to 6 of the paper, each a small function.
+"""Equations 1 to 6 of the paper, then the losses of the baselines SSDG and SSAN: small functions.
 
 The paper writes sums; the default here are means (docs/method.md). Equation 1 lacks its minus and
-equation 3 its hinge in print; both are here.
+equation 3 its hinge in print; both are here. What one baseline alone has is in its own module.
 """
 
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import torch
 import torch.nn.functional as functional
@@ -23,6 +23,67 @@ def classification_loss(logit: Tensor, live: Tensor, reduction: Reduction = "mea
 def squared_distances(embedding: Tensor) -> Tensor:
     """Squared L2 distance of every pair of rows of embedding (n x C): n x n."""
     return (embedding[:, None] - embedding[None, :]).square().sum(-1)
+
+
+def distances(embedding: Tensor) -> Tensor:
+    """L2 distance of every pair of rows of embedding (n x C): n x n.
+
+    Where a distance is exactly zero its gradient is zero, not infinite.
+    """
+    squared = squared_distances(embedding)
+    apart = squared > 0
+    return torch.where(apart, torch.where(apart, squared, 1.0).sqrt(), 0.0)
+
+
+class Mined(NamedTuple):
+    """What a triplet loss is made of, each a scalar.
+
+    total: sum of the costs. counted: how many costs the mean is over. valid: how many triplets
+    (batch_hard: anchors) there are, at a cost or not.
+    """
+
+    total: Tensor
+    counted: Tensor
+    valid: Tensor
+
+    def loss(self, reduction: Reduction = "mean") -> Tensor:
+        """The mean, or the sum. Where nothing is left it is 0, its gradient too."""
+        return self.total / self.counted.clamp(min=1) if reduction == "mean" else self.total
+
+
+def batch_all(
+    distance: Tensor, positive: Tensor, negative: Tensor, margin: float, least: float = 0.0
+) -> Mined:
+    """Every triplet: max(0, d(a, p) - d(a, n) + margin); those count that cost more than least.
+
+    distance, positive, negative: n x n, anchors in rows; the last two bool, say who serves.
+    """
+    cost = distance[:, :, None] - distance[:, None, :] + margin  # anchor, positive, negative
+    valid = positive[:, :, None] & negative[:, None, :]
+    counted = valid & (cost > least)
+    return Mined(torch.where(counted, cost, 0.0).sum(), counted.sum(), valid.sum())
+
+
+def batch_hard(distance: Tensor, positive: Tensor, negative: Tensor, margin: float) -> Mined:
+    """Each anchor with its farthest positive and nearest negative; all count that have both.
+
+    distance, positive, negative: as batch_all takes them.
+    """
+    farthest = torch.where(positive, distance, -torch.inf).argmax(1, keepdim=True)
+    nearest = torch.where(negative, distance, torch.inf).argmin(1, keepdim=True)
+    cost = distance.gather(1, farthest) - distance.gather(1, nearest) + margin
+    valid = (positive.any(1) & negative.any(1))[:, None]
+    total = torch.where(valid, cost.clamp(min=0), 0.0).sum()
+    return Mined(total, valid.sum(), valid.sum())
+
+
+def pairs(classes: Tensor) -> tuple[Tensor, Tensor]:
+    """Who is positive, of the same class but not the same sample, and who negative, to whom.
+
+    classes: (n,). Returns two n x n bool, anchors in rows.
+    """
+    same = classes[:, None] == classes[None, :]
+    return same & ~torch.eye(len(classes), dtype=torch.bool, device=classes.device), ~same
 
 
 def triplet_loss(
@@ -44,25 +105,11 @@ def triplet_loss(
     that have both. Where nothing is left the loss is 0, its gradient too.
     """
     live = live > 0.5
-    distance = squared_distances(embedding)
-    same = live[:, None] == live[None, :]
-    positive = same & ~torch.eye(len(live), dtype=torch.bool, device=live.device)
-    negative = ~same
+    positive, negative = pairs(live)
     if anchors == "live":  # the one side: spoofs of different attacks need not come together
         positive, negative = positive & live[:, None], negative & live[:, None]
-
-    if mining == "batch_all":
-        cost = distance[:, :, None] - distance[:, None, :] + margin  # anchor, positive, negative
-        valid = positive[:, :, None] & negative[:, None, :]
-        counted = valid & (cost > 0)
-    else:
-        infinity = torch.full_like(distance, torch.inf)
-        hardest_positive = torch.where(positive, distance, -infinity).argmax(1, keepdim=True)
-        hardest_negative = torch.where(negative, distance, infinity).argmin(1, keepdim=True)
-        cost = distance.gather(1, hardest_positive) - distance.gather(1, hardest_negative) + margin
-        counted = (positive.any(1) & negative.any(1))[:, None]
-    total = torch.where(counted, cost.clamp(min=0), torch.zeros_like(cost)).sum()
-    return total / counted.sum().clamp(min=1) if reduction == "mean" else total
+    mine = batch_all if mining == "batch_all" else batch_hard
+    return mine(squared_distances(embedding), positive, negative, margin).loss(reduction)
 
 
 def segmentation_loss(logits: Tensor, parsing: Tensor, reduction: Reduction = "mean") -> Tensor:
@@ -74,5 +121,35 @@ def segmentation_loss(logits: Tensor, parsing: Tensor, reduction: Reduction = "m
 
 
 def depth_loss(estimate: Tensor, depth: Tensor, reduction: Reduction = "mean") -> Tensor:
-    """Equation 6: squared error of the depth map, n x 1 x s x s in [0, 1], all zero for spoofs."""
+    """Equation 6: squared error of the depth map, n x 1 x s x s in [0, 1], all zero for spoofs.
+
+    The map loss of SSAN-M is the same.
+    """
     return functional.mse_loss(estimate, depth.to(estimate.dtype), reduction=reduction)
+
+
+SSDG_LEAST = 1e-16
+"""Cost above which SSDG's released code counts a triplet."""
+
+
+def class_triplets(embedding: Tensor, classes: Tensor, *, margin: float) -> Mined:
+    """What class_triplet_loss is the mean of; takes the same."""
+    return batch_all(distances(embedding), *pairs(classes), margin, SSDG_LEAST)
+
+
+def class_triplet_loss(embedding: Tensor, classes: Tensor, *, margin: float) -> Tensor:
+    """SSDG's asymmetric triplet loss: plain L2 distances, any number of classes, batch-all.
+
+    embedding: n x C, as it comes; classes: (n,) whole numbers. Every sample of every class is an
+    anchor, a positive is another sample of its class, a negative one of any other class. Where
+    nothing costs the loss is 0, its gradient too.
+    """
+    return class_triplets(embedding, classes, margin=margin).loss()
+
+
+def domain_loss(logits: Tensor, domain: Tensor) -> Tensor:
+    """SSDG's and SSAN's adversarial loss: mean cross entropy of which source a sample is from.
+
+    logits: n x sources; domain: (n,) int64. Without any sample it is 0, not 0/0.
+    """
+    return functional.cross_entropy(logits, domain, reduction="sum") / max(1, len(domain))

@@ -2,10 +2,9 @@
 and meta learner M.
 
 Shapes are written for an S x S input at width 1. F, D and M are those of RFMetaFAS (the MADDG
-backbone); `from_rfmetafas` takes its state dicts over.
+backbone); train/baselines/rfmetafas.py takes its state dicts over.
 """
 
-from collections.abc import Mapping
 from typing import NamedTuple
 
 import torch
@@ -223,14 +222,10 @@ class Networks(nn.Module):
         return self.meta(self.upstream(images).shared)[0]
 
 
-def make_networks(settings: Settings, generator: torch.Generator) -> Networks:
-    """Build the networks of a variant and initialise them from `generator` alone.
-
-    Convolutions and linear layers Xavier normal (RFMetaFAS) or Kaiming normal, biases 0, batch
-    norm 1 and 0. torch's global random state is left as it was.
+def initialise(networks: nn.Module, settings: Settings, generator: torch.Generator) -> None:
+    """Fill the parameters from `generator` alone: convolutions and linear layers Xavier normal
+    (RFMetaFAS) or Kaiming normal, their biases 0.
     """
-    with torch.random.fork_rng(devices=[]):  # torch's own initialisation, overwritten below
-        networks = Networks(settings)
     for module in networks.modules():
         if isinstance(module, nn.Conv1d | nn.Conv2d | nn.Linear):
             if settings.initialisation == "xavier_normal":
@@ -239,40 +234,3 @@ def make_networks(settings: Settings, generator: torch.Generator) -> Networks:
                 nn.init.kaiming_normal_(module.weight, generator=generator)
             if module.bias is not None:
                 nn.init.zeros_(module.bias)
-    return networks
-
-
-RFMETAFAS_NAMES = {
-    "inc.conv.": "features.stem.",
-    "down1.downconv.": "features.stage1.",
-    "down2.downconv.": "features.stage2.",
-    "down3.downconv.": "features.stage3.",
-    "conv.": "depth.layers.",
-    "features.0.conv0.": "meta.layers.0.",
-    "features.0.bn0.": "meta.layers.1.",
-    "features.1.conv1.": "meta.layers.4.",
-    "features.1.bn1.": "meta.layers.5.",
-    "features.2.conv2.": "meta.layers.8.",
-    "features.2.bn2.": "meta.layers.9.",
-    "fc.": "meta.classify.",
-}
-"""Beginnings of names: FeatExtractor, DepthEstmator and FeatEmbedder of RFMetaFAS, and ours."""
-
-
-def from_rfmetafas(*states: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Rename RFMetaFAS's state dicts (with `module.` before each name or not) to ours.
-
-    Give the dicts of its three networks in any order; load the result into the Networks of the
-    variant rfmetafas. Raises KeyError for a name that is not one of theirs.
-    """
-    renamed: dict[str, Tensor] = {}
-    for state in states:
-        for name, value in state.items():
-            plain = name.removeprefix("module.")
-            for theirs, ours in RFMETAFAS_NAMES.items():
-                if plain.startswith(theirs):
-                    renamed[ours + plain.removeprefix(theirs)] = value
-                    break
-            else:
-                raise KeyError(f"'{name}' is no name of RFMetaFAS's networks")
-    return renamed

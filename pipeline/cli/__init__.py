@@ -8,16 +8,17 @@ import click
 
 from pipeline.cli.bundle import bundle
 from pipeline.cli.data import check, index, replica, truth
-from pipeline.cli.learn import evaluate, metrics, train
+from pipeline.cli.learn import evaluate, import_rfmetafas, metrics, train
 from pipeline.cli.look import label, report
 from pipeline.cli.stages import crop, depth, pack, parse, rebuild
 from pipeline.cli.weights import weights
 from pipeline.errors import UserError
 from pipeline.store import stop_cleanly
+from train.stopping import Stopped
 
 _VERBS = (
     replica, check, index, crop, depth, parse, pack, rebuild, bundle,
-    train, evaluate, metrics, report, truth, label, weights,
+    train, evaluate, metrics, import_rfmetafas, report, truth, label, weights,
 )  # fmt: skip
 # What a disk or a folder may refuse: told in one line. Any other OSError is a bug, and shown whole.
 _REFUSALS = (
@@ -68,6 +69,8 @@ def main() -> None:
         if error.errno not in _REFUSALS:
             raise
         message, code = f"{error.filename or 'output'}: {os.strerror(error.errno)}", 2
+    except Stopped as stopped:
+        message, code = f"{stopped}; the same command goes on from there", 128 + stopped.number
     except Exception as error:
         from pipeline.bundle import BundleError  # here, for it brings h5py, and help is instant
 

@@ -1,39 +1,55 @@
-"""The verbs that train and measure: train, evaluate, metrics."""
+"""The verbs that train and measure: train, import-rfmetafas, evaluate, metrics."""
 
-from dataclasses import replace
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import click
 
 from pipeline.cli.options import PATH, config_option, load
+from train.config import Settings
+from train.options import training_options
 
 
 @click.command()
 @click.option("--bundle", type=PATH, help="Folder of the bundle; default: OUT/bundle.")
-@click.option("--protocol", help='Sources and target, as "O&C&I to M"; default: train.protocol.')
+@training_options
 @click.option("-o", "--out", type=PATH, help="Folder of the run; default: OUT/train.")
 @config_option
-def train(bundle: Path | None, protocol: str | None, out: Path | None, config_path: Path) -> None:
-    """Train the paper's method on a bundle, leaving one dataset out."""
+def train(
+    bundle: Path | None,
+    change: Callable[[Settings], Settings],
+    out: Path | None,
+    config_path: Path,
+    restart: bool,
+) -> None:
+    """Train the paper's method, an ablation or a baseline on a bundle, leaving one dataset out.
+
+    The same command again goes on where a run was stopped.
+    """
     from pipeline.config import Layout
-    from pipeline.errors import UserError
-    from train.engine import progress_line, train
+    from train.options import run_training
 
     config = load(config_path)
-    layout, settings = Layout(config.out), config.train
-    if protocol is not None:
-        try:
-            settings = replace(settings, protocol=protocol)
-        except ValueError as error:
-            raise UserError(f"--protocol: {error}") from None
-    model = train(
-        settings,
-        bundle or layout.bundle,
-        out or layout.model.parent,
-        lambda state: click.echo(progress_line(state)),
+    layout = Layout(config.out)
+    run_training(
+        change(config.train), bundle or layout.bundle, out or layout.model.parent, restart
     )
-    click.echo(f"{model}: trained on {settings.protocol}, {settings.variant}")
+
+
+@click.command("import-rfmetafas")
+@click.argument("folder", type=PATH)
+@click.option("--snapshot", help="What follows in the names, as 10, 3-200 or final.")
+@click.option("--protocol", required=True, help='What it was trained on, as "O&C&I to M".')
+@click.option("-o", "--out", type=PATH, required=True, help="model.pt to write.")
+def import_rfmetafas(folder: Path, snapshot: str | None, protocol: str, out: Path) -> None:
+    """Make a model.pt of the snapshot files of RFMetaFAS's released code.
+
+    FOLDER has FeatExtor-NAME.pt, DepthEstor-NAME.pt and FeatEmbder-NAME.pt.
+    """
+    from train.baselines.rfmetafas import import_snapshot
+
+    click.echo(f"{import_snapshot(folder, snapshot, protocol, out)}: RFMetaFAS, {protocol}")
 
 
 @click.command()

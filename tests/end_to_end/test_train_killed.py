@@ -1,0 +1,79 @@
+"""Trainings killed at random moments end with the bytes of one that was left alone."""
+
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from made_bundle import make_bundle
+
+ROOT = Path(__file__).resolve().parents[2]
+SETTINGS = (
+    *("--set", "width=0.05", "--set", "input_size=64", "--set", "batch=4", "--set", "threads=1"),
+    *("--set", "steps=30", "--set", "checkpoint_every=3", "--set", "device=cpu"),
+    *("--set", "selection=sources", "--set", "evaluate_every=7", "--set", "tensorboard=false"),
+)
+KILLS = 12
+
+
+def start(bundle: Path, run: Path) -> subprocess.Popen[str]:
+    command = [sys.executable, "-m", "train", "--bundle", str(bundle), *SETTINGS, "-o", str(run)]
+    pipe = subprocess.PIPE
+    return subprocess.Popen(command, cwd=ROOT, stdout=pipe, stderr=pipe, text=True)
+
+
+def content(run: Path) -> dict[str, bytes]:
+    names = ("model.pt", "curves.csv", "selection.csv", "settings.json")
+    return {name: (run / name).read_bytes() for name in names}
+
+
+@pytest.mark.slow
+def test_a_training_killed_at_random_moments_ends_with_the_same_bytes(tmp_path: Path):
+    bundle = make_bundle(tmp_path / "bundle")
+    began = time.monotonic()
+    whole = start(bundle, tmp_path / "whole")
+    assert whole.wait() == 0, whole.stderr
+    lasts = time.monotonic() - began
+    chance, killed, run = random.Random(5), 0, tmp_path / "killed"
+    for _ in range(200):
+        process = start(bundle, run)
+        wait = chance.uniform(0.1, 0.8) * lasts if killed < KILLS else 100 * lasts
+        try:
+            assert process.wait(timeout=wait) == 0, process.communicate()[1]
+            break
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+            killed += 1
+    else:
+        pytest.fail("it never came to an end")
+    assert killed >= 2
+    assert content(run) == content(tmp_path / "whole")
+    left = {path.name for path in (run / "checkpoints").iterdir()}
+    assert not [name for name in left if ".tmp" in name]
+
+
+@pytest.mark.slow
+def test_ctrl_c_saves_and_the_same_command_goes_on(tmp_path: Path):
+    bundle = make_bundle(tmp_path / "bundle")
+    run = tmp_path / "run"
+    process = start(bundle, run)
+    assert process.stderr is not None
+    line = process.stderr.readline()
+    assert line.startswith("step 1/30")
+    process.send_signal(signal.SIGINT)
+    rest = process.communicate()[1]
+    assert process.returncode == 130
+    lines = rest.splitlines()
+    assert "stopping after this step; once more stops at once, and unsaved" in lines
+    assert lines[-1].endswith("of 30; the same command goes on from there")
+    step = int(lines[-1].split()[3])
+    assert [p.name for p in (run / "checkpoints").glob("step-*")][-1:] == [f"step-{step:08d}.pt"]
+    process = start(bundle, run)
+    errors = process.communicate()[1]
+    assert process.returncode == 0
+    first = int(errors.split("step ", 1)[1].split("/")[0])
+    assert first > step

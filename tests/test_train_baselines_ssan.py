@@ -1,0 +1,326 @@
+import copy
+import math
+import zlib
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from train.baselines import ssan
+from train.baselines.joined import join
+from train.baselines.ssan import SSAN, Passed, from_ssan, initialise, step_losses
+from train.config import Settings
+from train.data import Batch
+from train.settings import settings_from_dict
+
+torch.set_num_threads(1)  # networks this small only wait for a second thread on busy cores
+
+SMALL = {"variant": "ssan", "width": 0.05, "input_size": 64}
+
+
+def settings_of(**options: Any) -> Settings:
+    return settings_from_dict({**SMALL, **options}, "test")
+
+
+def make(settings: Settings, domains: int = 3) -> SSAN:
+    networks = SSAN(settings, domains)
+    initialise(networks, torch.Generator().manual_seed(1))
+    return networks.double().train()
+
+
+def make_batch(seed: int, live: list[int], size: int = 64) -> Batch:
+    random = torch.Generator().manual_seed(seed)
+    images = torch.rand(len(live), 3, size, size, generator=random, dtype=torch.float64)
+    depth = torch.rand(len(live), 1, size // 8, size // 8, generator=random)
+    alive = torch.tensor(live, dtype=torch.float32)
+    return Batch(images, alive, depth * alive[:, None, None, None], torch.zeros(0))
+
+
+@pytest.fixture(scope="module")
+def domains() -> list[Batch]:
+    return [make_batch(seed, [1, 1, 0, 0]) for seed in range(3)]
+
+
+def value(loss: Tensor) -> float:
+    return float(loss.detach())
+
+
+def test_the_contrast_pulls_to_a_style_of_the_same_class_and_pushes_from_another():
+    own = torch.tensor([[1.0, 0.0], [1.0, 0.0], [2.0, 2.0]], requires_grad=True)
+    mixed = torch.tensor([[3.0, 4.0], [0.0, 5.0], [1.0, 1.0]], requires_grad=True)
+    loss = ssan.contrast_loss(own, mixed, torch.tensor([True, False, False]))
+    assert value(loss) == pytest.approx((-0.6 + 0 + 1) / 3)
+    loss.backward()
+    assert own.grad is None
+    assert mixed.grad is not None
+    # of -x / |(x, y)|: -y^2 / |.|^3, x y / |.|^3; of x / |(x, y)| at (0, 5): 1 / 5
+    assert mixed.grad[0].tolist() == pytest.approx([-16 / 125 / 3, 12 / 125 / 3])
+    assert mixed.grad[1].tolist() == pytest.approx([1 / 5 / 3, 0])
+
+
+def test_the_losses_by_hand():
+    joined = join([make_batch(0, [1]), make_batch(1, [0])])._replace(
+        depth=torch.tensor([0.5, 0.0]).reshape(2, 1, 1, 1)
+    )
+    passed = Passed(
+        depth=torch.tensor([0.25, 0.5]).reshape(2, 1, 1, 1),
+        own=torch.tensor([[1.0, 0.0], [1.0, 0.0]]),
+        mixed=torch.tensor([[3.0, 4.0], [4.0, 3.0]]),
+        domain=torch.tensor([[math.log(2), 0, 0], [0, 0, 0]]),
+    )
+    swapped = torch.tensor([1, 0])  # each gets the style of the other class
+    found = ssan.losses_of(passed, joined, swapped, settings_of(domain_weight=1.0))
+    assert value(found["dep"]) == pytest.approx((0.0625 + 0.25) / 2)
+    assert value(found["contrast"]) == pytest.approx((0.6 + 0.8) / 2)
+    assert value(found["domain"]) == pytest.approx((math.log(2) + math.log(3)) / 2)
+    assert value(found["total"]) == pytest.approx(sum(value(found[k]) for k in ssan.LOSSES))
+    kept = ssan.losses_of(passed, joined, torch.tensor([0, 1]), settings_of(domain_weight=0.0))
+    assert value(kept["contrast"]) == pytest.approx(-(0.6 + 0.8) / 2)
+    assert value(kept["total"]) == pytest.approx(value(kept["dep"]) + value(kept["contrast"]))
+
+
+def test_an_assembly_block_by_hand():
+    # mean 2, unbiased variance 2
+    x = torch.tensor([1.0, 3.0], dtype=torch.float64).reshape(1, 1, 1, 2)
+    out = ssan.assembly_block(x, torch.tensor([[3.0]]).double(), torch.tensor([[0.5]]).double())
+    plain = 1 / math.sqrt(2 + 1e-5)
+    assert out.flatten().tolist() == pytest.approx([1 - 3 * plain + 0.5, 3 + 3 * plain + 0.5])
+
+
+def test_one_pass_of_the_encoder_is_the_two_of_the_released_code():
+    networks = make(settings_of())
+    once, twice = networks.encoder, copy.deepcopy(networks.encoder)
+    for module in twice.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            module.momentum = 0.1
+    images, order = make_batch(0, [1] * 6).images, torch.tensor([3, 1, 4, 0, 5, 2])
+    found = once(images)
+    first, second = twice(images), twice(images[order])
+    torch.testing.assert_close(found.content, first.content)
+    torch.testing.assert_close(found.gamma[order], second.gamma)
+    torch.testing.assert_close(found.beta[order], second.beta)
+    buffers = dict(twice.named_buffers())
+    moved = [name for name in buffers if "running" in name]
+    assert len(moved) == 2 * 11
+    for name, buffer in once.named_buffers():
+        if name in moved:
+            torch.testing.assert_close(buffer, buffers[name], msg=name)
+
+    (found.content.square().mean() + found.gamma[order].sin().mean()).backward()
+    (first.content.square().mean() + second.gamma.sin().mean()).backward()
+    for (name, a), b in zip(once.named_parameters(), twice.parameters(), strict=True):
+        if b.grad is not None:
+            torch.testing.assert_close(a.grad, b.grad, msg=name)
+
+
+def test_statistics_of_the_assembly_move_twice_own_style_first(domains: list[Batch]):
+    settings = settings_of()
+    networks = make(settings)
+    alike = copy.deepcopy(networks)
+    joined = join(domains)
+    partner = torch.arange(12).roll(5)
+    ssan.forward_pass(networks, joined.images, partner, None)
+    encoded = alike.encoder(joined.images)
+    seen = []
+    convolution = alike.final[0]
+    for style in (torch.arange(12), partner):
+        x = encoded.content
+        for _ in range(2):
+            x = ssan.assembly_block(x, encoded.gamma[style], encoded.beta[style])
+        seen.append(convolution(x).detach())  # type: ignore[operator]
+    mean, variance = torch.zeros(1).double(), torch.ones(1).double()
+    for out in seen:
+        mean = 0.9 * mean + 0.1 * out.mean((0, 2, 3))
+        variance = 0.9 * variance + 0.1 * out.var((0, 2, 3))
+    torch.testing.assert_close(networks.final[1].running_mean, mean)
+    torch.testing.assert_close(networks.final[1].running_var, variance)
+    for part in (networks.decoder, networks.discriminator):
+        norms = [m for m in part.modules() if isinstance(m, nn.BatchNorm2d)]
+        assert [int(m.num_batches_tracked) for m in norms] == [1, 1]  # type: ignore[arg-type]
+        assert [m.momentum for m in norms] == [0.1, 0.1]
+
+
+def domain_gradients(domains: list[Batch], step: int = 999, **options: Any) -> dict[str, Tensor]:
+    settings = settings_of(**options)
+    networks = make(settings)
+    step_losses(networks, domains, settings, step)["domain"].backward()
+    return {n: p.grad for n, p in networks.named_parameters() if p.grad is not None}
+
+
+def test_the_released_codes_reversal_does_nothing_and_a_real_one_can_be_had(domains: list[Batch]):
+    released = domain_gradients(domains, reversal="none")
+    real = domain_gradients(domains, reversal="real", reversal_steps=4000)
+    reached = {name.partition(".")[0] for name in real}
+    assert reached == {"encoder", "discriminator"}
+    for name, gradient in real.items():
+        # 2 / (1 + exp(-10 t / 4000)) - 1 = tanh(5 t / 4000), at the 1000th step
+        factor = 1.0 if name.startswith("discriminator") else -math.tanh(5 * 1000 / 4000)
+        torch.testing.assert_close(gradient, factor * released[name], msg=name)
+    # and what the released gradient is: downhill for the domain loss, in the encoder too
+    settings = settings_of(reversal="none")
+    networks = make(settings)
+    weight = dict(networks.named_parameters())["encoder.content.0.weight"].data.view(-1)
+    gradient = released["encoder.content.0.weight"].view(-1)
+    place, step, values = int(gradient.abs().argmax()), 1e-5, []
+    for move in (step, -2 * step):
+        weight[place] += move
+        values.append(value(step_losses(networks, domains, settings, 999)["domain"]))
+    assert float(gradient[place]) == pytest.approx((values[0] - values[1]) / (2 * step), rel=1e-5)
+
+
+def test_a_step_reports_its_losses_and_reaches_every_parameter(domains: list[Batch]):
+    settings = settings_of()
+    networks = make(settings)
+    found = step_losses(networks, domains, settings, 0)
+    assert set(found) == {*ssan.LOSSES, "total"}
+    found["total"].backward()
+    for name, parameter in networks.named_parameters():
+        assert parameter.grad is not None, name
+        assert bool(torch.isfinite(parameter.grad).all()), name
+
+
+@pytest.mark.parametrize("live", [[[1, 0], [], [0, 1, 1]], [[1, 1], [0], []], [[0, 0], [0], [0]]])
+@pytest.mark.parametrize("reversal", ["none", "real"])
+def test_empty_sources_and_sources_of_one_class_serve(live: list[list[int]], reversal: str):
+    settings = settings_of(reversal=reversal)
+    networks = make(settings)
+    found = step_losses(networks, [make_batch(i, x) for i, x in enumerate(live)], settings, 3)
+    found["total"].backward()
+    assert all(math.isfinite(value(loss)) for loss in found.values())
+    for name, parameter in networks.named_parameters():
+        assert parameter.grad is not None, name
+        assert bool(torch.isfinite(parameter.grad).all()), name
+
+
+def test_an_empty_source_changes_nothing_for_the_others(domains: list[Batch]):
+    settings = settings_of()
+    with_it = [domains[0], domains[1], make_batch(0, [])]
+    found = step_losses(make(settings), with_it, settings, 3)
+    without = step_losses(make(settings), domains[:2], settings, 3)
+    assert {k: value(v) for k, v in found.items()} == {k: value(v) for k, v in without.items()}
+
+
+def test_the_styles_partners_depend_on_seed_and_step_alone(domains: list[Batch]):
+    def contrast(seed: int, step: int) -> float:
+        settings = settings_of(seed=seed)
+        return value(step_losses(make(settings), domains, settings, step)["contrast"])
+
+    before = torch.get_rng_state()
+    first = contrast(3, 5)
+    assert torch.equal(before, torch.get_rng_state())
+    torch.rand(7)
+    assert contrast(3, 5) == first
+    assert contrast(3, 6) != first
+    assert contrast(4, 5) != first
+
+
+def test_the_score_is_the_mean_of_the_map_of_each_image_alone(domains: list[Batch]):
+    networks = make(settings_of()).float().eval()
+    images = domains[0].images.float()
+    with torch.inference_mode():
+        depth, together = networks(images), networks.score(images)
+        alone = torch.cat([networks.score(image) for image in images.split(1)])
+    assert depth.shape == (4, 1, 8, 8)
+    assert bool((depth >= 0).all())
+    assert float(depth.max()) > 0
+    torch.testing.assert_close(together, depth.double().sum((1, 2, 3)) / 64)
+    torch.testing.assert_close(together, alone, rtol=1e-4, atol=1e-5)
+
+
+def test_evaluation_needs_no_discriminator(domains: list[Batch]):
+    networks = make(settings_of()).eval()
+    networks.score(domains[0].images).sum().backward()
+    assert all(p.grad is None for p in networks.discriminator.parameters())
+
+
+@pytest.mark.parametrize("size", [64, 80, 96, 112])
+def test_the_map_has_an_eighth_of_the_inputs_side(size: int):
+    settings = settings_of(input_size=size)
+    batches = [make_batch(i, [1, 0], size) for i in range(2)]
+    networks = make(settings, 2)
+    assert networks(batches[0].images).shape == (2, 1, size // 8, size // 8)
+    assert math.isfinite(value(step_losses(networks, batches, settings, 0)["total"]))
+
+
+def test_initial_weights_are_torchs_and_the_global_random_state_stays():
+    networks = SSAN(settings_of(width=1.0), 3)
+    before = torch.get_rng_state()
+    initialise(networks, torch.Generator().manual_seed(0))
+    assert torch.equal(before, torch.get_rng_state())
+    # uniform within one over the root of the fan in
+    for weight, fan in (
+        (networks.encoder.backbone.stage2[3].weight, 128 * 9),
+        (networks.encoder.gamma.weight, 256),
+        (networks.discriminator.classify.weight, 512),
+    ):
+        bound = 1 / math.sqrt(fan)
+        assert float(weight.detach().abs().max()) == pytest.approx(bound, rel=1e-2)
+        assert float(weight.detach().std()) == pytest.approx(bound / math.sqrt(3), rel=0.05)
+    again = SSAN(settings_of(width=1.0), 3)
+    initialise(again, torch.Generator().manual_seed(0))
+    for (name, a), b in zip(
+        networks.state_dict().items(), again.state_dict().values(), strict=True
+    ):
+        assert torch.equal(a, b), name
+
+
+def ssan_shapes() -> dict[str, tuple[int, ...]]:
+    """Names and shapes of SSAN-M's network, as published."""
+    found: dict[str, tuple[int, ...]] = {}
+
+    def conv(name: str, inside: int, outside: int, norm: str | None = None) -> None:
+        found[f"{name}.weight"] = (outside, inside, 3, 3)
+        if norm is not None:
+            for part in ("weight", "bias", "running_mean", "running_var"):
+                found[f"{norm}.{part}"] = (outside,)
+            found[f"{norm}.num_batches_tracked"] = ()
+
+    conv("conv1.0", 3, 64, "conv1.1")
+    for block, inside in enumerate((64, 128, 128), 1):
+        for place, (i, o) in enumerate(((inside, 128), (128, 196), (196, 128))):
+            conv(f"Block{block}.{3 * place}", i, o, f"Block{block}.{3 * place + 1}")
+    conv("layer4.0", 128, 256, "layer4.1")
+    for block in (0, 1):
+        conv(f"adaIN_layers.{block}.conv1", 256, 256)
+        conv(f"adaIN_layers.{block}.conv2", 256, 256)
+    conv("conv_final.0", 256, 512, "conv_final.1")
+    for name in ("gamma", "beta", "FC.0"):
+        found[f"{name}.weight"] = (256, 256)
+    for number, outside in enumerate((128, 128, 256), 1):
+        conv(f"ada_conv{number}.0", 128, outside)
+    conv("dis.ad_net.0", 256, 256, "dis.ad_net.1")
+    conv("dis.ad_net.3", 256, 512, "dis.ad_net.4")
+    found |= {"dis.fc.weight": (3, 512), "dis.fc.bias": (3,)}
+    conv("decoder.1", 512, 128, "decoder.2")
+    conv("decoder.5", 128, 64, "decoder.6")
+    conv("decoder.8", 64, 1)
+    return found
+
+
+def test_the_names_of_ssan_are_those_of_the_reference(reference):
+    ours = {name: list(shape) for name, shape in ssan_shapes().items()}
+    assert ours == reference("ssan_state_dict")
+
+
+@pytest.mark.parametrize("prefix", ["", "module."])
+def test_released_snapshots_load_strictly_without_what_they_never_use(prefix: str):
+    made = {
+        prefix + name: torch.full(shape, float(zlib.crc32(name.encode()) % 1000))
+        for name, shape in ssan_shapes().items()
+    }
+    networks = SSAN(settings_of(width=1.0), 3)
+    networks.load_state_dict(from_ssan(made), strict=True)
+    encoder = networks.encoder
+    for ours, theirs in (
+        (encoder.backbone.stage2[3].weight, "Block2.3.weight"),
+        (encoder.content[1].running_mean, "layer4.1.running_mean"),
+        (encoder.style[2].weight, "ada_conv3.0.weight"),
+        (encoder.code.weight, "FC.0.weight"),
+        (networks.final[1].bias, "conv_final.1.bias"),
+        (networks.decoder.second[0].weight, "decoder.5.weight"),
+        (networks.discriminator.layers[3].weight, "dis.ad_net.3.weight"),
+    ):
+        assert torch.equal(ours, made[prefix + theirs])  # type: ignore[arg-type]
+    with pytest.raises(KeyError, match=r"fc\.weight"):
+        from_ssan({"fc.weight": torch.zeros(1)})

@@ -1,0 +1,30 @@
+"""Gradient reversal (Ganin and Lempitsky 2015): what follows learns to tell domains apart, what
+lies before learns to hide them.
+"""
+
+import math
+from typing import Any
+
+import torch
+from torch import Tensor
+
+
+class _Reverse(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, coefficient: float) -> Tensor:
+        ctx.coefficient = coefficient
+        return x.view_as(x)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Any) -> tuple[Tensor, None]:
+        return -ctx.coefficient * gradients[0], None
+
+
+def reverse(x: Tensor, coefficient: float) -> Tensor:
+    """x as it is; on the way back its gradient is multiplied by -coefficient."""
+    return _Reverse.apply(x, coefficient)
+
+
+def coefficient(count: int, steps: int) -> float:
+    """2 / (1 + exp(-10 t / steps)) - 1, from 0 towards 1, at the t-th step, counted from 1."""
+    return 2 / (1 + math.exp(-10 * count / steps)) - 1

@@ -1,0 +1,101 @@
+"""Several processes that train one model, as torchrun starts them: one a GPU.
+
+Each draws its own batch of every domain, so batch statistics and mining mean what they mean with
+one process; gradients are averaged, and running statistics with them, so all stay the same.
+"""
+
+import datetime
+import os
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import NamedTuple
+
+import torch
+import torch.distributed as distributed
+from torch import Tensor, nn
+
+from pipeline.errors import UserError
+
+PATIENCE = datetime.timedelta(hours=2)
+"""How long a process waits for the others: one of them evaluates and saves alone."""
+
+
+class Ranks(NamedTuple):
+    """This process among the others: number `rank` of `processes`, `local` on its machine."""
+
+    rank: int = 0
+    processes: int = 1
+    local: int = 0
+
+    @property
+    def first(self) -> bool:
+        """Whether this is the one that writes files and speaks."""
+        return self.rank == 0
+
+
+@contextmanager
+def joined(on_gpu: bool) -> Iterator[Ranks]:
+    """Join the processes that torchrun has started, for the block; alone where it has not.
+
+    Raises UserError where torchrun's variables are incomplete.
+    """
+    if int(os.environ.get("WORLD_SIZE", "1")) == 1:
+        yield Ranks()
+        return
+    if not distributed.is_available():
+        raise UserError("this torch has no torch.distributed: train with one process")
+    try:
+        found = Ranks(*(int(os.environ[name]) for name in ("RANK", "WORLD_SIZE", "LOCAL_RANK")))
+    except (KeyError, ValueError) as error:
+        raise UserError(f"torchrun's variables are incomplete: {error}") from None
+    distributed.init_process_group("nccl" if on_gpu else "gloo", timeout=PATIENCE)
+    try:
+        yield found
+    finally:
+        distributed.destroy_process_group()
+
+
+def average(tensors: Iterable[Tensor], ranks: Ranks) -> None:
+    """Replace floating tensors by their means over all processes, in one exchange."""
+    if ranks.processes == 1:
+        return
+    each = list(tensors)
+    flat = torch.cat([tensor.detach().reshape(-1) for tensor in each])
+    distributed.all_reduce(flat)
+    flat /= ranks.processes
+    for tensor, part in zip(each, flat.split([tensor.numel() for tensor in each]), strict=True):
+        tensor.detach().copy_(part.view_as(tensor))
+
+
+def shared_state(networks: nn.Module) -> Iterator[Tensor]:
+    """What is averaged after each step: gradients, and batch norm's running statistics."""
+    for parameter in networks.parameters():
+        if parameter.grad is not None:
+            yield parameter.grad
+    for buffer in networks.buffers():
+        if buffer.is_floating_point():
+            yield buffer
+
+
+def largest(number: int, ranks: Ranks, device: torch.device) -> int:
+    """The largest of the whole numbers that the processes give."""
+    if ranks.processes == 1:
+        return number
+    each = torch.tensor([number], device=device)
+    distributed.all_reduce(each, distributed.ReduceOp.MAX)
+    return int(each)
+
+
+def from_the_first(data: bytes | None, ranks: Ranks, device: torch.device) -> bytes | None:
+    """What the first process has read, None where it has nothing, in every process."""
+    if ranks.processes == 1:
+        return data
+    size = torch.tensor([-1 if data is None else len(data)], device=device)
+    distributed.broadcast(size, 0)
+    if int(size) < 0:
+        return None
+    content = torch.empty(int(size), dtype=torch.uint8, device=device)
+    if data is not None:
+        content.copy_(torch.frombuffer(bytearray(data), dtype=torch.uint8))
+    distributed.broadcast(content, 0)
+    return content.cpu().numpy().tobytes()

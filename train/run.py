@@ -1,0 +1,87 @@
+"""The folder of one training: whether it is finished, what it goes on from, what it leaves."""
+
+import fcntl
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from pipeline.errors import UserError
+from train import checkpoint
+from train.config import Settings
+from train.settings import settings_to_dict
+
+HOW_IT_RUNS = frozenset(
+    (
+        *("threads", "device", "deterministic", "precision", "tf32", "channels_last", "compile"),
+        *("cuda_graphs", "prefetch", "tensorboard", "checkpoint_every", "keep_checkpoints"),
+    )
+)
+"""Keys that may differ where a run goes on: they change the last digits of a number, or nothing."""
+
+
+class Run:
+    """The folder of a run, and what is trained there. bundle: the hash of its bundle."""
+
+    def __init__(self, folder: Path, settings: Settings, bundle: str) -> None:
+        self.folder, self.settings, self.bundle = Path(folder), settings, bundle
+        self.model = self.folder / "model.pt"
+        self.curves = self.folder / "curves.csv"
+        self.verdicts = self.folder / "selection.csv"
+        self.board = self.folder / "tensorboard"
+        self.checkpoints = checkpoint.Folder(self.folder / "checkpoints")
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Hold the folder for the block. Raises UserError where another process does."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with (self.folder / ".lock").open("w") as lock:  # freed by the system, also after kill -9
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise UserError(
+                    f"{self.folder}: another training is writing here; wait for it, or choose"
+                    " another folder"
+                ) from None
+            yield
+
+    def is_finished(self) -> bool:
+        """Whether model.pt is there and what these settings and this bundle give."""
+        if not self.model.is_file():
+            return False
+        try:
+            made = checkpoint.load(self.model)
+        except UserError:
+            return False  # another program's, or an older one's: it is made anew
+        return made.settings == self.settings and made.bundle == self.bundle
+
+    def unfinished(self) -> bytes | None:
+        """The newest checkpoint's content; None where there is none, or the run has finished.
+
+        Raises UserError where it is of another training: it is somebody's work, and not removed.
+        """
+        steps = self.checkpoints.steps()
+        if self.model.is_file() or not steps:
+            return None
+        path = self.checkpoints.of(steps[-1])
+        content = path.read_bytes()
+        there = checkpoint.read(content, str(path))
+        ours, theirs = settings_to_dict(self.settings), settings_to_dict(there.settings)
+        other = [key for key in ours if ours[key] != theirs[key] and key not in HOW_IT_RUNS]
+        what = f"other settings ({', '.join(f'{k}: {theirs[k]}' for k in other)})" if other else ""
+        if there.bundle != self.bundle:
+            what = what or f"another bundle ({there.bundle})"
+        if what:
+            raise UserError(
+                f"{self.folder}: holds an unfinished training with {what}, after {there.steps} of"
+                f" {there.all_steps} steps; choose another folder, or begin anew with --restart"
+            )
+        return content
+
+    def clear(self) -> None:
+        """Remove what an earlier training has left."""
+        self.checkpoints.clear()
+        for path in (self.model, self.curves, self.verdicts):
+            path.unlink(missing_ok=True)
+        if self.board.is_dir():
+            shutil.rmtree(self.board)

@@ -1,0 +1,115 @@
+"""Which state of a training is kept: the last, the best on subjects held out, or on the target."""
+
+import math
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from torch import nn
+
+from pipeline.bundle import Bundle
+from pipeline.errors import UserError
+from train.chance import generator
+from train.config import Settings
+from train.domain import Domain
+from train.score import summary_of
+
+NAMES = {
+    "last": "last",
+    "sources": "best on the sources' held-out subjects",
+    "target": "best on the target",
+}
+"""What each choice is called in every result."""
+
+
+class Verdict(NamedTuple):
+    """How good a state is, by video: a lower HTER at the EER threshold, of equals a higher AUC."""
+
+    hter: float
+    auc: float
+
+    def beats(self, other: "Verdict | None") -> bool:
+        """Whether it is better than another; of equals the earlier stays."""
+        return other is None or (self.hter, -self.auc) < (other.hter, -other.auc)
+
+
+def held_out(domain: Domain, share: float, seed: int) -> frozenset[str]:
+    """Subjects that a source keeps from training: a share of them, chosen by seed and name.
+
+    At least one and never all. Raises UserError where there are fewer than two, or where those
+    kept or those left lack live or spoof.
+    """
+    subjects = domain.column("subject")
+    names = np.unique(subjects)
+    if len(names) < 2:
+        raise UserError(
+            f"dataset '{domain.name}' has {len(names)} subject: selection 'sources' holds some out,"
+            " and needs two or more"
+        )
+    count = min(max(1, round(share * len(names))), len(names) - 1)
+    order = sorted(names, key=lambda name: generator(seed, "held out", domain.name, name).random())
+    chosen = frozenset(str(name) for name in order[:count])
+    apart = np.isin(subjects, list(chosen))
+    for part, word in ((apart, "held out"), (~apart, "left")):
+        if len(np.unique(domain.live[part])) < 2:
+            raise UserError(
+                f"dataset '{domain.name}': the subjects {word} for selection 'sources' lack live"
+                " or spoof; change held_out or seed"
+            )
+    return chosen
+
+
+class Part(NamedTuple):
+    """Samples of a domain on which states are compared."""
+
+    domain: Domain
+    samples: np.ndarray
+
+
+class Selection:
+    """What states of one training are compared on. left_out: by source, the subjects that it must
+    not train on, because they are compared on.
+    """
+
+    def __init__(self, bundle: Bundle, domains: Sequence[Domain], settings: Settings) -> None:
+        self.settings = settings
+        self.parts: list[Part] = []
+        self.left_out: dict[str, frozenset[str]] = {domain.name: frozenset() for domain in domains}
+        if settings.selection == "target":
+            target = Domain(bundle, settings.leave_out.target)
+            self.parts.append(Part(target, np.arange(len(target))))
+        elif settings.selection == "sources":
+            for domain in domains:
+                if sum(len(shard) for shard in bundle.shards(domain.name, ("dev",))):
+                    # nobody trains on it
+                    dev = Domain(bundle, domain.name, ("dev",))
+                    self.parts.append(Part(dev, np.arange(len(dev))))
+                    continue
+                subjects = held_out(domain, settings.held_out, settings.seed)
+                self.left_out[domain.name] = subjects
+                kept = np.isin(domain.column("subject"), list(subjects))
+                self.parts.append(Part(domain, np.flatnonzero(kept)))
+
+    @property
+    def name(self) -> str:
+        """What the choice is called in every result."""
+        return NAMES[self.settings.selection]
+
+    def due(self, done: int, steps: int, per_epoch: int) -> bool:
+        """Whether the state after `done` steps is compared: every so often, and the last."""
+        every = self.settings.evaluate_every or per_epoch
+        return bool(self.parts) and (done % every == 0 or done == steps)
+
+    def judge(self, networks: nn.Module) -> Verdict:
+        """Compare networks as they are: means over the datasets. Left in training mode."""
+        networks.eval()
+        found = [
+            summary_of(networks, *part[:1], self.settings, part.samples) for part in self.parts
+        ]
+        networks.train()
+        return Verdict(
+            *(
+                math.fsum(one[name] for one in found) / len(found)
+                for name in ("hter_at_eer_threshold", "auc")
+            )
+        )

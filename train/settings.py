@@ -1,0 +1,129 @@
+"""Settings from JSON and from the command line, and back.
+
+What is not stated, or stated as null, is what the variant was published with, else the default.
+"""
+
+import dataclasses
+import json
+import typing
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+from pipeline.errors import UserError
+from train.config import Settings
+from train.protocols import parse
+from train.variants import PRESETS, VARIANTS
+
+
+def _mistake(value: Any, kind: Any) -> str | None:
+    """Say what is expected where `value`, from JSON, is not of the annotated `kind`."""
+    if typing.get_origin(kind) is Literal:
+        choices = typing.get_args(kind)
+        return None if value in choices else "one of " + ", ".join(choices)
+    if typing.get_origin(kind) is tuple:
+        kinds = typing.get_args(kind)
+        if not isinstance(value, list | tuple):
+            return "a list of numbers"
+        kinds = kinds[:1] * len(value) if kinds[-1] is Ellipsis else kinds
+        good = len(value) == len(kinds)
+        good = good and all(_mistake(v, k) is None for v, k in zip(value, kinds, strict=True))
+        return None if good else f"{len(kinds)} numbers"
+    if isinstance(value, bool) or kind is bool:
+        good = isinstance(value, bool) and kind is bool
+    else:
+        good = isinstance(value, int | float if kind is float else kind)
+    names = {int: "a whole number", float: "a number", bool: "true or false"}
+    return None if good else names.get(kind, "text")
+
+
+def own_settings(variant: str, protocol: str) -> Mapping[str, Any]:
+    """What a variant was published with where that is not the default, for this protocol."""
+    return VARIANTS[variant].own(parse(protocol).target)
+
+
+def settings_from_dict(values: Any, source: str) -> Settings:
+    """Check a parsed JSON object and make Settings of it.
+
+    A key that is missing or null is the variant's own or the default; `preset` may name one of
+    PRESETS, which states what it states as if it stood there. source: what to call it in messages.
+    Raises UserError naming `source` and the key.
+    """
+    if not isinstance(values, dict):
+        raise UserError(f"{source}: expected a JSON object of settings")
+    preset = values.get("preset", "paper")
+    if not isinstance(preset, str) or preset not in PRESETS:
+        raise UserError(f"{source}: preset: expected one of {', '.join(PRESETS)}, found {preset!r}")
+    stated = {key: value for key, value in values.items() if value is not None and key != "preset"}
+    stated = {**PRESETS[preset], **stated}
+    kinds = typing.get_type_hints(Settings)
+    names = [field.name for field in dataclasses.fields(Settings)]
+    for key, value in stated.items():
+        if key not in names:
+            raise UserError(f"{source}: {key}: unknown key; known are {', '.join(names)}")
+        if (expected := _mistake(value, kinds[key])) is not None:
+            raise UserError(f"{source}: {key}: expected {expected}, found {value!r}")
+        if kinds[key] is float:
+            stated[key] = float(value)
+        elif isinstance(value, list):
+            stated[key] = tuple(value)
+    try:
+        variant = stated.get("variant", Settings.variant)
+        protocol = stated.get("protocol", Settings.protocol)
+        return Settings(**{**own_settings(variant, protocol), **stated})
+    except (ValueError, UserError) as error:
+        raise UserError(f"{source}: {error}") from None
+
+
+def settings_from_json(path: Path) -> Settings:
+    """Read Settings from a JSON file; UserError names the file and the key."""
+    try:
+        values = json.loads(Path(path).read_text("utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise UserError(f"{path}: not a readable JSON file: {error}") from None
+    return settings_from_dict(values, str(path))
+
+
+def settings_to_dict(settings: Settings) -> dict[str, Any]:
+    """All keys and values as JSON has them; settings_from_dict takes them back."""
+    values = dataclasses.asdict(settings)
+    return {key: list(v) if isinstance(v, tuple) else v for key, v in values.items()}
+
+
+def stated(settings: Settings) -> dict[str, Any]:
+    """The keys whose values are neither the defaults nor what the variant was published with."""
+    named = {"variant": settings.variant, "protocol": settings.protocol}
+    usual = settings_to_dict(settings_from_dict(named, "settings"))
+    values = settings_to_dict(settings)
+    return {**{key: v for key, v in values.items() if v != usual[key]}, **named}
+
+
+def changed(
+    settings: Settings,
+    *,
+    preset: str | None = None,
+    protocol: str | None = None,
+    variant: str | None = None,
+    changes: Sequence[str] = (),
+) -> Settings:
+    """The same settings with what a command line says; None leaves what is.
+
+    With another variant or protocol, keys that stand at what the old one was published with take
+    what the new one was. changes: texts KEY=VALUE, the value as JSON or as plain text. Raises
+    UserError naming the option or the key.
+    """
+    values = stated(settings)
+    if preset is not None:
+        values |= {"preset": preset, **dict.fromkeys(PRESETS.get(preset, {}))}
+    for key, value in (("protocol", protocol), ("variant", variant)):
+        if value is not None:
+            values[key] = value
+    for text in changes:
+        key, equals, value = text.partition("=")
+        if not equals:
+            raise UserError(f"--set {text}: write it as KEY=VALUE, such as --set seed=1")
+        try:
+            values[key.strip()] = json.loads(value)
+        except ValueError:
+            values[key.strip()] = value.strip()
+    return settings_from_dict(values, "settings")

@@ -1,0 +1,122 @@
+"""What a training changes as it goes, and one step of it: all that a checkpoint must hold."""
+
+import hashlib
+import math
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from pipeline.errors import UserError
+from train import checkpoint, methods, ranks, speed
+from train.config import Settings
+from train.data import Batch
+from train.optimizer import learning_rate, make_optimizer, set_rate
+from train.ranks import Ranks
+from train.selection import Verdict
+
+
+class Best(NamedTuple):
+    """The best state so far."""
+
+    steps: int
+    verdict: Verdict
+    networks: dict[str, Tensor]
+
+
+class Training:
+    """Networks and optimizer of one run, its curves and its best state, after `done` steps."""
+
+    def __init__(self, settings: Settings, steps: int, device: torch.device, place: Ranks) -> None:
+        self.settings, self.steps, self.device, self.place = settings, steps, device, place
+        self.method = methods.METHODS[settings.method]
+        self.networks = methods.make(settings, len(settings.leave_out.sources)).to(device)
+        self.optimizer = make_optimizer(self.networks, settings)
+        self.done = 0
+        self.images = 0
+        """How many this process has seen since it began or went on."""
+        self.curves: list[str] = []
+        self.verdicts: list[str] = []
+        self.best: Best | None = None
+        self.in_force = speed.prepare(self.networks, settings, device)
+        self.networks.train()
+
+    def step(self, domains: Sequence[Batch]) -> dict[str, float]:
+        """Train by one step; give its losses and the norm of the gradient. domains: one batch a
+        source, in the protocol's order. Raises UserError where a number is not finite; then no
+        parameter has moved.
+        """
+        settings, number = self.settings, self.done
+        torch.manual_seed(_seed_of(settings.seed, self.place.rank, number))  # see engine.train
+        found = self.method.losses(self.networks, domains, settings, number, self.steps)
+        self.optimizer.zero_grad()
+        found["total"].backward()
+        losses = torch.stack([value.detach().float() for value in found.values()])
+        ranks.average([*ranks.shared_state(self.networks), losses], self.place)
+        names = [*found, "gradient_norm"]
+        numbers = torch.cat([losses, self.gradient_norm()[None]]).tolist()  # waits for the device
+        values = dict(zip(names, numbers, strict=True))
+        check_finite(number + 1, values)
+        set_rate(self.optimizer, learning_rate(settings, number, self.steps))
+        self.optimizer.step()
+        self.done += 1
+        self.images += sum(len(batch.images) for batch in domains) * self.place.processes
+        return values
+
+    def gradient_norm(self) -> Tensor:
+        """L2 norm of the gradients of all parameters together."""
+        gradients = [p.grad for p in self.networks.parameters() if p.grad is not None]
+        return torch.nn.utils.get_total_norm(gradients).float()
+
+    def environment(self) -> dict[str, Any]:
+        """What the numbers depend on besides the settings."""
+        return {
+            "torch": str(torch.__version__),
+            "device": self.device.type,
+            "threads": torch.get_num_threads(),
+            "processes": self.place.processes,
+            **self.in_force,
+        }
+
+    def state(self) -> dict[str, Any]:
+        """What going on from here needs, besides the networks."""
+        best = self.best
+        return {
+            "optimizer": self.optimizer.state_dict(),
+            "curves": "".join(self.curves),
+            "verdicts": "".join(self.verdicts),
+            "best": None
+            if best is None
+            else {"steps": best.steps, "verdict": list(best.verdict), "networks": best.networks},
+        }
+
+    def restore(self, model: checkpoint.Model) -> None:
+        """Be what a checkpoint holds."""
+        assert model.training is not None
+        self.networks.load_state_dict(model.networks)
+        self.optimizer.load_state_dict(model.training["optimizer"])
+        self.done = model.steps
+        self.curves = model.training["curves"].splitlines(keepends=True)
+        self.verdicts = model.training["verdicts"].splitlines(keepends=True)
+        best = model.training["best"]
+        if best is not None:
+            self.best = Best(best["steps"], Verdict(*best["verdict"]), best["networks"])
+
+
+def _seed_of(seed: int, rank: int, step: int) -> int:
+    """What torch's own generator starts from at each step: whatever a network draws from it is the
+    same when a run goes on from a checkpoint.
+    """
+    digest = hashlib.sha256(repr((seed, "torch", rank, step)).encode()).digest()
+    return int.from_bytes(digest[:7], "little")
+
+
+def check_finite(step: int, values: dict[str, float]) -> None:
+    """Raise UserError naming the step and the first loss that is not a finite number."""
+    for name, value in values.items():
+        if not math.isfinite(value):
+            raise UserError(
+                f"step {step}: {name} is {value}: the training has diverged; "
+                "a smaller learning_rate or inner_learning_rate may help"
+            )
