@@ -11,7 +11,7 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 unexport PYTHONPATH PYTHONHOME
 
 .DEFAULT_GOAL := help
-.PHONY: help env env-extra demo test test-fast lint bench clean lock
+.PHONY: help env env-extra demo test test-fast lint learn bench clean lock
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/make \1|\2/p' Makefile | awk -F'|' '{ printf "%-16s %s\n", $$1, $$2 }'
@@ -39,6 +39,9 @@ lint: env ## ruff and mypy
 	ruff check .
 	ruff format --check .
 	mypy
+
+learn: env ## 27 small trainings on the demo's bundle; writes docs/learning.md (25 minutes, after make demo)
+	python tools/learn.py --bundle $(DEMO)/bundle --table docs/learning.md
 
 bench: env ## every script of benchmarks/; each prints its figures as JSON
 	@for script in benchmarks/*.py; do echo "$$script" >&2; python "$$script" || exit 1; done

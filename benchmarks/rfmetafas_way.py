@@ -29,6 +29,7 @@ class Inc(nn.Module):
         self.conv = nn.Sequential(*double_conv(6, outside))
 
     def forward(self, x: Tensor) -> Tensor:
+        """x: n x 6 x S x S."""
         return self.conv(x)
 
 
@@ -43,6 +44,7 @@ class Down(nn.Module):
         )  # fmt: skip
 
     def forward(self, x: Tensor) -> Tensor:
+        """To half the side."""
         return self.downconv(x)
 
 
@@ -76,6 +78,7 @@ class DepthEstmator(nn.Module):
         )
 
     def forward(self, x: Tensor) -> Tensor:
+        """Depth, n x 1 x S/8 x S/8, of what the extractor has put together."""
         return self.conv(x)
 
 

@@ -130,9 +130,15 @@ def planes(rgb: Tensor, colours: Colours = "rgb+hsv", hsv: Hsv = "exact") -> Ten
         return (rgb - mean) / deviation
     if colours == "rgb-centred":
         return (rgb * 255 - 127.5) / 128
-    if hsv == "exact":
-        return torch.cat([rgb, rgb_to_hsv(rgb)], 1)
-    return torch.cat([rgb, pil_hsv((rgb * 255).round()) / 255], 1)
+    beside = rgb_to_hsv(rgb) if hsv == "exact" else pil_hsv((rgb * 255).round()) / 255
+    # Joined pixel by pixel: channels last, which is the default, then takes no further copy.
+    return torch.cat([part.movedim(1, -1) for part in (rgb, beside)], -1).movedim(-1, 1)
+
+
+def laid_out(images: Tensor, channels_last: bool) -> Tensor:
+    """The same n x C x H x W values; in memory pixel by pixel (channels last) or plane by plane."""
+    layout = torch.channels_last if channels_last else torch.contiguous_format
+    return images.contiguous(memory_format=layout)
 
 
 def flip(images: Tensor, depth: Tensor, parsing: Tensor) -> tuple[Tensor, Tensor, Tensor]:

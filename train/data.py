@@ -196,8 +196,7 @@ def prepare(
         )
         if landmarks is not None:
             landmarks = torch.where(chosen, augment.flip_landmarks(landmarks, size), landmarks)
-    layout = torch.channels_last if settings.channels_last else torch.contiguous_format
-    images = images.contiguous(memory_format=layout)
+    images = augment.laid_out(images, settings.channels_last)
     return Batch(images, live, depth, parsing, landmarks)
 
 

@@ -41,8 +41,7 @@ def score_samples(
         for images in pictures:
             images = images.to(device, non_blocking=True)
             inputs = augment.to_input(images, settings.input_size, settings.colours, settings.hsv)
-            if settings.channels_last:
-                inputs = inputs.contiguous(memory_format=torch.channels_last)
+            inputs = augment.laid_out(inputs, settings.channels_last)
             found.append(score(networks, inputs).double().cpu().numpy())
     return np.concatenate(found)
 

@@ -217,7 +217,8 @@ def step_losses(
 
     domains: one batch a source, always in the same order, of any sizes; networks in training mode.
     settings.reversal: "none" is the released code, whose reversal does nothing; "real" is what the
-    paper describes, with the coefficient that the released class would have used (SSDG's formula).
+    paper describes, with the coefficient that the released module works out and never applies:
+    SSDG's formula, over as many steps as the run has (reversal_steps; 4000 is its default).
     """
     joined = join(domains)
     random = generator_of(settings.seed, "style", step)

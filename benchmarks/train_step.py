@@ -1,0 +1,365 @@
+"""One full training step at the paper's size, beside the same step done the RFMetaFAS way.
+
+Each configuration runs in a process of its own, so its peak memory is its own; the rounds take them
+in turn. Our steps are the trainer's own (train/training.py); the other way is
+benchmarks/rfmetafas_way.py with torch's defaults. Operations are counted by torch; utilisation is
+over what a large matmul of the same precision reaches on the device. A GPU's figures come from
+its own list of configurations, with and without algorithms that repeat bit by bit (free).
+"""
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+if sys.path[0] == str(Path(__file__).parent):  # there the package labels would be a script
+    sys.path[0] = str(Path(__file__).parents[1])
+
+import torch
+from torch.profiler import ProfilerActivity, profile
+from torch.utils.flop_counter import FlopCounterMode
+
+from benchmarks import rfmetafas_way
+from benchmarks.made_samples import machine
+from pipeline.bundle import Bundle
+from train import engine, methods
+from train.config import Settings
+from train.data import Batch
+from train.device import reproducible
+from train.logbook import most_memory
+from train.ranks import Ranks
+from train.settings import settings_from_dict
+from train.training import Training
+
+DOMAINS = 3
+BASELINE = "rfmetafas_way"
+OFF = {"precision": "float32", "tf32": False, "channels_last": False}
+FLOAT32, HALF = OFF | {"channels_last": True}, {"precision": "bfloat16"}
+COMPILED, FREE = HALF | {"compile": True}, {"deterministic": False}
+CONFIGURATIONS: dict[str, dict[str, Any]] = {
+    BASELINE: {},
+    "rfmetafas float32": {"variant": "rfmetafas", **OFF},
+    "rfmetafas float32 channels_last": {"variant": "rfmetafas", **FLOAT32},
+    "rfmetafas bfloat16": {"variant": "rfmetafas", **HALF},
+    "ours float32": {"variant": "ours", **FLOAT32},
+    "ours bfloat16": {"variant": "ours", **HALF},
+    "rfmetafas tf32": {"variant": "rfmetafas", **FLOAT32, "tf32": True},
+    "rfmetafas bfloat16 free": {"variant": "rfmetafas", **HALF, **FREE},
+    "rfmetafas bfloat16 compile": {"variant": "rfmetafas", **COMPILED},
+    "rfmetafas bfloat16 compile free": {"variant": "rfmetafas", **COMPILED, **FREE},
+    "ours bfloat16 free": {"variant": "ours", **HALF, **FREE},
+    "ours bfloat16 compile": {"variant": "ours", **COMPILED},
+    "ours bfloat16 compile free": {"variant": "ours", **COMPILED, **FREE},
+    "ours bfloat16 graphs free": {"variant": "ours", **COMPILED, **FREE, "cuda_graphs": True},
+}
+"""Settings by the name of the configuration; the baseline knows none. free: not deterministic."""
+ON_CPU = tuple(CONFIGURATIONS)[:6]
+NOMINAL = {
+    "H200": {"bfloat16": 989e12, "tf32": 495e12, "float32": 67e12},
+    "H100": {"bfloat16": 989e12, "tf32": 495e12, "float32": 67e12},
+    "A100": {"bfloat16": 312e12, "tf32": 156e12, "float32": 19.5e12},
+}
+"""Dense operations a second by the data sheets (SXM boards), by a word of torch's name of them."""
+
+
+def batches(images: int, size: int, device: torch.device) -> list[Batch]:
+    """A made batch for each domain: half live, half spoof."""
+    made = []
+    for seed in range(DOMAINS):
+        random = torch.Generator().manual_seed(seed)
+        depth = torch.rand(images, 1, size // 8, size // 8, generator=random)
+        depth[images // 2 :] = 0
+        live = (torch.arange(images) < images // 2).float()
+        parsing = torch.randint(0, 13, (images, size, size), generator=random)
+        planes = torch.rand(images, 6, size, size, generator=random)
+        made.append(Batch(*(part.to(device) for part in (planes, live, depth, parsing))))
+    return made
+
+
+def settings_of(name: str, given: argparse.Namespace) -> Settings:
+    """Settings of a configuration; those of the baseline say only how it is run."""
+    sizes = {"width": given.width, "input_size": given.size, "threads": given.threads}
+    return settings_from_dict(CONFIGURATIONS[name] | sizes, name)
+
+
+def stepper(
+    name: str, settings: Settings, device: torch.device
+) -> tuple[Callable[[list[Batch]], object], dict[str, Any]]:
+    """What makes one step of a configuration, and what is in force."""
+    if name == BASELINE:
+        networks = rfmetafas_way.RFMetaFAS(settings.width).to(device).train()
+        optimizer = rfmetafas_way.make_optimizer(networks)
+        defaults = {
+            "cudnn_allow_tf32": torch.backends.cudnn.allow_tf32,
+            "matmul_allow_tf32": torch.backends.cuda.matmul.allow_tf32,
+            "cudnn_benchmark": torch.backends.cudnn.benchmark,
+            "deterministic": torch.are_deterministic_algorithms_enabled(),
+        }
+        return lambda domains: rfmetafas_way.one_step(networks, optimizer, domains), defaults
+    training = Training(settings, 10**6, device, Ranks())
+    return training.step, training.in_force | {"deterministic": settings.deterministic}
+
+
+def operations(name: str, given: argparse.Namespace) -> int:
+    """Floating-point operations of one step without the optimizer, a product and a sum as two."""
+    device, settings = torch.device("meta"), settings_of(name, given)
+    domains = batches(given.images_per_domain, given.size, device)
+    with FlopCounterMode(display=False) as counter:
+        if name == BASELINE:
+            way = rfmetafas_way.RFMetaFAS(settings.width).to(device).train()
+            rfmetafas_way.losses(way, domains)["Loss_all"].backward()
+        else:
+            method = methods.METHODS[settings.method]
+            networks = methods.build(settings, DOMAINS).to(device).train()
+            method.losses(networks, domains, settings, 0, 2)["total"].backward()
+    return counter.get_total_flops()
+
+
+def wait_for(device: torch.device) -> None:
+    """Let what was asked of the device end."""
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+
+
+def seconds_of(work: Callable[[], object], device: torch.device) -> float:
+    """How long it takes."""
+    wait_for(device)
+    started = time.perf_counter()
+    work()
+    wait_for(device)
+    return time.perf_counter() - started
+
+
+def shares(
+    work: Callable[[], object], device: torch.device, most: int = 20
+) -> list[dict[str, Any]]:
+    """The operators that take the most time of their own, by torch's profiler."""
+    kinds = [ProfilerActivity.CPU] + [ProfilerActivity.CUDA] * (device.type == "cuda")
+    with profile(activities=kinds) as found:
+        seconds_of(work, device)
+    name = f"self_{'device' if device.type == 'cuda' else 'cpu'}_time_total"
+    table = sorted(((getattr(e, name), e.key, e.count) for e in found.key_averages()), reverse=True)
+    whole = sum(spent for spent, _, _ in table)
+    return [
+        {"operator": key, "share": round(spent / whole, 4), "calls": calls}
+        for spent, key, calls in table[:most]
+    ]
+
+
+def child(name: str, given: argparse.Namespace) -> None:
+    """Answer each line of the input with one of JSON: `step` or `profile`; first, once ready."""
+    answers = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)  # what torch and its compiler print goes elsewhere
+
+    def answer(value: dict[str, Any]) -> None:
+        print(json.dumps(value), file=answers, flush=True)
+
+    settings = settings_of(name, given)
+    gpu = torch.cuda.is_available()
+    with ExitStack() as stack:
+        if name == BASELINE:
+            device = torch.device("cuda" if gpu else "cpu")
+            torch.set_num_threads(given.threads or torch.get_num_threads())
+        else:
+            device = stack.enter_context(reproducible(settings))
+        step, in_force = stepper(name, settings, device)
+        domains = batches(given.images_per_domain, given.size, device)
+        # A CPU only has to have its libraries loaded; a compiler needs the size that will come.
+        full = gpu or settings.compile
+        step(domains if full else batches(2, 64, device))
+        answer({"in_force": in_force, "threads": torch.get_num_threads()})
+        for line in sys.stdin:
+            if line.strip() == "profile":
+                answer({"operators": shares(lambda: step(domains), device)})
+            else:
+                if gpu:
+                    step(domains)  # its memory was given back
+                spent = [seconds_of(lambda: step(domains), device) for _ in range(given.steps)]
+                answer({"seconds": statistics.median(spent), "peak": most_memory(device)})
+            if gpu:
+                torch.cuda.empty_cache()  # the others need it
+
+
+class Child:
+    """The process of one configuration."""
+
+    def __init__(self, name: str, given: argparse.Namespace) -> None:
+        self.name = name
+        numbers = {
+            "images-per-domain": given.images_per_domain, "size": given.size, "width": given.width,
+            "steps": given.steps, "threads": given.threads,
+        }  # fmt: skip
+        options = [f"--{key}={value}" for key, value in numbers.items()]
+        command = [sys.executable, "-W", "ignore", __file__, "--child", name, *options]
+        self.process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+        self.about = self.answer()
+
+    def answer(self) -> dict[str, Any]:
+        """The next line; a process that has ended says why on its stderr."""
+        assert self.process.stdout is not None
+        line = self.process.stdout.readline()
+        if not line:
+            raise SystemExit(f"{self.name}: its process ended with {self.process.wait()}")
+        return json.loads(line)
+
+    def ask(self, what: str) -> dict[str, Any]:
+        """Send one line and wait for its answer."""
+        assert self.process.stdin is not None
+        self.process.stdin.write(what + "\n")
+        self.process.stdin.flush()
+        return self.answer()
+
+    def close(self) -> None:
+        """End it."""
+        self.process.kill()
+        self.process.communicate()
+
+
+def peaks(device: torch.device, side: int) -> dict[str, float]:
+    """Operations a second of one side x side matmul, the best of five, by precision."""
+    kinds = [("float32", torch.float32), ("bfloat16", torch.bfloat16)]
+    kinds += [("tf32", torch.float32)] * (device.type == "cuda")
+    found = {}
+    for name, kind in kinds:
+        torch.backends.cuda.matmul.allow_tf32 = name == "tf32"
+        a, b = (torch.rand(side, side, device=device).to(kind) for _ in range(2))
+        best = min(seconds_of(lambda a=a, b=b: a @ b, device) for _ in range(6))
+        found[name] = 2 * side**3 / best
+    torch.backends.cuda.matmul.allow_tf32 = False
+    return found
+
+
+def precision_of(in_force: dict[str, Any]) -> str:
+    """By which peak a configuration is measured: that of its convolutions."""
+    if in_force.get("precision") == "bfloat16":
+        return "bfloat16"
+    gpu = torch.cuda.is_available()
+    return "tf32" if gpu and in_force.get("tf32", in_force.get("cudnn_allow_tf32")) else "float32"
+
+
+def told(
+    process: Child, found: list[dict[str, Any]], flop: int, best: dict[str, float], images: int
+) -> dict[str, Any]:
+    """The figures of one configuration over its rounds."""
+    seconds = [one["seconds"] for one in found]
+    rates = sorted(images / one for one in seconds)
+    precision = precision_of(process.about["in_force"])
+    speed = flop / statistics.median(seconds)
+    gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else ""
+    nominal = next((v for word, v in NOMINAL.items() if word in gpu), {})
+    over = {"utilisation": best} | ({"utilisation_of_nominal": nominal} if nominal else {})
+    return {
+        "images_per_second": round(statistics.median(rates), 3),
+        "least": round(rates[0], 3),
+        "most": round(rates[-1], 3),
+        "seconds": [round(one, 4) for one in seconds],
+        "peak_mb": round(max(one["peak"] for one in found) / 1e6),
+        "gflop": round(flop / 1e9, 1),
+        "gflop_per_second": round(speed / 1e9, 1),
+        "precision": precision,
+        **{name: round(speed / peak[precision], 3) for name, peak in over.items()},
+        **process.about,
+    }
+
+
+def compared(names: list[str], given: argparse.Namespace) -> dict[str, Any]:
+    """Run all configurations in turn, round by round, and set each beside the baseline."""
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    images, best = DOMAINS * given.images_per_domain, dict[str, float]()
+    rounds: dict[str, list[dict[str, Any]]] = {name: [] for name in names}
+    told_of: dict[str, Any] = {}
+    with ExitStack() as stack:
+        processes = {name: Child(name, given) for name in names}
+        for process in processes.values():
+            stack.callback(process.close)
+        for _ in range(given.rounds):
+            for name, peak in peaks(device, given.matmul).items():
+                best[name] = max(peak, best.get(name, 0))
+            for name, process in processes.items():
+                rounds[name].append(process.ask("step"))
+        steps = {
+            name: told(process, rounds[name], operations(name, given), best, images)
+            for name, process in processes.items()
+        }
+        if given.profile:
+            told_of["profile"] = {n: p.ask("profile")["operators"] for n, p in processes.items()}
+    for name, found in steps.items():
+        beside = zip(rounds[BASELINE], rounds[name], strict=True)
+        ratios = [other["seconds"] / own["seconds"] for other, own in beside]
+        found[f"times_{BASELINE}"] = round(statistics.median(ratios), 3)
+    rates = {name: round(value / 1e9, 1) for name, value in best.items()}
+    return {"matmul_gflop_per_second": rates, "steps": steps, **told_of}
+
+
+def waiting(folder: Path, given: argparse.Namespace) -> dict[str, Any]:
+    """Train a few steps on a bundle; the share of the time that went by waiting for samples."""
+    sources = Bundle(folder).datasets[:DOMAINS]
+    keys = {"protocol": f"{'&'.join(sources)} to none", "steps": given.waiting_steps,
+            "batch": given.images_per_domain, "width": given.width, "input_size": given.size,
+            "precision": "bfloat16", "tensorboard": False}  # fmt: skip
+    settings = settings_from_dict(keys, "--waiting")
+    states: list[dict[str, Any]] = []
+    with tempfile.TemporaryDirectory() as temporary:
+        engine.train(settings, folder, Path(temporary), states.append)
+    names = ("steps", "images_per_second", "waiting")
+    return {"sources": list(sources), **{name: states[-1][name] for name in names}}
+
+
+def arguments() -> argparse.Namespace:
+    """What the command line says, with what the device suggests for the rest."""
+    gpu = torch.cuda.is_available()
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    usual = 20 if gpu else 4
+    parser.add_argument("--images-per-domain", type=int, default=usual, help=f"({usual})")
+    parser.add_argument("--rounds", type=int, default=5 if gpu else 2)
+    parser.add_argument("--steps", type=int, default=5 if gpu else 1, help="timed ones a round")
+    parser.add_argument("--configurations", help="names joined by commas, the baseline besides")
+    parser.add_argument("--profile", action="store_true", help="one more step each: its operators")
+    parser.add_argument("--waiting", type=Path, metavar="BUNDLE", help="train on it and tell")
+    parser.add_argument("--waiting-steps", type=int, default=200 if gpu else 6)
+    parser.add_argument("--size", type=int, default=256, help="side of the images (256)")
+    parser.add_argument("--width", type=float, default=1.0)
+    parser.add_argument("--threads", type=int, default=0, help="of the CPU; 0: torch's number")
+    parser.add_argument("--matmul", type=int, default=8192 if gpu else 4096, help="side")
+    parser.add_argument("--child", help=argparse.SUPPRESS)
+    return parser.parse_args()
+
+
+def main() -> None:
+    """Measure and print one JSON object."""
+    given = arguments()
+    if given.child:
+        return child(given.child, given)
+    gpu = torch.cuda.is_available()
+    usual = ",".join(CONFIGURATIONS if gpu else ON_CPU)
+    names = list(dict.fromkeys([BASELINE, *(given.configurations or usual).split(",")]))
+    if unknown := [name for name in names if name not in CONFIGURATIONS]:
+        raise SystemExit(f"no configuration '{unknown[0]}'; there are: {', '.join(CONFIGURATIONS)}")
+    about = {
+        **machine(),
+        "torch": str(torch.__version__),
+        "device": torch.cuda.get_device_name() if gpu else "cpu",
+        "threads": given.threads or torch.get_num_threads(),
+        "images_per_domain": given.images_per_domain,
+        "domains": DOMAINS,
+        "size": given.size,
+        "width": given.width,
+    }
+    found = compared(names, given)
+    if given.waiting:
+        found["waiting"] = waiting(given.waiting, given)
+    print(json.dumps({"about": about, **found}, indent=1))
+
+
+if __name__ == "__main__":
+    main()
