@@ -130,7 +130,7 @@ rule train:
     threads: workflow.cores
     log: LOGS / "train.txt"
     benchmark: BENCH / "train.tsv"
-    shell: "ocim train --config {CONFIG:q} 2>&1 | tee {log:q}"
+    shell: "ocim train --config {CONFIG:q} 2>&1 | tee -i {log:q}"
 
 
 rule evaluate:

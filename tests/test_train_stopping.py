@@ -1,25 +1,31 @@
 import os
 import signal
 import threading
+import time
 
 from train.stopping import on_request
 
 
-def test_the_first_signal_is_noted_and_the_second_does_what_it_did_before():
+def test_a_signal_is_noted_and_the_same_once_more_does_what_it_did_before():
     seen: list[int] = []
-    before = signal.signal(signal.SIGINT, lambda number, frame: seen.append(number))
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    before = {n: signal.signal(n, lambda number, frame: seen.append(number)) for n in numbers}
     try:
         with on_request() as request:
             assert request.number == 0
             os.kill(os.getpid(), signal.SIGINT)
             assert request.number == signal.SIGINT
             assert seen == []
-            os.kill(os.getpid(), signal.SIGINT)
-            assert seen == [signal.SIGINT]
+            os.kill(os.getpid(), signal.SIGTERM)  # as a parent sends after the terminal's
+            assert seen == []
+            os.kill(os.getpid(), signal.SIGTERM)
+            time.sleep(0.01)
+            assert seen == [signal.SIGTERM]
         os.kill(os.getpid(), signal.SIGINT)
-        assert len(seen) == 2
+        assert seen == [signal.SIGTERM, signal.SIGINT]
     finally:
-        signal.signal(signal.SIGINT, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def test_a_signal_that_is_ignored_stays_so():

@@ -2,6 +2,7 @@
 
 import functools
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -67,7 +68,8 @@ def run_training(settings: Settings, bundle: Path, out: Path, restart: bool) -> 
 
     def tell(state: dict[str, Any]) -> None:
         told.append(state["step"])
-        click.echo(progress_line(state), err=True)
+        with suppress(BrokenPipeError):  # nobody listens any more; the work goes on
+            click.echo(progress_line(state), err=True)
 
     model = train(settings, bundle, out, tell, restart=restart)
     state = "" if told else " (finished before)"

@@ -4,7 +4,7 @@ import os
 import signal
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import FrameType
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -27,9 +27,9 @@ class Request:
 
 @contextmanager
 def on_request() -> Iterator[Request]:
-    """Within the block the first signal to stop is only noted; the second does what it did before.
+    """Within the block a signal to stop is only noted; the same once more does what it did before.
 
-    A signal that was ignored (as under nohup) stays so. Outside the main thread, where Python lets
+    Another one, as a parent may send after the terminal's, is noted too. A signal that was ignored (as under nohup) stays so. Outside the main thread, where Python lets
     nobody handle signals, nothing changes.
     """
     request = Request()
@@ -39,18 +39,19 @@ def on_request() -> Iterator[Request]:
     before = {number: signal.getsignal(number) for number in SIGNALS}
     handled = [number for number in SIGNALS if before[number] is not signal.SIG_IGN]
 
-    def put_back() -> None:
-        for number in handled:
-            signal.signal(number, before[number])
-
     def note(number: int, frame: FrameType | None) -> None:
+        if request.number == number:
+            signal.signal(number, before[number])
+            os.kill(os.getpid(), number)
+            return
         request.number = number
-        put_back()
-        os.write(2, b"stopping after this step; once more stops at once, and unsaved\n")
+        with suppress(OSError):  # who reads stderr may have been stopped by the same signal
+            os.write(2, b"stopping after this step; once more stops at once, and unsaved\n")
 
     for number in handled:
         signal.signal(number, note)
     try:
         yield request
     finally:
-        put_back()
+        for number in handled:
+            signal.signal(number, before[number])

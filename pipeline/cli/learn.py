@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+from click.core import ParameterSource
 
 from pipeline.cli.options import PATH, config_option, load
 from train.config import Settings
@@ -16,7 +17,9 @@ from train.options import training_options
 @training_options
 @click.option("-o", "--out", type=PATH, help="Folder of the run; default: OUT/train.")
 @config_option
+@click.pass_context
 def train(
+    context: click.Context,
     bundle: Path | None,
     change: Callable[[Settings], Settings],
     out: Path | None,
@@ -27,14 +30,14 @@ def train(
 
     The same command again goes on where a run was stopped.
     """
-    from pipeline.config import Layout
+    from pipeline.config import Config, Layout
     from train.options import run_training
 
-    config = load(config_path)
+    named = context.get_parameter_source("config_path") is not ParameterSource.DEFAULT
+    # Outside of a checkout a bundle is enough.
+    config = load(config_path) if named or bundle is None or config_path.is_file() else Config()
     layout = Layout(config.out)
-    run_training(
-        change(config.train), bundle or layout.bundle, out or layout.model.parent, restart
-    )
+    run_training(change(config.train), bundle or layout.bundle, out or layout.model.parent, restart)
 
 
 @click.command("import-rfmetafas")
