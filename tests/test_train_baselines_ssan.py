@@ -144,13 +144,13 @@ def test_statistics_of_the_assembly_move_twice_own_style_first(domains: list[Bat
 def domain_gradients(domains: list[Batch], step: int = 999, **options: Any) -> dict[str, Tensor]:
     settings = settings_of(**options)
     networks = make(settings)
-    step_losses(networks, domains, settings, step)["domain"].backward()
+    step_losses(networks, domains, settings, step, 4000)["domain"].backward()
     return {n: p.grad for n, p in networks.named_parameters() if p.grad is not None}
 
 
 def test_the_released_codes_reversal_does_nothing_and_a_real_one_can_be_had(domains: list[Batch]):
     released = domain_gradients(domains, reversal="none")
-    real = domain_gradients(domains, reversal="real", reversal_steps=4000)
+    real = domain_gradients(domains, reversal="real")
     reached = {name.partition(".")[0] for name in real}
     assert reached == {"encoder", "discriminator"}
     for name, gradient in real.items():
@@ -165,14 +165,14 @@ def test_the_released_codes_reversal_does_nothing_and_a_real_one_can_be_had(doma
     place, step, values = int(gradient.abs().argmax()), 1e-5, []
     for move in (step, -2 * step):
         weight[place] += move
-        values.append(value(step_losses(networks, domains, settings, 999)["domain"]))
+        values.append(value(step_losses(networks, domains, settings, 999, 4000)["domain"]))
     assert float(gradient[place]) == pytest.approx((values[0] - values[1]) / (2 * step), rel=1e-5)
 
 
 def test_a_step_reports_its_losses_and_reaches_every_parameter(domains: list[Batch]):
     settings = settings_of()
     networks = make(settings)
-    found = step_losses(networks, domains, settings, 0)
+    found = step_losses(networks, domains, settings, 0, 4000)
     assert set(found) == {*ssan.LOSSES, "total"}
     found["total"].backward()
     for name, parameter in networks.named_parameters():
@@ -185,7 +185,7 @@ def test_a_step_reports_its_losses_and_reaches_every_parameter(domains: list[Bat
 def test_empty_sources_and_sources_of_one_class_serve(live: list[list[int]], reversal: str):
     settings = settings_of(reversal=reversal)
     networks = make(settings)
-    found = step_losses(networks, [make_batch(i, x) for i, x in enumerate(live)], settings, 3)
+    found = step_losses(networks, [make_batch(i, x) for i, x in enumerate(live)], settings, 3, 4000)
     found["total"].backward()
     assert all(math.isfinite(value(loss)) for loss in found.values())
     for name, parameter in networks.named_parameters():
@@ -196,8 +196,8 @@ def test_empty_sources_and_sources_of_one_class_serve(live: list[list[int]], rev
 def test_an_empty_source_changes_nothing_for_the_others(domains: list[Batch]):
     settings = settings_of()
     with_it = [domains[0], domains[1], make_batch(0, [])]
-    found = step_losses(make(settings), with_it, settings, 3)
-    without = step_losses(make(settings), domains[:2], settings, 3)
+    found = step_losses(make(settings), with_it, settings, 3, 4000)
+    without = step_losses(make(settings), domains[:2], settings, 3, 4000)
     assert {k: value(v) for k, v in found.items()} == {k: value(v) for k, v in without.items()}
 
 
@@ -206,7 +206,7 @@ def test_the_styles_partners_depend_on_seed_and_step_alone(domains: list[Batch])
         settings = settings_of(seed=seed)
         networks = make(settings)
         before = torch.get_rng_state()
-        found = value(step_losses(networks, domains, settings, step)["contrast"])
+        found = value(step_losses(networks, domains, settings, step, 4000)["contrast"])
         assert torch.equal(before, torch.get_rng_state())
         return found
 
@@ -242,7 +242,7 @@ def test_the_map_has_an_eighth_of_the_inputs_side(size: int):
     batches = [make_batch(i, [1, 0], size) for i in range(2)]
     networks = make(settings, 2)
     assert networks(batches[0].images).shape == (2, 1, size // 8, size // 8)
-    assert math.isfinite(value(step_losses(networks, batches, settings, 0)["total"]))
+    assert math.isfinite(value(step_losses(networks, batches, settings, 0, 4000)["total"]))
 
 
 def test_initial_weights_are_torchs_and_the_global_random_state_stays():

@@ -124,7 +124,7 @@ class Settings:
     reversal: Literal["real", "none"] = "real"
     """SSAN: whether the domain loss's gradient is reversed; its released code does not."""
     reversal_steps: int = number(4000, 1)
-    """SSDG, SSAN: steps over which the reversal grows to its full strength."""
+    """SSDG: steps over which the reversal grows to its full strength; SSAN: the whole run."""
 
     # Which state is kept
     selection: Literal["last", "sources", "target"] = "last"

@@ -62,9 +62,7 @@ METHODS: dict[str, Method] = {
     "ssan": Method(
         build=ssan.SSAN,
         initialise=lambda networks, settings, generator: ssan.initialise(networks, generator),
-        losses=lambda networks, domains, settings, step, steps: ssan.step_losses(
-            networks, domains, settings, step
-        ),
+        losses=ssan.step_losses,
         curves=ssan.LOSSES,
         score=ssan.SSAN.score,
         scale="mean of the depth map; higher is live",

@@ -29,8 +29,9 @@ class Request:
 def on_request() -> Iterator[Request]:
     """Within the block a signal to stop is only noted; the same once more does what it did before.
 
-    Another one, as a parent may send after the terminal's, is noted too. A signal that was ignored (as under nohup) stays so. Outside the main thread, where Python lets
-    nobody handle signals, nothing changes.
+    Another one, as a parent may send after the terminal's, is noted too. A signal that was ignored
+    (as under nohup) stays so. Outside the main thread, where Python lets nobody handle signals,
+    nothing changes.
     """
     request = Request()
     if threading.current_thread() is not threading.main_thread():
@@ -41,7 +42,7 @@ def on_request() -> Iterator[Request]:
 
     def note(number: int, frame: FrameType | None) -> None:
         if request.number == number:
-            signal.signal(number, before[number])
+            signal.signal(number, before[signal.Signals(number)])
             os.kill(os.getpid(), number)
             return
         request.number = number

@@ -24,8 +24,9 @@ class Joined(NamedTuple):
 
 def join(domains: Sequence[Batch]) -> Joined:
     """Join one batch a source, of any sizes, 0 too."""
+    filled = [batch for batch in domains if len(batch.live)]  # an empty one loses channels last
     images, live, depth = (
-        torch.cat(parts) for parts in zip(*(batch[:3] for batch in domains), strict=True)
+        torch.cat(parts) for parts in zip(*(batch[:3] for batch in filled), strict=True)
     )
     counts = torch.tensor([len(batch.live) for batch in domains], device=live.device)
     numbers = torch.arange(len(domains), device=live.device)

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from pipeline.errors import UserError
 from train import checkpoint
+from train.baselines.names import renamed
 from train.settings import settings_from_dict
 
 RFMETAFAS_NAMES = {
@@ -35,17 +36,10 @@ def from_rfmetafas(*states: Mapping[str, Tensor]) -> dict[str, Tensor]:
     Give the dicts of its three networks in any order; load the result into the Networks of the
     variant rfmetafas. Raises KeyError for a name that is not one of theirs.
     """
-    renamed: dict[str, Tensor] = {}
+    found: dict[str, Tensor] = {}
     for state in states:
-        for name, value in state.items():
-            plain = name.removeprefix("module.")
-            for theirs, ours in RFMETAFAS_NAMES.items():
-                if plain.startswith(theirs):
-                    renamed[ours + plain.removeprefix(theirs)] = value
-                    break
-            else:
-                raise KeyError(f"'{name}' is no name of RFMetaFAS's networks")
-    return renamed
+        found |= renamed(state, RFMETAFAS_NAMES, "RFMetaFAS")
+    return found
 
 
 FILES = ("FeatExtor", "DepthEstor", "FeatEmbder")

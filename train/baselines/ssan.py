@@ -211,20 +211,21 @@ def losses_of(
 
 
 def step_losses(
-    networks: SSAN, domains: Sequence[Batch], settings: Settings, step: int
+    networks: SSAN, domains: Sequence[Batch], settings: Settings, step: int, steps: int
 ) -> dict[str, Tensor]:
-    """The losses of one step, counted from 0, named as in LOSSES, and `total` to go back from.
+    """The losses of one step, counted from 0, of so many, named as in LOSSES, and `total` to go
+    back from.
 
     domains: one batch a source, always in the same order, of any sizes; networks in training mode.
     settings.reversal: "none" is the released code, whose reversal does nothing; "real" is what the
     paper describes, with the coefficient that the released module works out and never applies:
-    SSDG's formula, over as many steps as the run has (reversal_steps; 4000 is its default).
+    SSDG's formula, over the whole run.
     """
     joined = join(domains)
     random = generator_of(settings.seed, "style", step)
     partner = torch.from_numpy(random.permutation(len(joined.live))).to(joined.live.device)
     real = settings.reversal == "real"
-    reversal = coefficient(step + 1, settings.reversal_steps) if real else None
+    reversal = coefficient(step + 1, steps) if real else None
     passed = forward_pass(networks, joined.images, partner, reversal)
     return losses_of(passed, joined, partner, settings)
 

@@ -6,7 +6,6 @@ spoofs are a class of their own in each source.
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-import numpy as np
 import torch
 import torch.nn.functional as functional
 from torch import Tensor, nn
@@ -17,7 +16,6 @@ from train.baselines.backbone import Backbone, conv_block, pool
 from train.baselines.joined import Joined, join
 from train.baselines.names import renamed
 from train.baselines.reversal import coefficient, reverse
-from train.chance import generator as generator_of
 from train.config import Settings
 from train.data import Batch
 from train.model import scaled
@@ -46,14 +44,16 @@ class NormalisedLinear(nn.Linear):
 class Discriminator(nn.Module):
     """Which source an embedding is from: two linear layers."""
 
-    def __init__(self, channels: int, domains: int) -> None:
+    def __init__(self, channels: int, domains: int, dropout: float) -> None:
         super().__init__()
+        self.dropout = dropout
         self.fc1 = nn.Linear(channels, channels)
         self.fc2 = nn.Linear(channels, domains)
 
-    def forward(self, embedding: Tensor, kept: Tensor) -> Tensor:
-        """embedding: n x 512; kept: n x 512, what dropout leaves. Returns n x domains logits."""
-        return self.fc2(functional.relu(self.fc1(embedding)) * kept)
+    def forward(self, embedding: Tensor) -> Tensor:
+        """embedding: n x 512; returns n x domains logits."""
+        inner = functional.relu(self.fc1(embedding))
+        return self.fc2(functional.dropout(inner, self.dropout, self.training))
 
 
 class SSDG(nn.Module):
@@ -72,17 +72,18 @@ class SSDG(nn.Module):
         )
         self.linear = nn.Linear(self.channels, self.channels)
         self.classifier = NormalisedLinear(self.channels, 2)
-        self.discriminator = Discriminator(self.channels, domains)
+        self.dropout = settings.dropout
+        self.discriminator = Discriminator(self.channels, domains, self.dropout)
 
-    def embed(self, images: Tensor, kept: Tensor | None = None) -> Tensor:
+    def embed(self, images: Tensor) -> Tensor:
         """The embedding, n x 512, of n x 3 x S x S images: f / sqrt(2 |f|), so of norm sqrt(|f|/2).
 
-        kept: n x 512, what dropout leaves of f; None: all of it.
+        What dropout leaves out in training comes from torch's own random state, which the engine
+        sets anew for each step.
         """
         pooled = self.embedder(self.backbone(images)[-1]).mean((2, 3))
         f = functional.relu(self.linear(pooled))
-        if kept is not None:
-            f = f * kept
+        f = functional.dropout(f, self.dropout, self.training)
         return f / (2 * f.norm(dim=1, keepdim=True).clamp(min=1e-12)).sqrt()
 
     def forward(self, images: Tensor) -> Tensor:
@@ -107,11 +108,6 @@ def initialise(networks: SSDG, generator: torch.Generator) -> None:
         nn.init.constant_(layer.bias, bias)
 
 
-def dropout(random: np.random.Generator, shape: tuple[int, ...], rate: float) -> Tensor:
-    """What dropout multiplies by: 0 for a share `rate`, else 1 / (1 - rate); float64 on the CPU."""
-    return torch.from_numpy((random.random(shape) >= rate) / (1 - rate))
-
-
 class Passed(NamedTuple):
     """What one pass of training gives.
 
@@ -126,16 +122,11 @@ class Passed(NamedTuple):
 def forward_pass(networks: SSDG, joined: Joined, settings: Settings, step: int) -> Passed:
     """All samples through embedder and classifier, the live ones on to the discriminator.
 
-    step: counted from 0; with the seed it decides what dropout leaves out.
+    step: counted from 0; it decides how far the gradient is reversed.
     """
-    random = generator_of(settings.seed, "dropout", step)
-    shape = (len(joined.images), networks.channels)
-    embedding = networks.embed(
-        joined.images, dropout(random, shape, settings.dropout).to(joined.images)
-    )
+    embedding = networks.embed(joined.images)
     live = reverse(embedding[joined.live], coefficient(step + 1, settings.reversal_steps))
-    kept = dropout(random, tuple(live.shape), settings.dropout).to(live)
-    return Passed(embedding, networks.classifier(embedding), networks.discriminator(live, kept))
+    return Passed(embedding, networks.classifier(embedding), networks.discriminator(live))
 
 
 def classes_of(joined: Joined) -> Tensor:
