@@ -40,7 +40,7 @@ lint: env ## ruff and mypy
 	ruff format --check .
 	mypy
 
-learn: env ## 27 small trainings on the demo's bundle; writes docs/learning.md (25 minutes, after make demo)
+learn: env ## 27 small trainings on the demo's bundle; writes docs/learning.md (10 minutes, after make demo)
 	python tools/learn.py --bundle $(DEMO)/bundle --table docs/learning.md
 
 bench: env ## every script of benchmarks/ that needs no file; each prints its figures as JSON
