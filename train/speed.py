@@ -89,10 +89,10 @@ def _faster(
     half = force["precision"] == "bfloat16"
 
     def cast(images: Tensor) -> Upstream:
-        # Outside of the block a cast of a weight would be kept beyond the optimizer's step.
+        # A block for each call: casts of weights are kept while it lasts, never past a step.
         with torch.autocast(device.type, torch.bfloat16, enabled=half):
-            found = plain(images)
-        return Upstream(*(None if part is None else part.float() for part in found))
+            shared, depth, parsing = plain(images)
+        return Upstream(shared.float(), depth.float(), None if parsing is None else parsing.float())
 
     fast = _compiled(cast, force["cuda_graphs"]) if force["compile"] else cast
 

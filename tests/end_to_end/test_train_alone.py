@@ -22,6 +22,7 @@ ABSENT = (
     "numba",
     "pydantic",
     "skimage",
+    "tensorboard",
     "snakemake",
     "yaml",
 )
