@@ -14,8 +14,6 @@ import statistics
 import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -24,134 +22,33 @@ if sys.path[0] == str(Path(__file__).parent):  # there the package labels would 
     sys.path[0] = str(Path(__file__).parents[1])
 
 import torch
-from torch.profiler import ProfilerActivity, profile
-from torch.utils.flop_counter import FlopCounterMode
 
-from benchmarks import rfmetafas_way
 from benchmarks.made_samples import machine
+from benchmarks.step_ways import (
+    BASELINE,
+    CONFIGURATIONS,
+    DOMAINS,
+    ON_CPU,
+    Spent,
+    batches,
+    operations,
+    seconds_of,
+    settings_of,
+    shares,
+    stepper,
+)
 from pipeline.bundle import Bundle
-from train import engine, methods
-from train.config import Settings
-from train.data import Batch
+from train import engine
 from train.device import reproducible
 from train.logbook import most_memory
-from train.ranks import Ranks
 from train.settings import settings_from_dict
-from train.training import Training
 
-DOMAINS = 3
-BASELINE = "rfmetafas_way"
-OFF = {"precision": "float32", "tf32": False, "channels_last": False}
-FLOAT32, HALF = OFF | {"channels_last": True}, {"precision": "bfloat16"}
-COMPILED, FREE = HALF | {"compile": True}, {"deterministic": False}
-CONFIGURATIONS: dict[str, dict[str, Any]] = {
-    BASELINE: {},
-    "rfmetafas float32": {"variant": "rfmetafas", **OFF},
-    "rfmetafas float32 channels_last": {"variant": "rfmetafas", **FLOAT32},
-    "rfmetafas bfloat16": {"variant": "rfmetafas", **HALF},
-    "ours float32": {"variant": "ours", **FLOAT32},
-    "ours bfloat16": {"variant": "ours", **HALF},
-    "rfmetafas tf32": {"variant": "rfmetafas", **FLOAT32, "tf32": True},
-    "rfmetafas bfloat16 free": {"variant": "rfmetafas", **HALF, **FREE},
-    "rfmetafas bfloat16 compile": {"variant": "rfmetafas", **COMPILED},
-    "rfmetafas bfloat16 compile free": {"variant": "rfmetafas", **COMPILED, **FREE},
-    "ours bfloat16 free": {"variant": "ours", **HALF, **FREE},
-    "ours bfloat16 compile": {"variant": "ours", **COMPILED},
-    "ours bfloat16 compile free": {"variant": "ours", **COMPILED, **FREE},
-    "ours bfloat16 graphs free": {"variant": "ours", **COMPILED, **FREE, "cuda_graphs": True},
-}
-"""Settings by the name of the configuration; the baseline knows none. free: not deterministic."""
-ON_CPU = tuple(CONFIGURATIONS)[:6]
 NOMINAL = {
     "H200": {"bfloat16": 989e12, "tf32": 495e12, "float32": 67e12},
     "H100": {"bfloat16": 989e12, "tf32": 495e12, "float32": 67e12},
     "A100": {"bfloat16": 312e12, "tf32": 156e12, "float32": 19.5e12},
 }
 """Dense operations a second by the data sheets (SXM boards), by a word of torch's name of them."""
-
-
-def batches(images: int, size: int, device: torch.device) -> list[Batch]:
-    """A made batch for each domain: half live, half spoof."""
-    made = []
-    for seed in range(DOMAINS):
-        random = torch.Generator().manual_seed(seed)
-        depth = torch.rand(images, 1, size // 8, size // 8, generator=random)
-        depth[images // 2 :] = 0
-        live = (torch.arange(images) < images // 2).float()
-        parsing = torch.randint(0, 13, (images, size, size), generator=random)
-        planes = torch.rand(images, 6, size, size, generator=random)
-        made.append(Batch(*(part.to(device) for part in (planes, live, depth, parsing))))
-    return made
-
-
-def settings_of(name: str, given: argparse.Namespace) -> Settings:
-    """Settings of a configuration; those of the baseline say only how it is run."""
-    sizes = {"width": given.width, "input_size": given.size, "threads": given.threads}
-    return settings_from_dict(CONFIGURATIONS[name] | sizes, name)
-
-
-def stepper(
-    name: str, settings: Settings, device: torch.device
-) -> tuple[Callable[[list[Batch]], object], dict[str, Any]]:
-    """What makes one step of a configuration, and what is in force."""
-    if name == BASELINE:
-        networks = rfmetafas_way.RFMetaFAS(settings.width).to(device).train()
-        optimizer = rfmetafas_way.make_optimizer(networks)
-        defaults = {
-            "cudnn_allow_tf32": torch.backends.cudnn.allow_tf32,
-            "matmul_allow_tf32": torch.backends.cuda.matmul.allow_tf32,
-            "cudnn_benchmark": torch.backends.cudnn.benchmark,
-            "deterministic": torch.are_deterministic_algorithms_enabled(),
-        }
-        return lambda domains: rfmetafas_way.one_step(networks, optimizer, domains), defaults
-    training = Training(settings, 10**6, device, Ranks())
-    return training.step, training.in_force | {"deterministic": settings.deterministic}
-
-
-def operations(name: str, given: argparse.Namespace) -> int:
-    """Floating-point operations of one step without the optimizer, a product and a sum as two."""
-    device, settings = torch.device("meta"), settings_of(name, given)
-    domains = batches(given.images_per_domain, given.size, device)
-    with FlopCounterMode(display=False) as counter:
-        if name == BASELINE:
-            way = rfmetafas_way.RFMetaFAS(settings.width).to(device).train()
-            rfmetafas_way.losses(way, domains)["Loss_all"].backward()
-        else:
-            method = methods.METHODS[settings.method]
-            networks = methods.build(settings, DOMAINS).to(device).train()
-            method.losses(networks, domains, settings, 0, 2)["total"].backward()
-    return counter.get_total_flops()
-
-
-def wait_for(device: torch.device) -> None:
-    """Let what was asked of the device end."""
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
-
-
-def seconds_of(work: Callable[[], object], device: torch.device) -> float:
-    """How long it takes."""
-    wait_for(device)
-    started = time.perf_counter()
-    work()
-    wait_for(device)
-    return time.perf_counter() - started
-
-
-def shares(
-    work: Callable[[], object], device: torch.device, most: int = 20
-) -> list[dict[str, Any]]:
-    """The operators that take the most time of their own, by torch's profiler."""
-    kinds = [ProfilerActivity.CPU] + [ProfilerActivity.CUDA] * (device.type == "cuda")
-    with profile(activities=kinds) as found:
-        seconds_of(work, device)
-    name = f"self_{'device' if device.type == 'cuda' else 'cpu'}_time_total"
-    table = sorted(((getattr(e, name), e.key, e.count) for e in found.key_averages()), reverse=True)
-    whole = sum(spent for spent, _, _ in table)
-    return [
-        {"operator": key, "share": round(spent / whole, 4), "calls": calls}
-        for spent, key, calls in table[:most]
-    ]
 
 
 def child(name: str, given: argparse.Namespace) -> None:
@@ -183,7 +80,8 @@ def child(name: str, given: argparse.Namespace) -> None:
                 if gpu:
                     step(domains)  # its memory was given back
                 spent = [seconds_of(lambda: step(domains), device) for _ in range(given.steps)]
-                answer({"seconds": statistics.median(spent), "peak": most_memory(device)})
+                middle = Spent(*(statistics.median(each) for each in zip(*spent, strict=True)))
+                answer({**middle._asdict(), "peak": most_memory(device)})
             if gpu:
                 torch.cuda.empty_cache()  # the others need it
 
@@ -233,7 +131,7 @@ def peaks(device: torch.device, side: int) -> dict[str, float]:
     for name, kind in kinds:
         torch.backends.cuda.matmul.allow_tf32 = name == "tf32"
         a, b = (torch.rand(side, side, device=device).to(kind) for _ in range(2))
-        best = min(seconds_of(lambda a=a, b=b: a @ b, device) for _ in range(6))
+        best = min(seconds_of(lambda a=a, b=b: a @ b, device).seconds for _ in range(6))
         found[name] = 2 * side**3 / best
     torch.backends.cuda.matmul.allow_tf32 = False
     return found
@@ -263,6 +161,7 @@ def told(
         "least": round(rates[0], 3),
         "most": round(rates[-1], 3),
         "seconds": [round(one, 4) for one in seconds],
+        "cpu_seconds": [round(one["cpu_seconds"], 4) for one in found],
         "peak_mb": round(max(one["peak"] for one in found) / 1e6),
         "gflop": round(flop / 1e9, 1),
         "gflop_per_second": round(speed / 1e9, 1),
@@ -294,9 +193,12 @@ def compared(names: list[str], given: argparse.Namespace) -> dict[str, Any]:
         if given.profile:
             told_of["profile"] = {n: p.ask("profile")["operators"] for n, p in processes.items()}
     for name, found in steps.items():
-        beside = zip(rounds[BASELINE], rounds[name], strict=True)
-        ratios = [other["seconds"] / own["seconds"] for other, own in beside]
-        found[f"times_{BASELINE}"] = round(statistics.median(ratios), 3)
+        beside = list(zip(rounds[BASELINE], rounds[name], strict=True))
+        kinds = ["seconds"] + ["cpu_seconds"] * (device.type == "cpu")
+        for kind in kinds:  # the second tells more where others use the cores too
+            ratios = [other[kind] / own[kind] for other, own in beside]
+            end = "_by_cpu_time" if kind == "cpu_seconds" else ""
+            found[f"times_{BASELINE}{end}"] = round(statistics.median(ratios), 3)
     rates = {name: round(value / 1e9, 1) for name, value in best.items()}
     return {"matmul_gflop_per_second": rates, "steps": steps, **told_of}
 

@@ -181,7 +181,6 @@ def validate(values: Any, source: str) -> Config:
         key = ".".join(str(part) for part in first["loc"] if part != "[key]")
         message = {
             "extra_forbidden": "unknown key; see config/default.yaml for those there are",
-            "unexpected_keyword_argument": "unknown key; see config/default.yaml",
             "string_pattern_mismatch": "a name is of small letters, digits and _, a letter first",
         }.get(first["type"], first["msg"].removeprefix("Value error, "))
         raise UserError(f"{source}: {key}: {message}") from None

@@ -17,7 +17,7 @@ from train.settings import settings_from_dict
 
 sys.path.append(str(Path(__file__).parents[1]))  # benchmarks/ is not installed
 from benchmarks import rfmetafas_way
-from benchmarks.train_step import batches
+from benchmarks.step_ways import batches
 
 torch.set_num_threads(1)
 

@@ -10,11 +10,11 @@ from made_bundle import make_bundle
 
 from pipeline.bundle import Bundle
 from pipeline.errors import UserError
-from train.chance import generator
 from train.config import Settings
 from train.domain import Domain
 from train.draws import Balanced, Cycle, Pooled, Samples, Share, Videos, items_of
 from train.settings import settings_from_dict
+from train.streams import generator
 
 SEEDS = st.integers(0, 2**31 - 1)
 FRAMES = ("all", "first", "random")
@@ -214,14 +214,14 @@ def test_subjects_that_are_held_out_are_never_drawn_and_all_others_are(
 ):
     subjects = domains[0].column("subject")
     names = sorted(set(subjects.tolist()))
-    left_out = frozenset(data.draw(st.sets(st.sampled_from(names), max_size=len(names) - 1)))
+    held_out = frozenset(data.draw(st.sets(st.sampled_from(names), max_size=len(names) - 1)))
     if pooled:
         chosen = ssan(seed=seed, frames=frames, batch=2)
-        draw = Share(Pooled(domains, chosen, {"casia": left_out}), 0)
+        draw = Share(Pooled(domains, chosen, {"casia": held_out}), 0)
     else:
-        draw = Balanced(domains[0], Settings(seed=seed, frames=frames, batch=2), left_out)
+        draw = Balanced(domains[0], Settings(seed=seed, frames=frames, batch=2), held_out)
     drawn = np.concatenate([draw(step) for step in range(draw.batches)])
-    assert set(subjects[drawn].tolist()) == set(names) - left_out
+    assert set(subjects[drawn].tolist()) == set(names) - held_out
 
 
 def test_what_is_held_out_of_one_class_is_told(domains: list[Domain]):

@@ -62,6 +62,11 @@ def test_convolutions_start_xavier_normal():
     assert float(weight.detach().std()) == pytest.approx(math.sqrt(2 / (9 * (64 + 98))), rel=0.02)
 
 
+def test_convolutions_start_kaiming_normal_where_that_is_chosen():
+    weight = make(width=0.5, initialisation="kaiming_normal").features.stage2[3].weight
+    assert float(weight.detach().std()) == pytest.approx(math.sqrt(2 / (9 * 64)), rel=0.02)
+
+
 def test_detaching_keeps_the_classifier_out_of_the_parser_but_not_of_the_skip():
     for how, reached in (("through", True), ("detach", False)):
         networks = make(width=0.1, input_size=64, asc_gradient=how)

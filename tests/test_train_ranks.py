@@ -15,7 +15,7 @@ from train import checkpoint, data, meta, methods
 from train.config import Settings
 from train.domain import Domain
 from train.optimizer import make_optimizer
-from train.ranks import Ranks, average, largest
+from train.ranks import Process, average, largest
 
 ROOT = Path(__file__).resolve().parents[1]
 STEPS = 3
@@ -36,7 +36,7 @@ def one_process_for_both(settings: Settings, bundle: Path) -> dict[str, torch.Te
     """Each step: the losses of either process's batches from the same networks, gradients and
     running statistics averaged, one step of Adam.
     """
-    domains = [Domain(Bundle(bundle), name) for name in settings.leave_out.sources]
+    domains = [Domain(Bundle(bundle), name) for name in settings.sources]
     both = [data.make_sources(domains, settings, {}, rank, 2) for rank in range(2)]
     networks = methods.make(settings, len(domains)).train()
     optimizer = make_optimizer(networks, settings)
@@ -73,7 +73,7 @@ def test_two_processes_are_one_that_averages_over_both(tmp_path: Path):
 
 
 @pytest.mark.slow
-def test_a_loss_that_diverges_in_one_process_stops_both_with_one_line(tmp_path: Path):
+def test_a_training_that_diverges_stops_all_processes(tmp_path: Path):
     bundle = make_bundle(tmp_path / "bundle")
     words = ("--bundle", str(bundle), "-o", str(tmp_path / "run"), "--set", "learning_rate=1e30")
     done = torchrun(*words, "--set", "steps=50")
@@ -84,6 +84,6 @@ def test_a_loss_that_diverges_in_one_process_stops_both_with_one_line(tmp_path: 
 
 def test_alone_nothing_is_exchanged():
     value = torch.ones(3)
-    average([value], Ranks())
+    average([value], Process())
     assert value.tolist() == [1, 1, 1]
-    assert largest(7, Ranks(), torch.device("cpu")) == 7
+    assert largest(7, Process(), torch.device("cpu")) == 7

@@ -1,8 +1,11 @@
 """A training that is broken off goes on, and ends as if it had not been."""
 
+import dataclasses
 import os
 import shutil
 import signal
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -83,6 +86,40 @@ def test_a_finished_run_is_left_alone_and_begun_anew_when_told(bundle: Path, tmp
     train(settings, bundle, tmp_path, seen.append, restart=True)
     assert seen
     assert content(tmp_path) == first
+
+
+def test_a_finished_run_of_other_settings_is_not_touched_unless_told(bundle: Path, tmp_path: Path):
+    settings = Settings(**SMALL, steps=2)
+    train(settings, bundle, tmp_path)
+    before = content(tmp_path)
+    train(Settings(**SMALL, steps=2, prefetch=0), bundle, tmp_path)  # how it runs may differ
+    other = Settings(**SMALL, steps=2, seed=4)
+    with pytest.raises(UserError, match=r"finished training with other .*seed: 0.*--restart"):
+        train(other, bundle, tmp_path)
+    assert content(tmp_path) == before
+    train(other, bundle, tmp_path, replace=True)  # as the graph does with what is its own
+    assert checkpoint.load(tmp_path / "model.pt").settings.seed == 4
+
+
+def test_another_number_of_processes_does_not_go_on(bundle: Path, tmp_path: Path):
+    settings = Settings(**SMALL, steps=4)
+    break_off(settings, bundle, tmp_path, 3)
+    path = tmp_path / "checkpoints" / "step-00000002.pt"
+    state = checkpoint.load(path)
+    checkpoint.save(path, dataclasses.replace(state, environment={"processes": 2}))
+    with pytest.raises(UserError, match="2 processes instead of 1"):
+        train(settings, bundle, tmp_path)
+
+
+def test_what_killed_processes_left_half_written_goes(bundle: Path, tmp_path: Path):
+    settings = Settings(**SMALL, steps=4)
+    break_off(settings, bundle, tmp_path, 3)
+    dead = subprocess.Popen([sys.executable, "-c", ""])
+    dead.wait()
+    for folder in (tmp_path, tmp_path / "checkpoints"):
+        (folder / f".model.0123abcd.{dead.pid}.tmp.pt").write_bytes(b"half")
+    train(settings, bundle, tmp_path)
+    assert not list(tmp_path.rglob("*.tmp*"))
 
 
 def test_an_unfinished_run_of_other_settings_or_another_bundle_is_not_touched(

@@ -1,11 +1,12 @@
 import csv
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from made_bundle import make_bundle, only
+from made_bundle import edit_manifest, make_bundle, only
 
 from pipeline.bundle import Bundle
 from pipeline.errors import UserError
@@ -15,7 +16,7 @@ from train.domain import Domain
 from train.engine import train
 from train.evaluate import evaluate
 from train.metrics import rates, read_scores, video_scores
-from train.selection import Selection, Verdict, held_out
+from train.selection import Selection, Verdict, choose_held_out
 
 SMALL: dict[str, Any] = {
     **{"width": 0.05, "input_size": 64, "batch": 4, "threads": 1, "device": "cpu"},
@@ -43,13 +44,13 @@ def test_a_share_of_the_subjects_is_held_out_and_never_all(bundle: Path):
     domain = Domain(Bundle(bundle), "casia")
     subjects = set(np.unique(domain.column("subject")).tolist())
     assert len(subjects) == 8  # four in train, four in test
-    chosen = held_out(domain, 0.25, seed=0)
+    chosen = choose_held_out(domain, 0.25, seed=0)
     assert len(chosen) == 2
     assert chosen < subjects
-    assert chosen == held_out(domain, 0.25, seed=0)
-    assert len({held_out(domain, 0.25, seed=seed) for seed in range(8)}) > 1
-    assert len(held_out(domain, 0.01, seed=0)) == 1
-    assert len(held_out(domain, 0.9, seed=0)) == 7
+    assert chosen == choose_held_out(domain, 0.25, seed=0)
+    assert len({choose_held_out(domain, 0.25, seed=seed) for seed in range(8)}) > 1
+    assert len(choose_held_out(domain, 0.01, seed=0)) == 1
+    assert len(choose_held_out(domain, 0.9, seed=0)) == 7
 
 
 def test_what_states_are_compared_on_is_not_trained_on(bundle: Path):
@@ -57,13 +58,13 @@ def test_what_states_are_compared_on_is_not_trained_on(bundle: Path):
     opened = Bundle(bundle)
     domains = [Domain(opened, name) for name in ("oulu", "casia")]
     selection = Selection(opened, domains, settings)
-    assert selection.left_out["oulu"] == frozenset()  # its dev split is there for this
+    assert selection.held_out["oulu"] == frozenset()  # its dev split is there for this
     of_oulu, of_casia = selection.parts
     assert {str(v).split("/")[0] for v in of_oulu.domain.video} == {"dev"}
     compared = set(of_casia.domain.column("subject")[of_casia.samples].tolist())
-    assert compared == selection.left_out["casia"]
+    assert compared == selection.held_out["casia"]
     assert len(compared) == 2
-    sources = data.make_sources(domains, settings, selection.left_out)
+    sources = data.make_sources(domains, settings, selection.held_out)
     casia = sources[1]
     drawn = {int(sample) for step in range(60) for sample in casia.samples(step)}
     trained_on = set(casia.domain.column("subject")[sorted(drawn)].tolist())
@@ -76,15 +77,41 @@ def test_nothing_is_held_out_unless_it_is_asked_for(bundle: Path):
     domains = [Domain(opened, name) for name in ("oulu", "casia")]
     for how in ("last", "target"):
         selection = Selection(opened, domains, Settings(**SMALL, selection=how))
-        assert set(selection.left_out.values()) == {frozenset()}
+        assert set(selection.held_out.values()) == {frozenset()}
         assert [p.domain.name for p in selection.parts] == (["msu"] if how == "target" else [])
+
+
+@pytest.mark.parametrize("how", ["sources", "target"])
+def test_a_dataset_of_one_class_is_refused_before_training(how: Any, tmp_path: Path):
+    folder = make_bundle(tmp_path / "bundle", ["oulu", "casia"], 2, 1)
+    live_only = make_bundle(tmp_path / "live", ["msu"], 2, 1, classes=(1,))
+    for path in live_only.glob("*.h5"):
+        shutil.copy(path, folder)
+    manifest = json.loads((live_only / "bundle.json").read_text())
+    edit_manifest(folder, lambda own: own["shards"].extend(manifest["shards"]))
+    edit_manifest(folder, lambda own: own["counts"].update(manifest["counts"]))
+    edit_manifest(folder, lambda own: own["provenance"].update(manifest["provenance"]))
+    opened = Bundle(folder)
+    source = Domain(opened, "msu")
+    settings = Settings(**SMALL, selection=how)
+    with pytest.raises(UserError, match=f"'msu' lacks live or spoof in .*selection '{how}'"):
+        Selection(opened, [source], settings)
+
+
+@pytest.mark.slow
+def test_comparing_states_changes_nothing_of_a_training(bundle: Path, tmp_path: Path):
+    for how in ("last", "target"):
+        settings = Settings(**SMALL, selection=how)  # type: ignore[arg-type]
+        train(settings, bundle, tmp_path / how)
+    curves = [(tmp_path / how / "curves.csv").read_bytes() for how in ("last", "target")]
+    assert curves[0] == curves[1]
 
 
 def test_one_subject_cannot_be_held_out(tmp_path: Path):
     folder = make_bundle(tmp_path / "bundle", ["casia"], 1, 1)
     domain = Domain(Bundle(only(folder, "casia-train-00000-of-00001.h5")), "casia")
     with pytest.raises(UserError, match="'casia' has 1 subject"):
-        held_out(domain, 0.2, 0)
+        choose_held_out(domain, 0.2, 0)
 
 
 @pytest.mark.slow

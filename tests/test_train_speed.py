@@ -12,7 +12,7 @@ from train import meta, methods, speed
 from train.config import Settings
 from train.data import Batch
 from train.model import Networks, Upstream
-from train.ranks import Ranks
+from train.ranks import Process
 from train.settings import settings_from_dict
 from train.training import Training
 
@@ -46,7 +46,7 @@ DOMAINS = [make_batch(seed) for seed in range(3)]
 def one_step(settings: Settings, device: torch.device = CPU) -> tuple[dict[str, float], nn.Module]:
     """Losses of the first step as the trainer makes it, and the networks after it."""
     domains = [Batch(*(part.to(device) for part in batch[:4])) for batch in DOMAINS]
-    training = Training(settings, 10, device, Ranks())
+    training = Training(settings, 10, device, Process())
     return training.step(domains), training.networks
 
 
@@ -91,7 +91,7 @@ def test_channels_last_changes_numbers_by_rounding_alone(variant: str):
 
 def first_step(settings: Settings, domains: list[Batch], shift: float) -> tuple[dict, nn.Module]:
     """As one_step, with every batch norm's bias but D's last at `shift`."""
-    training = Training(settings, 10, CPU, Ranks())
+    training = Training(settings, 10, CPU, Process())
     for name, module in training.networks.named_modules():
         if isinstance(module, nn.BatchNorm2d) and name != "depth.layers.7":
             nn.init.constant_(module.bias, shift)
@@ -264,7 +264,7 @@ def test_on_a_gpu_compiled_steps_follow_the_plain_ones(graphs: bool):
     device, lines = torch.device("cuda"), []
     domains = [Batch(*(part.to(device) for part in batch[:4])) for batch in DOMAINS]
     for keys in ({}, {"compile": True, "cuda_graphs": graphs}):
-        training = Training(settings_of(**OFF | keys), 10, device, Ranks())
+        training = Training(settings_of(**OFF | keys), 10, device, Process())
         lines.append([training.step(domains)["total"] for _ in range(6)])
     for plain, compiled in itertools.islice(zip(*lines, strict=True), 6):
         assert compiled == pytest.approx(plain, rel=5e-3)

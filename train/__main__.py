@@ -9,7 +9,7 @@ import click
 
 from pipeline.errors import UserError
 from train.config import Settings
-from train.options import run_training, training_options
+from train.options import import_rfmetafas, run_training, training_options
 from train.settings import settings_from_json
 
 FILE = click.Path(path_type=Path, dir_okay=False)
@@ -35,6 +35,11 @@ def main(
     The same command again goes on where a run was stopped. Under torchrun, one process a GPU.
     """
     if context.invoked_subcommand is not None:
+        if any(context.params[name] for name in context.params):
+            raise UserError(
+                f"options of training stand before '{context.invoked_subcommand}', which takes none"
+                " of them; its own stand behind it"
+            )
         return
     if bundle is None or out is None:
         raise UserError("python -m train needs --bundle DIR and -o RUN; --help says more")
@@ -55,18 +60,7 @@ def evaluate(model: Path, bundle: Path, out: Path, scores: Path) -> None:
     click.echo(json.dumps({unit: results[unit] for unit in ("frame", "video")}, indent=1))
 
 
-@main.command()
-@click.argument("folder", type=FOLDER)
-@click.option("--snapshot", help="What follows in the names, as 10, 3-200 or final.")
-@click.option(
-    "--protocol", default=Settings.protocol, help="What it was trained on and leaves out."
-)
-@click.option("-o", "--out", type=FILE, required=True, help="model.pt to write.")
-def import_rfmetafas(folder: Path, snapshot: str | None, protocol: str, out: Path) -> None:
-    """Make a model.pt of the three snapshot files of RFMetaFAS's released code."""
-    from train.baselines.rfmetafas import import_snapshot
-
-    click.echo(f"{import_snapshot(folder, snapshot, protocol, out)}: RFMetaFAS, {protocol}")
+main.add_command(import_rfmetafas)
 
 
 if __name__ == "__main__":

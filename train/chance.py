@@ -4,7 +4,6 @@ Numbers are drawn on the CPU, each augmentation's from a stream of its own: seed
 augmentation, domain and step decide them, not the device nor what else is switched on.
 """
 
-import hashlib
 from typing import NamedTuple
 
 import numpy as np
@@ -14,18 +13,13 @@ from torch import Tensor
 from train import augment
 from train.config import Settings
 from train.jpeg import jpeg
+from train.streams import generator
 
 OFTEN = 0.5
 """Share of the pictures that erase, blur and jpeg touch; colour and zoom touch each."""
 ERASE_LEAST, ERASE_STRETCH = 0.02, 2.0
 """The smallest rectangle, as a share of the picture, and its longest side over the other."""
 QUALITY_MOST = 95
-
-
-def generator(seed: int, *purpose: str | int) -> np.random.Generator:
-    """Give the generator of one purpose: its stream depends on the seed and the names alone."""
-    digest = hashlib.sha256(repr(purpose).encode()).digest()
-    return np.random.default_rng([seed, int.from_bytes(digest[:8], "little")])
 
 
 class Drawn(NamedTuple):

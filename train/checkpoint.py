@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from pipeline.errors import UserError
-from pipeline.store import left_over, replace_whole
+from pipeline.store import replace_whole
 from train import methods
 from train.config import Settings
 from train.settings import settings_from_dict, settings_to_dict
@@ -46,7 +46,7 @@ class Model:
 
     def build(self) -> nn.Module:
         """Networks with these parameters, in evaluation mode on the CPU."""
-        networks = methods.build(self.settings, len(self.settings.leave_out.sources))
+        networks = methods.build(self.settings, len(self.settings.sources))
         networks.load_state_dict(self.networks)
         return networks.eval()
 
@@ -120,13 +120,7 @@ class Folder:
             self.of(step).unlink()
 
     def clear(self) -> None:
-        """Remove all states, and what killed processes left half-written."""
+        """Remove all states."""
         for step in self.steps():
             self.of(step).unlink()
         self.best.unlink(missing_ok=True)
-        self.tidy()
-
-    def tidy(self) -> None:
-        """Remove what killed processes left half-written."""
-        for path in left_over(self.path):
-            path.unlink(missing_ok=True)

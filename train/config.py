@@ -9,10 +9,10 @@ import dataclasses
 import math
 import typing
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from typing import Any, Literal
 
 from pipeline.errors import UserError
-from train.protocols import Protocol, parse
+from train.protocols import parse
 from train.variants import VARIANTS, Name, Parts
 
 AUGMENTATIONS = ("flip", "zoom", "colour", "blur", "erase", "jpeg")
@@ -27,8 +27,6 @@ def number(default: float, least: float = 0, most: float = math.inf, above: bool
 @dataclass(frozen=True)
 class Settings:
     """Every key of a training run. Raises ValueError, naming the key, for impossible values."""
-
-    __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid"}
 
     protocol: str = "O&C&I to M"
     """Sources and target: letters O, C, I, M or names of datasets of the bundle."""
@@ -57,11 +55,11 @@ class Settings:
     """Of convolutions and linear layers, biases zero; published: a baseline's own, for it alone."""
 
     # How long, and on what
-    epochs: int = number(10, 1)
+    epochs: int = number(10, 1, 10**6)
     """Passes over the longest (domain, class) list; `steps` overrides it."""
-    steps: int = number(0)
+    steps: int = number(0, 0, 10**9)
     """Number of steps of the whole run; 0: as many as `epochs` needs."""
-    batch: int = number(20, 2)
+    batch: int = number(20, 2, 4096)
     """Images a domain in each step, half of them live; pooled: images of all domains together."""
     drawing: Literal["balanced", "pooled"] = "balanced"
     """pooled: over all sources and both classes together, as they come."""
@@ -123,7 +121,7 @@ class Settings:
     """Share of the run after which the second stage begins; 1: never."""
     reversal: Literal["real", "none"] = "real"
     """SSAN: whether the domain loss's gradient is reversed; its released code does not."""
-    reversal_steps: int = number(4000, 1)
+    reversal_steps: int = number(4000, 1, 10**9)
     """SSDG: steps over which the reversal grows to its full strength; SSAN: the whole run."""
 
     # Which state is kept
@@ -131,11 +129,11 @@ class Settings:
     """The last one; the best on the sources' held-out subjects; the best on the target itself."""
     held_out: float = number(0.2, 0, 0.9, above=True)
     """sources: share of a source's subjects kept from training, where it has no dev split."""
-    evaluate_every: int = number(0)
+    evaluate_every: int = number(0, 0, 10**9)
     """sources, target: steps between evaluations; 0: one an epoch."""
-    checkpoint_every: int = number(500)
+    checkpoint_every: int = number(500, 0, 10**9)
     """Steps between checkpoints; 0: none but one when it is stopped."""
-    keep_checkpoints: int = number(2, 1)
+    keep_checkpoints: int = number(2, 1, 10**6)
     """How many of the last ones stay."""
 
     # Running
@@ -182,8 +180,8 @@ class Settings:
         return {
             "input_size": (self.input_size % 16 == 0, "a multiple of 16 from 64 to 256"),
             "decoder_widths": (
-                len(self.decoder_widths) == 3 and min(self.decoder_widths) >= 1,
-                "three positive numbers",
+                len(self.decoder_widths) == 3 and all(0 < w <= 4096 for w in self.decoder_widths),
+                "three numbers from 1 to 4096",
             ),
             "batch": (
                 self.batch % 2 == 0 or self.drawing == "pooled",
@@ -215,9 +213,14 @@ class Settings:
         return () if names == ("none",) else names
 
     @property
-    def leave_out(self) -> Protocol:
-        """The protocol: what is source and what is target."""
-        return parse(self.protocol)
+    def sources(self) -> tuple[str, ...]:
+        """The datasets that are trained on."""
+        return parse(self.protocol).sources
+
+    @property
+    def target(self) -> str:
+        """The dataset that is left out."""
+        return parse(self.protocol).target
 
     @property
     def method(self) -> Literal["meta", "ssdg", "ssan"]:
@@ -230,7 +233,7 @@ class Settings:
         trained without the meta step.
         """
         parts = VARIANTS[self.variant].parts
-        return parts._replace(meta=parts.meta and len(self.leave_out.sources) > 1)
+        return parts._replace(meta=parts.meta and len(self.sources) > 1)
 
 
 def _broken(value: Any, kind: Any, limits: tuple[float, float, bool] | None) -> str | None:
@@ -241,7 +244,8 @@ def _broken(value: Any, kind: Any, limits: tuple[float, float, bool] | None) -> 
     if limits is None:
         return None
     least, most, above = limits
-    if math.isfinite(value) and (least < value if above else least <= value) and value <= most:
+    # In this order nothing overflows, and what is not a number is none of these.
+    if (least < value if above else least <= value) and value <= most and value < math.inf:
         return None
     start = f"above {least:g}" if above else f"at least {least:g}"
     return f"a finite number, {start}" + (f", at most {most:g}" if most < math.inf else "")

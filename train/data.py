@@ -11,10 +11,10 @@ from pipeline.bundle import FIELDS, PIXELS
 from pipeline.errors import UserError
 from train import augment, chance
 from train.buffers import Buffers
-from train.chance import generator
 from train.config import Settings
 from train.domain import Domain
 from train.draws import NOBODY, Balanced, Draw, Pooled, Share
+from train.streams import generator
 
 
 class Raw(NamedTuple):
@@ -129,24 +129,24 @@ class Source:
 def make_sources(
     domains: Sequence[Domain],
     settings: Settings,
-    left_out: Mapping[str, frozenset[str]] = {},
+    held_out: Mapping[str, frozenset[str]] = {},
     rank: int = 0,
     ranks: int = 1,
 ) -> list[Source]:
     """Make the sources of a run, in their order, with the drawing that the settings name.
 
-    left_out: by dataset, the subjects that are not drawn. Raises UserError as Source does, pooled
-    where a source has no sample left; ValueError for left_out of a dataset that is no source.
+    held_out: by dataset, the subjects that are not drawn. Raises UserError as Source does, pooled
+    where a source has no sample left; ValueError for held_out of a dataset that is no source.
     """
-    if strange := set(left_out) - {domain.name for domain in domains}:
+    if strange := set(held_out) - {domain.name for domain in domains}:
         raise ValueError(f"subjects left out of {sorted(strange)}, which are no sources")
     draws: list[Draw]
     if settings.drawing == "pooled":
-        pooled = Pooled(domains, settings, left_out, rank, ranks)
+        pooled = Pooled(domains, settings, held_out, rank, ranks)
         draws = [Share(pooled, place) for place in range(len(domains))]
     else:
         draws = [
-            Balanced(domain, settings, left_out.get(domain.name, NOBODY), rank, ranks)
+            Balanced(domain, settings, held_out.get(domain.name, NOBODY), rank, ranks)
             for domain in domains
         ]
     return [

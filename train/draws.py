@@ -10,9 +10,9 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 
 from pipeline.errors import UserError
-from train.chance import generator
 from train.config import Settings
 from train.domain import Domain
+from train.streams import generator
 
 CLASS_NAMES = {1: "live", 0: "spoof"}
 NOBODY: frozenset[str] = frozenset()
@@ -80,15 +80,15 @@ def beginnings(number: np.ndarray) -> np.ndarray:
 
 
 def items_of(
-    domain: Domain, settings: Settings, left_out: frozenset[str], live: int | None = None
+    domain: Domain, settings: Settings, held_out: frozenset[str], live: int | None = None
 ) -> Samples:
     """List what a source draws from, as settings.frames says.
 
-    left_out: subjects whose samples are not drawn; live: the class, None for both.
+    held_out: subjects whose samples are not drawn; live: the class, None for both.
     """
     wanted = np.ones(len(domain), bool) if live is None else domain.live == live
-    if left_out:
-        wanted &= ~np.isin(domain.column("subject"), sorted(left_out))
+    if held_out:
+        wanted &= ~np.isin(domain.column("subject"), sorted(held_out))
     samples = np.flatnonzero(wanted).astype(np.int32)
     number = domain.number[samples]
     if settings.frames == "random" and len(samples):
@@ -152,25 +152,25 @@ class Balanced:
     """Half live, half spoof of one source, each class with a cycle of its own; pickled it is what
     it was made of.
 
-    left_out: subjects that are not drawn. Raises UserError when live or spoof has no sample.
+    held_out: subjects that are not drawn. Raises UserError when live or spoof has no sample.
     """
 
     def __init__(
         self,
         domain: Domain,
         settings: Settings,
-        left_out: frozenset[str] = NOBODY,
+        held_out: frozenset[str] = NOBODY,
         rank: int = 0,
         ranks: int = 1,
     ) -> None:
-        self._made_of = (domain, settings, left_out, rank, ranks)
+        self._made_of = (domain, settings, held_out, rank, ranks)
         self.cycles: list[Cycle] = []
         for live, word in CLASS_NAMES.items():
-            items = items_of(domain, settings, left_out, live)
+            items = items_of(domain, settings, held_out, live)
             if not len(items):
                 raise UserError(
                     f"dataset '{domain.name}' has no {word} sample in {' or '.join(domain.splits)}"
-                    f"{' but of subjects held out' if left_out else ''},"
+                    f"{' but of subjects held out' if held_out else ''},"
                     " and a source needs both classes"
                 )
             name = f"{domain.name}/{word}"
@@ -194,7 +194,7 @@ class Pooled:
     """All sources and both classes as one list, as SSAN's released code draws; pickled it is what
     it was made of.
 
-    A step takes `batch` items of that list for each process, whatever source they are of. left_out:
+    A step takes `batch` items of that list for each process, whatever source they are of. held_out:
     by source, the subjects that are not drawn. Raises UserError when a source has no sample left.
     """
 
@@ -202,13 +202,13 @@ class Pooled:
         self,
         domains: Sequence[Domain],
         settings: Settings,
-        left_out: Mapping[str, frozenset[str]],
+        held_out: Mapping[str, frozenset[str]],
         rank: int = 0,
         ranks: int = 1,
     ) -> None:
-        self._made_of = (domains, settings, left_out, rank, ranks)
+        self._made_of = (domains, settings, held_out, rank, ranks)
         self.bounds = [0, *np.cumsum([len(domain) for domain in domains]).tolist()]
-        lists = [items_of(one, settings, left_out.get(one.name, NOBODY)) for one in domains]
+        lists = [items_of(one, settings, held_out.get(one.name, NOBODY)) for one in domains]
         for domain, items in zip(domains, lists, strict=True):
             if not len(items):
                 raise UserError(

@@ -13,8 +13,8 @@ from train.config import Settings
 from train.device import reproducible
 from train.domain import Domain
 from train.logbook import Logbook, Progress
-from train.opened import open_bundle, told
-from train.ranks import Ranks
+from train.opened import as_user_errors, open_bundle
+from train.ranks import Process
 from train.run import Run
 from train.selection import Selection
 from train.settings import settings_to_dict
@@ -29,36 +29,38 @@ def train(
     progress: Progress | None = None,
     progress_every: int = 10,
     restart: bool = False,
+    replace: bool = False,
 ) -> Path:
     """Train one protocol on a bundle and return the path of run_folder/model.pt.
 
     Beside it settings.json, curves.csv (the losses of every step), checkpoints/, tensorboard/, and
     selection.csv where states are compared. A run that was stopped or killed goes on from its
     newest checkpoint and ends with the same bytes as if it had not been; a finished one is left as
-    it is; restart: neither, it is begun anew. progress: see train/logbook.py. Where the bundle is
+    it is. restart: neither, it is begun anew; replace: a finished one of other settings is.
+    progress: see train/logbook.py. Where the bundle is
     replaced meanwhile, stderr says so in one line and the run goes on with the one it opened. Under
     torchrun every process calls it alike, and the first one writes.
 
     Raises UserError for a bundle that lacks a dataset or a class, for a shard that is not the
-    manifest's or changes under the run's hands, for losses that diverge, and for an unfinished
-    training of other settings; stopping.Stopped after a signal to stop, once the state is saved.
+    manifest's or changes under the run's hands, for losses that diverge, and for a training of
+    other settings in the folder; stopping.Stopped after a signal to stop, once the state is saved.
     """
     bundle = open_bundle(bundle_folder)
-    needed = [*settings.leave_out.sources]
-    needed += [settings.leave_out.target] if settings.selection == "target" else []
+    needed = [*settings.sources]
+    needed += [settings.target] if settings.selection == "target" else []
     protocols.require(needed, bundle.datasets, str(bundle_folder))
     run = Run(run_folder, settings, bundle.hash)
     with (
-        ranks.joined(settings.device != "cpu" and torch.cuda.is_available()) as place,
-        reproducible(settings, place.local) as device,
+        ranks.joined(settings.device != "cpu" and torch.cuda.is_available()) as process,
+        reproducible(settings, process.local_rank) as device,
         # What a network draws from torch's own generator starts from seeds of ours at each step.
         torch.random.fork_rng(devices=[device] if device.type == "cuda" else []),
     ):
-        if not place.first:
-            _train(run, bundle, device, place, restart, None)
+        if not process.first:
+            _train(run, bundle, device, process, None, restart, replace)
             return run.model
         with run.alone(), Logbook(run, progress, progress_every) as book:
-            _train(run, bundle, device, place, restart, book)
+            _train(run, bundle, device, process, book, restart, replace)
     return run.model
 
 
@@ -66,29 +68,31 @@ def _train(
     run: Run,
     bundle: Bundle,
     device: torch.device,
-    place: Ranks,
-    restart: bool,
+    process: Process,
     book: Logbook | None,
+    restart: bool,
+    replace: bool,
 ) -> None:
     """What each process does. book: of the first process, which alone reads and writes the run."""
     settings = run.settings
-    finished = book is not None and not restart and run.is_finished()
-    if ranks.largest(int(finished), place, device):
+    finished = book is not None and not restart and run.is_finished(replace)
+    if ranks.largest(int(finished), process, device):
         return
-    with told():
-        domains = [Domain(bundle, name) for name in settings.leave_out.sources]
+    with as_user_errors():
+        domains = [Domain(bundle, name) for name in settings.sources]
         selection = Selection(bundle, domains, settings)
         sources = data.make_sources(
-            domains, settings, selection.left_out, place.rank, place.processes
+            domains, settings, selection.held_out, process.rank, process.world_size
         )
     per_epoch = max(source.steps for source in sources)
-    training = Training(settings, settings.steps or settings.epochs * per_epoch, device, place)
-    known = run.unfinished() if book and not restart else None
-    known = ranks.from_the_first(known, place, device)
+    training = Training(settings, settings.steps or settings.epochs * per_epoch, device, process)
+    known = run.unfinished(process.world_size) if book and not restart else None
+    known = ranks.from_the_first(known, process, device)
     if known is not None:
         training.restore(checkpoint.read(known, str(run.checkpoints.path)))
     if book:
-        watch = Watch(bundle, [shard.path for one in domains for shard in one.shards])
+        read = [*domains, *(part.domain for part in selection.parts)]
+        watch = Watch(bundle, [shard.path for domain in read for shard in domain.shards])
         if known is None:
             run.clear()
         write_json(run.folder / "settings.json", settings_to_dict(settings))
@@ -119,17 +123,17 @@ def loop(
             if book:
                 book.row(values, waited)
                 if selection.due(training.done, steps, per_epoch):
-                    book.verdict(selection.judge(training.networks), selection.name)
+                    book.verdict(selection.judge(training.networks))
                 every = settings.checkpoint_every
                 if every and training.done % every == 0 and training.done < steps:
                     book.checkpoint()
-            stop = ranks.largest(request.number, training.place, device)
+            stop = ranks.largest(request.number, training.process, device)
             if stop and training.done < steps:
                 if book:
                     book.checkpoint()
                 raise stopping.Stopped(stop, f"stopped after step {training.done} of {steps}")
     if book:
-        book.model(selection.name)
+        book.model()
 
 
 def timed(items: Iterable[tuple[data.Raw, ...]]) -> Iterator[tuple[tuple[data.Raw, ...], float]]:

@@ -14,7 +14,7 @@ from train import checkpoint, metrics, protocols, published
 from train.device import reproducible
 from train.domain import Domain
 from train.methods import METHODS
-from train.opened import open_bundle, told
+from train.opened import as_user_errors, open_bundle
 from train.score import score_samples
 
 SCHEMA = 2
@@ -79,8 +79,9 @@ def evaluate(
     bundle = open_bundle(bundle_folder)
     protocol = protocols.parse(model.protocol)
     protocols.require([protocol.target], bundle.datasets, str(bundle_folder))
-    anywhere = dataclasses.replace(model.settings, device="auto")  # not only where it was trained
-    with told(), reproducible(anywhere) as device:
+    # Not only where it was trained, and in float32 that is no less.
+    anywhere = dataclasses.replace(model.settings, device="auto", tf32=False)
+    with as_user_errors(), reproducible(anywhere) as device:
         domain = Domain(bundle, protocol.target)
         networks = model.build().to(device)
         scores = score_samples(networks, domain, anywhere, np.arange(len(domain)))

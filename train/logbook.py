@@ -16,15 +16,16 @@ import torch
 from pipeline.store import write_text
 from train import checkpoint, meta
 from train.optimizer import learning_rate
+from train.protocols import parse
 from train.run import Run
-from train.selection import Verdict
+from train.selection import NAMES, Verdict
 from train.training import Best, Training
 from train.watch import Watch
 
 Progress = Callable[[dict[str, Any]], None]
-"""Called after the first step, every so many and after the last, with step, steps, epoch, epochs,
-the losses by their names (listed under losses), images_per_second, seconds_left, memory (bytes, the
-most so far) and waiting (share of the time in which the device waited for samples)."""
+"""Called after step 1, every so many from there and after the last, with step, steps, epoch,
+epochs, the losses by their names (listed under losses), images_per_second, seconds_left, memory
+(bytes, the most so far) and waiting (share of the time in which the device waited for samples)."""
 
 VERDICTS = ("step", "hter", "auc", "kept")
 """Columns of selection.csv: by video, fractions; kept: 1 where it was the best so far."""
@@ -147,7 +148,7 @@ class Logbook:
             "memory": float(most_memory(training.device)),
         }
 
-    def verdict(self, verdict: Verdict, selection: str) -> None:
+    def verdict(self, verdict: Verdict) -> None:
         """Take down how good the state is; keep it where it is the best so far."""
         training = self.now
         kept = verdict.beats(training.best.verdict if training.best else None)
@@ -157,34 +158,35 @@ class Logbook:
         if kept:
             networks = checkpoint.copied(training.networks.state_dict())
             training.best = Best(training.done, verdict, networks)
-            checkpoint.save(self.run.checkpoints.best, self.model_of(training.best, selection))
+            checkpoint.save(self.run.checkpoints.best, self.model_of(training.best))
 
-    def model_of(self, best: Best | None, selection: str) -> checkpoint.Model:
-        """The best state, or as it is now, as a model file holds it."""
+    def model_of(self, best: Best | None) -> checkpoint.Model:
+        """The best state, or the one that it is now, as a model file holds it."""
         training = self.now
+        on_the_way = f"last so far: after {training.done} of {training.steps} steps"
+        is_last = best is None and training.done < training.steps
         return checkpoint.Model(
             networks=best.networks if best else training.networks.state_dict(),
             settings=training.settings,
-            protocol=str(training.settings.leave_out),
+            protocol=str(parse(training.settings.protocol)),
             bundle=self.run.bundle,
             steps=best.steps if best else training.done,
             all_steps=training.steps,
-            selection=selection,
+            selection=on_the_way if is_last else NAMES[self.run.settings.selection],
             environment=training.environment(),
         )
 
     def checkpoint(self) -> None:
         """Save all that going on from here needs."""
         training = self.now
-        state = self.model_of(None, f"last so far: after {training.done} of {training.steps} steps")
-        state = dataclasses.replace(state, training=training.state())
+        state = dataclasses.replace(self.model_of(None), training=training.state())
         self.run.checkpoints.add(state, self.run.settings.keep_checkpoints)
         self.write_tables()
 
-    def model(self, selection: str) -> None:
+    def model(self) -> None:
         """Save the state that is kept in the end."""
         self.write_tables()
-        checkpoint.save(self.run.model, self.model_of(self.now.best, selection))
+        checkpoint.save(self.run.model, self.model_of(self.now.best))
 
     def write_tables(self) -> None:
         """Write curves.csv, and selection.csv where states were compared."""

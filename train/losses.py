@@ -1,7 +1,8 @@
 """Equations 1 to 6 of the paper, then the losses of the baselines SSDG and SSAN: small functions.
 
 The paper writes sums; the default here are means (docs/method.md). Equation 1 lacks its minus and
-equation 3 its hinge in print; both are here. What one baseline alone has is in its own module.
+equation 3 its hinge in print; both are here. SSDG's triplet loss shares the mining; what else one
+baseline alone has is in its own module.
 """
 
 from typing import Literal, NamedTuple

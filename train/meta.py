@@ -107,9 +107,9 @@ def step_losses(
     last = len(domains) - 1 if settings.parts.meta else len(domains)
     found: dict[str, Tensor] = {}
 
-    def add(stage: str, terms: Mapping[str, Tensor]) -> None:
+    def add(part: str, terms: Mapping[str, Tensor]) -> None:
         for name, value in terms.items():
-            key = f"{stage}_{name}"
+            key = f"{part}_{name}"
             found[key] = found[key] + value if key in found else value
 
     # 1) Meta-train

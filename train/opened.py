@@ -9,7 +9,7 @@ from pipeline.errors import UserError
 
 
 @contextmanager
-def told() -> Iterator[None]:
+def as_user_errors() -> Iterator[None]:
     """Within the block a bundle that cannot be read is a UserError."""
     try:
         yield
@@ -19,5 +19,5 @@ def told() -> Iterator[None]:
 
 def open_bundle(folder: Path) -> Bundle:
     """Open a bundle; what is wrong with it becomes a UserError."""
-    with told():
+    with as_user_errors():
         return Bundle(folder)

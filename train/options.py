@@ -1,4 +1,4 @@
-"""Options of the command line that `ocim train` and `python -m train` share, and what they do."""
+"""What the command lines `ocim` and `python -m train` share: options of training, and verbs."""
 
 import functools
 from collections.abc import Callable
@@ -15,9 +15,9 @@ from train.variants import PRESETS, VARIANTS
 _OPTIONS = (
     click.option("--protocol", help='Sources and target, as "O&C&I to M" or "oulu&casia to mine".'),
     click.option(
-        "--variant", type=click.Choice(list(VARIANTS)), help="Method, ablation, baseline."
+        "--variant", type=click.Choice(list(VARIANTS)), help="Method, ablation or baseline."
     ),
-    click.option("--preset", type=click.Choice(list(PRESETS)), help="Size: the paper's or small."),
+    click.option("--preset", type=click.Choice(list(PRESETS)), help="Size: the paper's, or small."),
     click.option(
         "--set",
         "changes",
@@ -54,23 +54,39 @@ def training_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return with_change
 
 
-def run_training(settings: Settings, bundle: Path, out: Path, restart: bool) -> None:
+def run_training(
+    settings: Settings, bundle: Path, out: Path, restart: bool, replace: bool = False
+) -> None:
     """Train, telling of it on stderr, and print the model's path and what it is."""
     from train.engine import train
     from train.logbook import progress_line
+    from train.ranks import speaks
 
+    say = click.echo if speaks() else lambda *words, **options: None
     if VARIANTS[settings.variant].parts.meta and not settings.parts.meta:
-        click.echo(
-            f"note: {settings.protocol} has one source: it is trained without the meta step",
-            err=True,
-        )
+        say(f"note: {settings.protocol} has one source: no meta step", err=True)
     told: list[int] = []
 
     def tell(state: dict[str, Any]) -> None:
         told.append(state["step"])
         with suppress(BrokenPipeError):  # nobody listens any more; the work goes on
-            click.echo(progress_line(state), err=True)
+            say(progress_line(state), err=True)
 
-    model = train(settings, bundle, out, tell, restart=restart)
+    model = train(settings, bundle, out, tell, restart=restart, replace=replace)
     state = "" if told else " (finished before)"
-    click.echo(f"{model}: {settings.variant}, {settings.protocol}{state}")
+    say(f"{model}: {settings.variant}, {settings.protocol}{state}")
+
+
+@click.command("import-rfmetafas")
+@click.argument("folder", type=click.Path(path_type=Path))
+@click.option("--snapshot", help="What follows in the names, as 10, 3-200 or final.")
+@click.option("--protocol", required=True, help='What it was trained on, as "O&C&I to M".')
+@click.option("-o", "--out", type=click.Path(path_type=Path), required=True, help="The model.pt.")
+def import_rfmetafas(folder: Path, snapshot: str | None, protocol: str, out: Path) -> None:
+    """Make a model.pt of the snapshot files of RFMetaFAS's released code.
+
+    FOLDER has FeatExtor-NAME.pt, DepthEstor-NAME.pt and FeatEmbder-NAME.pt.
+    """
+    from train.baselines.rfmetafas import import_snapshot
+
+    click.echo(f"{import_snapshot(folder, snapshot, protocol, out)}: RFMetaFAS, {protocol}")

@@ -20,12 +20,12 @@ PATIENCE = datetime.timedelta(hours=2)
 """How long a process waits for the others: one of them evaluates and saves alone."""
 
 
-class Ranks(NamedTuple):
-    """This process among the others: number `rank` of `processes`, `local` on its machine."""
+class Process(NamedTuple):
+    """This process among those that train one model together; names as torchrun has them."""
 
     rank: int = 0
-    processes: int = 1
-    local: int = 0
+    world_size: int = 1
+    local_rank: int = 0
 
     @property
     def first(self) -> bool:
@@ -34,35 +34,38 @@ class Ranks(NamedTuple):
 
 
 @contextmanager
-def joined(on_gpu: bool) -> Iterator[Ranks]:
+def joined(on_gpu: bool) -> Iterator[Process]:
     """Join the processes that torchrun has started, for the block; alone where it has not.
 
-    Raises UserError where torchrun's variables are incomplete.
+    Raises UserError where torchrun's variables are incomplete or the others do not answer.
     """
-    if int(os.environ.get("WORLD_SIZE", "1")) == 1:
-        yield Ranks()
+    if os.environ.get("WORLD_SIZE", "1") == "1":
+        yield Process()
         return
-    if not distributed.is_available():
-        raise UserError("this torch has no torch.distributed: train with one process")
     try:
-        found = Ranks(*(int(os.environ[name]) for name in ("RANK", "WORLD_SIZE", "LOCAL_RANK")))
-    except (KeyError, ValueError) as error:
-        raise UserError(f"torchrun's variables are incomplete: {error}") from None
-    distributed.init_process_group("nccl" if on_gpu else "gloo", timeout=PATIENCE)
+        found = Process(*(int(os.environ[name]) for name in ("RANK", "WORLD_SIZE", "LOCAL_RANK")))
+        distributed.init_process_group("nccl" if on_gpu else "gloo", timeout=PATIENCE)
+    except (KeyError, ValueError, RuntimeError) as error:
+        raise UserError(f"torchrun's processes cannot be joined: {error}") from None
     try:
         yield found
     finally:
         distributed.destroy_process_group()
 
 
-def average(tensors: Iterable[Tensor], ranks: Ranks) -> None:
+def speaks() -> bool:
+    """Whether this process is the one that tells people what happens."""
+    return os.environ.get("RANK", "0") == "0"
+
+
+def average(tensors: Iterable[Tensor], process: Process) -> None:
     """Replace floating tensors by their means over all processes, in one exchange."""
-    if ranks.processes == 1:
+    if process.world_size == 1:
         return
     each = list(tensors)
     flat = torch.cat([tensor.detach().reshape(-1) for tensor in each])
     distributed.all_reduce(flat)
-    flat /= ranks.processes
+    flat /= process.world_size
     for tensor, part in zip(each, flat.split([tensor.numel() for tensor in each]), strict=True):
         tensor.detach().copy_(part.view_as(tensor))
 
@@ -77,18 +80,18 @@ def shared_state(networks: nn.Module) -> Iterator[Tensor]:
             yield buffer
 
 
-def largest(number: int, ranks: Ranks, device: torch.device) -> int:
+def largest(number: int, process: Process, device: torch.device) -> int:
     """The largest of the whole numbers that the processes give."""
-    if ranks.processes == 1:
+    if process.world_size == 1:
         return number
     each = torch.tensor([number], device=device)
     distributed.all_reduce(each, distributed.ReduceOp.MAX)
     return int(each)
 
 
-def from_the_first(data: bytes | None, ranks: Ranks, device: torch.device) -> bytes | None:
+def from_the_first(data: bytes | None, process: Process, device: torch.device) -> bytes | None:
     """What the first process has read, None where it has nothing, in every process."""
-    if ranks.processes == 1:
+    if process.world_size == 1:
         return data
     size = torch.tensor([-1 if data is None else len(data)], device=device)
     distributed.broadcast(size, 0)

@@ -7,17 +7,18 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from pipeline.errors import UserError
+from pipeline.store import left_over
 from train import checkpoint
 from train.config import Settings
 from train.settings import settings_to_dict
 
 HOW_IT_RUNS = frozenset(
-    (
+    {
         *("threads", "device", "deterministic", "precision", "tf32", "channels_last", "compile"),
         *("cuda_graphs", "prefetch", "tensorboard", "checkpoint_every", "keep_checkpoints"),
-    )
+    }
 )
-"""Keys that may differ where a run goes on: they change the last digits of a number, or nothing."""
+"""Keys that say how a training runs, not what it is: a run goes on, or is finished, with others."""
 
 
 class Run:
@@ -43,19 +44,32 @@ class Run:
                     f"{self.folder}: another training is writing here; wait for it, or choose"
                     " another folder"
                 ) from None
+            for folder in (self.folder, self.checkpoints.path):
+                for path in left_over(folder):  # what killed processes left half-written
+                    path.unlink(missing_ok=True)
             yield
 
-    def is_finished(self) -> bool:
-        """Whether model.pt is there and what these settings and this bundle give."""
+    def is_finished(self, replace: bool) -> bool:
+        """Whether model.pt is there and what these settings and this bundle give.
+
+        Raises UserError where it is of another training, unless that is to be replaced.
+        """
         if not self.model.is_file():
             return False
         try:
-            made = checkpoint.load(self.model)
+            other = self._differs(checkpoint.load(self.model))
         except UserError:
-            return False  # another program's, or an older one's: it is made anew
-        return made.settings == self.settings and made.bundle == self.bundle
+            if replace:
+                return False
+            raise
+        if other and not replace:
+            raise UserError(
+                f"{self.folder}: holds a finished training with {other}; choose another folder, or"
+                " begin anew with --restart"
+            )
+        return not other
 
-    def unfinished(self) -> bytes | None:
+    def unfinished(self, processes: int) -> bytes | None:
         """The newest checkpoint's content; None where there is none, or the run has finished.
 
         Raises UserError where it is of another training: it is somebody's work, and not removed.
@@ -66,17 +80,23 @@ class Run:
         path = self.checkpoints.of(steps[-1])
         content = path.read_bytes()
         there = checkpoint.read(content, str(path))
-        ours, theirs = settings_to_dict(self.settings), settings_to_dict(there.settings)
-        other = [key for key in ours if ours[key] != theirs[key] and key not in HOW_IT_RUNS]
-        what = f"other settings ({', '.join(f'{k}: {theirs[k]}' for k in other)})" if other else ""
-        if there.bundle != self.bundle:
-            what = what or f"another bundle ({there.bundle})"
-        if what:
+        other = self._differs(there)
+        if not other and there.environment["processes"] != processes:
+            other = f"{there.environment['processes']} processes instead of {processes}"
+        if other:
             raise UserError(
-                f"{self.folder}: holds an unfinished training with {what}, after {there.steps} of"
+                f"{self.folder}: holds an unfinished training with {other}, after {there.steps} of"
                 f" {there.all_steps} steps; choose another folder, or begin anew with --restart"
             )
         return content
+
+    def _differs(self, there: checkpoint.Model) -> str:
+        """What a state was trained with that this run is not; empty where there is nothing."""
+        ours, theirs = settings_to_dict(self.settings), settings_to_dict(there.settings)
+        keys = [key for key in ours if ours[key] != theirs[key] and key not in HOW_IT_RUNS]
+        if keys:
+            return f"other settings ({', '.join(f'{key}: {theirs[key]}' for key in keys)})"
+        return "" if there.bundle == self.bundle else f"another bundle ({there.bundle})"
 
     def clear(self) -> None:
         """Remove what an earlier training has left."""

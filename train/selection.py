@@ -9,10 +9,11 @@ from torch import nn
 
 from pipeline.bundle import Bundle
 from pipeline.errors import UserError
-from train.chance import generator
 from train.config import Settings
 from train.domain import Domain
+from train.opened import as_user_errors
 from train.score import summary_of
+from train.streams import generator
 
 NAMES = {
     "last": "last",
@@ -33,7 +34,7 @@ class Verdict(NamedTuple):
         return other is None or (self.hter, -self.auc) < (other.hter, -other.auc)
 
 
-def held_out(domain: Domain, share: float, seed: int) -> frozenset[str]:
+def choose_held_out(domain: Domain, share: float, seed: int) -> frozenset[str]:
     """Subjects that a source keeps from training: a share of them, chosen by seed and name.
 
     At least one and never all. Raises UserError where there are fewer than two, or where those
@@ -66,34 +67,37 @@ class Part(NamedTuple):
     samples: np.ndarray
 
 
+def _whole(domain: Domain) -> Part:
+    return Part(domain, np.arange(len(domain)))
+
+
 class Selection:
-    """What states of one training are compared on. left_out: by source, the subjects that it must
+    """What states of one training are compared on. held_out: by source, the subjects that it must
     not train on, because they are compared on.
     """
 
     def __init__(self, bundle: Bundle, domains: Sequence[Domain], settings: Settings) -> None:
         self.settings = settings
         self.parts: list[Part] = []
-        self.left_out: dict[str, frozenset[str]] = {domain.name: frozenset() for domain in domains}
+        self.held_out: dict[str, frozenset[str]] = {domain.name: frozenset() for domain in domains}
         if settings.selection == "target":
-            target = Domain(bundle, settings.leave_out.target)
-            self.parts.append(Part(target, np.arange(len(target))))
+            self.parts.append(_whole(Domain(bundle, settings.target)))
         elif settings.selection == "sources":
             for domain in domains:
                 if sum(len(shard) for shard in bundle.shards(domain.name, ("dev",))):
-                    # nobody trains on it
-                    dev = Domain(bundle, domain.name, ("dev",))
-                    self.parts.append(Part(dev, np.arange(len(dev))))
-                    continue
-                subjects = held_out(domain, settings.held_out, settings.seed)
-                self.left_out[domain.name] = subjects
+                    self.parts.append(_whole(Domain(bundle, domain.name, ("dev",))))
+                    continue  # nobody trains on it
+                subjects = choose_held_out(domain, settings.held_out, settings.seed)
+                self.held_out[domain.name] = subjects
                 kept = np.isin(domain.column("subject"), list(subjects))
                 self.parts.append(Part(domain, np.flatnonzero(kept)))
-
-    @property
-    def name(self) -> str:
-        """What the choice is called in every result."""
-        return NAMES[self.settings.selection]
+        for part in self.parts:
+            if len(np.unique(part.domain.live[part.samples])) < 2:
+                raise UserError(
+                    f"dataset '{part.domain.name}' lacks live or spoof in"
+                    f" {' or '.join(part.domain.splits)}, and selection '{settings.selection}'"
+                    " compares states on it; set selection to last"
+                )
 
     def due(self, done: int, steps: int, per_epoch: int) -> bool:
         """Whether the state after `done` steps is compared: every so often, and the last."""
@@ -103,9 +107,11 @@ class Selection:
     def judge(self, networks: nn.Module) -> Verdict:
         """Compare networks as they are: means over the datasets. Left in training mode."""
         networks.eval()
-        found = [
-            summary_of(networks, *part[:1], self.settings, part.samples) for part in self.parts
-        ]
+        with as_user_errors():
+            found = [
+                summary_of(networks, part.domain, self.settings, part.samples)
+                for part in self.parts
+            ]
         networks.train()
         return Verdict(
             *(

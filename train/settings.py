@@ -22,13 +22,13 @@ def _mistake(value: Any, kind: Any) -> str | None:
         choices = typing.get_args(kind)
         return None if value in choices else "one of " + ", ".join(choices)
     if typing.get_origin(kind) is tuple:
-        kinds = typing.get_args(kind)
-        if not isinstance(value, list | tuple):
-            return "a list of numbers"
-        kinds = kinds[:1] * len(value) if kinds[-1] is Ellipsis else kinds
-        good = len(value) == len(kinds)
-        good = good and all(_mistake(v, k) is None for v, k in zip(value, kinds, strict=True))
-        return None if good else f"{len(kinds)} numbers"
+        first, *others = typing.get_args(kind)
+        any_length = Ellipsis in others
+        good = isinstance(value, list | tuple) and all(_mistake(v, first) is None for v in value)
+        if good and (any_length or len(value) == 1 + len(others)):
+            return None
+        plural = {int: "whole numbers", float: "numbers"}[first]
+        return f"a list of {plural}" if any_length else f"{1 + len(others)} {plural}"
     if isinstance(value, bool) or kind is bool:
         good = isinstance(value, bool) and kind is bool
     else:
@@ -55,6 +55,8 @@ def settings_from_dict(values: Any, source: str) -> Settings:
     if not isinstance(preset, str) or preset not in PRESETS:
         raise UserError(f"{source}: preset: expected one of {', '.join(PRESETS)}, found {preset!r}")
     stated = {key: value for key, value in values.items() if value is not None and key != "preset"}
+    if "epochs" in stated:
+        stated.setdefault("steps", 0)  # neither the preset's nor the variant's override them
     stated = {**PRESETS[preset], **stated}
     kinds = typing.get_type_hints(Settings)
     names = [field.name for field in dataclasses.fields(Settings)]
@@ -63,10 +65,13 @@ def settings_from_dict(values: Any, source: str) -> Settings:
             raise UserError(f"{source}: {key}: unknown key; known are {', '.join(names)}")
         if (expected := _mistake(value, kinds[key])) is not None:
             raise UserError(f"{source}: {key}: expected {expected}, found {value!r}")
-        if kinds[key] is float:
-            stated[key] = float(value)
-        elif isinstance(value, list):
+        if isinstance(value, list):
             stated[key] = tuple(value)
+        elif kinds[key] is float:
+            try:
+                stated[key] = float(value)
+            except OverflowError:
+                raise UserError(f"{source}: {key}: this number is too large") from None
     try:
         variant = stated.get("variant", Settings.variant)
         protocol = stated.get("protocol", Settings.protocol)
@@ -109,21 +114,22 @@ def changed(
     """The same settings with what a command line says; None leaves what is.
 
     With another variant or protocol, keys that stand at what the old one was published with take
-    what the new one was. changes: texts KEY=VALUE, the value as JSON or as plain text. Raises
-    UserError naming the option or the key.
+    what the new one was; with a preset, all sizes that a preset may state go. changes: texts
+    KEY=VALUE, the value as JSON or as plain text. Raises UserError naming the option or the key.
     """
-    values = stated(settings)
-    if preset is not None:
-        values |= {"preset": preset, **dict.fromkeys(PRESETS.get(preset, {}))}
-    for key, value in (("protocol", protocol), ("variant", variant)):
-        if value is not None:
-            values[key] = value
+    named = {"preset": preset, "protocol": protocol, "variant": variant}
+    said: dict[str, Any] = {key: value for key, value in named.items() if value is not None}
     for text in changes:
         key, equals, value = text.partition("=")
         if not equals:
             raise UserError(f"--set {text}: write it as KEY=VALUE, such as --set seed=1")
         try:
-            values[key.strip()] = json.loads(value)
-        except ValueError:
-            values[key.strip()] = value.strip()
-    return settings_from_dict(values, "settings")
+            said[key.strip()] = json.loads(value)
+        except (ValueError, RecursionError):
+            said[key.strip()] = value.strip()
+    values = stated(settings)
+    if "preset" in said:  # the sizes of another one go
+        values |= {key: None for one in PRESETS.values() for key in one}
+    if "epochs" in said:
+        values["steps"] = None
+    return settings_from_dict({**values, **said}, "settings")

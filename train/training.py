@@ -1,6 +1,5 @@
 """What a training changes as it goes, and one step of it: all that a checkpoint must hold."""
 
-import hashlib
 import math
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -13,8 +12,9 @@ from train import checkpoint, methods, ranks, speed
 from train.config import Settings
 from train.data import Batch
 from train.optimizer import learning_rate, make_optimizer, set_rate
-from train.ranks import Ranks
+from train.ranks import Process
 from train.selection import Verdict
+from train.streams import number_of
 
 
 class Best(NamedTuple):
@@ -28,14 +28,16 @@ class Best(NamedTuple):
 class Training:
     """Networks and optimizer of one run, its curves and its best state, after `done` steps."""
 
-    def __init__(self, settings: Settings, steps: int, device: torch.device, place: Ranks) -> None:
-        self.settings, self.steps, self.device, self.place = settings, steps, device, place
+    def __init__(
+        self, settings: Settings, steps: int, device: torch.device, process: Process
+    ) -> None:
+        self.settings, self.steps, self.device, self.process = settings, steps, device, process
         self.method = methods.METHODS[settings.method]
-        self.networks = methods.make(settings, len(settings.leave_out.sources)).to(device)
+        self.networks = methods.make(settings, len(settings.sources)).to(device)
         self.optimizer = make_optimizer(self.networks, settings)
         self.done = 0
         self.images = 0
-        """How many this process has seen since it began or went on."""
+        """How many all processes have seen since this began or went on."""
         self.curves: list[str] = []
         self.verdicts: list[str] = []
         self.best: Best | None = None
@@ -48,12 +50,13 @@ class Training:
         parameter has moved.
         """
         settings, number = self.settings, self.done
-        torch.manual_seed(_seed_of(settings.seed, self.place.rank, number))  # see engine.train
+        # Whatever a network draws from torch is the same when a run goes on from a checkpoint.
+        torch.manual_seed(number_of(settings.seed, "torch", self.process.rank, number))
         found = self.method.losses(self.networks, domains, settings, number, self.steps)
         self.optimizer.zero_grad()
         found["total"].backward()
         losses = torch.stack([value.detach().float() for value in found.values()])
-        ranks.average([*ranks.shared_state(self.networks), losses], self.place)
+        ranks.average([*ranks.shared_state(self.networks), losses], self.process)
         names = [*found, "gradient_norm"]
         numbers = torch.cat([losses, self.gradient_norm()[None]]).tolist()  # waits for the device
         values = dict(zip(names, numbers, strict=True))
@@ -61,7 +64,7 @@ class Training:
         set_rate(self.optimizer, learning_rate(settings, number, self.steps))
         self.optimizer.step()
         self.done += 1
-        self.images += sum(len(batch.images) for batch in domains) * self.place.processes
+        self.images += sum(len(batch.images) for batch in domains) * self.process.world_size
         return values
 
     def gradient_norm(self) -> Tensor:
@@ -75,7 +78,7 @@ class Training:
             "torch": str(torch.__version__),
             "device": self.device.type,
             "threads": torch.get_num_threads(),
-            "processes": self.place.processes,
+            "processes": self.process.world_size,
             **self.in_force,
         }
 
@@ -102,14 +105,6 @@ class Training:
         best = model.training["best"]
         if best is not None:
             self.best = Best(best["steps"], Verdict(*best["verdict"]), best["networks"])
-
-
-def _seed_of(seed: int, rank: int, step: int) -> int:
-    """What torch's own generator starts from at each step: whatever a network draws from it is the
-    same when a run goes on from a checkpoint.
-    """
-    digest = hashlib.sha256(repr((seed, "torch", rank, step)).encode()).digest()
-    return int.from_bytes(digest[:7], "little")
 
 
 def check_finite(step: int, values: dict[str, float]) -> None:

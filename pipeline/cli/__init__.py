@@ -8,12 +8,13 @@ import click
 
 from pipeline.cli.bundle import bundle
 from pipeline.cli.data import check, index, replica, truth
-from pipeline.cli.learn import evaluate, import_rfmetafas, metrics, train
+from pipeline.cli.learn import evaluate, metrics, train
 from pipeline.cli.look import label, report
 from pipeline.cli.stages import crop, depth, pack, parse, rebuild
 from pipeline.cli.weights import weights
 from pipeline.errors import UserError
 from pipeline.store import stop_cleanly
+from train.options import import_rfmetafas
 from train.stopping import Stopped
 
 _VERBS = (

@@ -1,8 +1,8 @@
-"""The verbs that train and measure: train, import-rfmetafas, evaluate, metrics."""
+"""The verbs that train and measure: train, evaluate, metrics."""
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 from click.core import ParameterSource
@@ -10,6 +10,9 @@ from click.core import ParameterSource
 from pipeline.cli.options import PATH, config_option, load
 from train.config import Settings
 from train.options import training_options
+
+if TYPE_CHECKING:
+    from pipeline.config import Config
 
 
 @click.command()
@@ -30,29 +33,28 @@ def train(
 
     The same command again goes on where a run was stopped.
     """
-    from pipeline.config import Config, Layout
+    from pipeline.config import Layout
     from train.options import run_training
 
-    named = context.get_parameter_source("config_path") is not ParameterSource.DEFAULT
-    # Outside of a checkout a bundle is enough.
-    config = load(config_path) if named or bundle is None or config_path.is_file() else Config()
+    config = _config(context, config_path, bundle)
     layout = Layout(config.out)
-    run_training(change(config.train), bundle or layout.bundle, out or layout.model.parent, restart)
+    run_training(
+        change(config.train),
+        bundle or layout.bundle,
+        out or layout.model.parent,
+        restart,
+        replace=out is None,  # the configuration's own place holds what the configuration says
+    )
 
 
-@click.command("import-rfmetafas")
-@click.argument("folder", type=PATH)
-@click.option("--snapshot", help="What follows in the names, as 10, 3-200 or final.")
-@click.option("--protocol", required=True, help='What it was trained on, as "O&C&I to M".')
-@click.option("-o", "--out", type=PATH, required=True, help="model.pt to write.")
-def import_rfmetafas(folder: Path, snapshot: str | None, protocol: str, out: Path) -> None:
-    """Make a model.pt of the snapshot files of RFMetaFAS's released code.
+def _config(context: click.Context, path: Path, bundle: Path | None) -> "Config":
+    """The configuration; outside of a checkout, where none is named, a bundle is enough."""
+    named = context.get_parameter_source("config_path") is not ParameterSource.DEFAULT
+    if named or bundle is None or path.is_file():
+        return load(path)
+    from pipeline.config import Config
 
-    FOLDER has FeatExtor-NAME.pt, DepthEstor-NAME.pt and FeatEmbder-NAME.pt.
-    """
-    from train.baselines.rfmetafas import import_snapshot
-
-    click.echo(f"{import_snapshot(folder, snapshot, protocol, out)}: RFMetaFAS, {protocol}")
+    return Config()
 
 
 @click.command()
@@ -61,7 +63,9 @@ def import_rfmetafas(folder: Path, snapshot: str | None, protocol: str, out: Pat
 @click.option("-o", "--out", type=PATH, help="The results; default: OUT/results.json.")
 @click.option("--scores", type=PATH, help="The scores; default: scores.csv beside the results.")
 @config_option
+@click.pass_context
 def evaluate(
+    context: click.Context,
     model: Path | None,
     bundle: Path | None,
     out: Path | None,
@@ -75,7 +79,7 @@ def evaluate(
     from pipeline.config import Layout
     from train.evaluate import evaluate
 
-    layout = Layout(load(config_path).out)
+    layout = Layout(_config(context, config_path, bundle).out)
     out = out or layout.results
     scores = scores or out.with_name(layout.scores.name)
     results = evaluate(model or layout.model, bundle or layout.bundle, out, scores)

@@ -11,6 +11,7 @@ from torch import Tensor
 from pipeline.errors import UserError
 from train import checkpoint
 from train.baselines.names import renamed
+from train.protocols import parse
 from train.settings import settings_from_dict
 
 RFMETAFAS_NAMES = {
@@ -88,7 +89,7 @@ def import_snapshot(folder: Path, which: str | None, protocol: str, out: Path) -
     model = checkpoint.Model(
         networks=load_snapshot(files),
         settings=settings,
-        protocol=str(settings.leave_out),
+        protocol=str(parse(settings.protocol)),
         bundle="not known",
         steps=0,
         all_steps=0,
