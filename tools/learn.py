@@ -162,11 +162,12 @@ def page(report: dict[str, Any], command: str) -> str:
     values = ", ".join(f"{key} {value}" for key, value in SETTINGS.items())
     return f"""# Does it learn?
 
-Written by `{command}`: {len(list(cells()))} trainings of small networks (`--preset demo`, {values}) on made data
-(the replica of `make demo`), seeds {", ".join(map(str, SEEDS))}. The tables show that all parts of
-the program work together. They say nothing about real attacks, and little about the parts of the
-method: made data is so easy that every variant knows it in the end, which is why a checkpoint of
-each run, after {EARLY} steps, stands beside it.
+Written by `{command}`: {len(list(cells()))} trainings of small networks
+(`--preset demo`, {values}) on made data (the replica of `make demo`), seeds
+{", ".join(map(str, SEEDS))}. The tables show that all parts of the program work together.
+They say nothing about real attacks, and little about the parts of the method: made data is so easy
+that every variant knows it in the end, which is why a checkpoint of each run, after {EARLY} steps,
+stands beside it.
 
 By video, on the dataset that was left out, HTER at the target's own EER threshold. The interval is
 a bootstrap by subject ({RESAMPLES} draws, {report["subjects"]} subjects a dataset) of the mean over

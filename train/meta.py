@@ -79,7 +79,7 @@ def pixel_losses(upstream: Upstream, batch: Batch, settings: Settings) -> dict[s
 def inner_step(
     learner: nn.Module, found: Mapping[str, Tensor], settings: Settings
 ) -> dict[str, Tensor]:
-    """theta_i = theta - alpha (grad cls_i + grad trip_i), on M alone, the graph kept.
+    """Section III-B1: theta_i = theta - alpha (grad cls_i + grad trip_i), M alone, graph kept.
 
     Returns parameters and cloned buffers: adapted passes leave the learner's own untouched.
     """

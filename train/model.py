@@ -141,7 +141,11 @@ class ChannelAttention(nn.Module):
 
 
 class AttentionSkip(nn.Module):
-    """ASC: the parser's last features, one block, ECA, pooled to the size of stage 3."""
+    """ASC: the parser's last features, one block, ECA, pooled to the size of stage 3.
+
+    Pooled before the gate, which is one number a channel, made of means that pooling keeps: the
+    same, and no gated picture of the full size is kept for the way back.
+    """
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -150,7 +154,7 @@ class AttentionSkip(nn.Module):
 
     def forward(self, decoded: Tensor, size: int) -> Tensor:
         """decoded: n x 64 x S x S; returns n x 64 x size x size."""
-        return pool_to(self.attention(self.block(decoded)), size)
+        return self.attention(pool_to(self.block(decoded), size))
 
 
 class MetaLearner(nn.Module):
