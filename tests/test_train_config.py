@@ -11,6 +11,7 @@ from train.settings import (
     settings_from_json,
     settings_to_dict,
     stated,
+    without_effect,
 )
 from train.variants import VARIANTS
 
@@ -155,6 +156,23 @@ def test_epochs_that_are_stated_are_not_overridden_by_steps_that_are_not():
 def test_stated_keys_are_those_that_no_default_and_no_variant_says():
     found = settings_from_dict({"variant": "ssan", "batch": 16, "learning_rate": 0.5}, "x")
     assert stated(found) == {"variant": "ssan", "protocol": "O&C&I to M", "learning_rate": 0.5}
+
+
+def test_stated_keys_that_nothing_reads_are_named():
+    def idle(**values: object) -> list[str]:
+        return without_effect(settings_from_dict(values, "x"))
+
+    assert idle() == idle(variant="ssdg") == idle(variant="ssan") == idle(variant="rfmetafas") == []
+    assert idle(margin=0.3, embedding="raw", second_margin=0.5, switch=0.1) == []
+    assert idle(variant="ssdg", embedding="raw", segmentation_weight=3) == [
+        "segmentation_weight",
+        "embedding",
+    ]
+    assert idle(variant="without_parsing", asc_gradient="detach") == ["asc_gradient"]
+    assert idle(variant="normal_triplet", margin=0.2, second_margin=0.2) == ["second_margin"]
+    assert idle(protocol="O to M", inner_learning_rate=0.1) == ["inner_learning_rate"]
+    assert idle(decay_at=[0.5], held_out=0.3) == ["decay_at", "held_out"]
+    assert idle(decay_at=[0.5], schedule="steps", held_out=0.3, selection="sources") == []
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from train.config import Settings
-from train.settings import changed
+from train.settings import changed, without_effect
 from train.variants import PRESETS, VARIANTS
 
 _OPTIONS = (
@@ -65,6 +65,8 @@ def run_training(
     say = click.echo if speaks() else lambda *words, **options: None
     if VARIANTS[settings.variant].parts.meta and not settings.parts.meta:
         say(f"note: {settings.protocol} has one source: no meta step", err=True)
+    if idle := without_effect(settings):
+        say(f"note: without effect in this training: {', '.join(idle)}", err=True)
     told: list[int] = []
 
     def tell(state: dict[str, Any]) -> None:

@@ -103,6 +103,39 @@ def stated(settings: Settings) -> dict[str, Any]:
     return {**{key: v for key, v in values.items() if v != usual[key]}, **named}
 
 
+def without_effect(settings: Settings) -> list[str]:
+    """The keys that were stated and that nothing reads with this variant, protocol and selection."""
+    parts, idle = settings.parts, set[str]()
+    if settings.method != "meta":
+        idle |= {"decoder_widths", "asc_gradient", "meta_learner_momentum", "inner_learning_rate"}
+        idle |= {"inner_triplet_weight", "classification_weight", "depth_weight", "reduction"}
+        idle |= {"segmentation_weight", "meta_train_weight", "meta_test_weight", "embedding"}
+        idle |= {"second_margin", "switch", "hsv"}
+    else:
+        idle |= {"domain_weight", "dropout", "reversal", "reversal_steps"}
+        if not parts.parsing:
+            idle |= {"decoder_widths", "segmentation_weight"}
+        if not parts.asc:
+            idle |= {"asc_gradient"}
+        if parts.triplet is None:
+            idle |= {"embedding", "margin", "triplet_weight", "inner_triplet_weight"}
+        if parts.triplet != "live":
+            idle |= {"second_margin", "switch"}
+        if not parts.meta:
+            idle |= {"inner_learning_rate", "inner_triplet_weight", "meta_test_weight"}
+    if settings.method == "ssdg":
+        idle |= {"reversal", "depth_target"}
+    if settings.method == "ssan":
+        idle |= {"triplet_weight", "margin", "dropout", "reversal_steps"}
+    if settings.schedule != "steps":
+        idle |= {"decay_at", "decay_factor"}
+    if settings.selection == "last":
+        idle |= {"evaluate_every"}
+    if settings.selection != "sources":
+        idle |= {"held_out"}
+    return [key for key in stated(settings) if key in idle]
+
+
 def changed(
     settings: Settings,
     *,
