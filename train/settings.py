@@ -104,7 +104,7 @@ def stated(settings: Settings) -> dict[str, Any]:
 
 
 def without_effect(settings: Settings) -> list[str]:
-    """The keys that were stated and that nothing reads with this variant, protocol and selection."""
+    """The stated keys that nothing reads with this variant, protocol, schedule and selection."""
     parts, idle = settings.parts, set[str]()
     if settings.method != "meta":
         idle |= {"decoder_widths", "asc_gradient", "meta_learner_momentum", "inner_learning_rate"}
