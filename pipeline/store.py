@@ -35,7 +35,7 @@ def replace_whole(path: Path) -> Iterator[Path]:
         try:
             yield temporary
         except OSError as error:
-            if error.filename != str(temporary):
+            if error.filename not in (None, str(temporary)) or error.errno is None:
                 raise
             raise OSError(error.errno, error.strerror, str(path)) from error
         if path.is_dir():
@@ -89,7 +89,11 @@ def stop_cleanly() -> None:
     and becomes an ImportError where a module is being loaded. A signal that is ignored (as under
     nohup) stays so, and a process forked from this one ends without removing anything.
     """
-    owner, stderr = os.getpid(), os.dup(2)  # a copy, since libraries are silenced by closing theirs
+    owner = os.getpid()
+    try:
+        stderr = os.dup(2)  # a copy, since libraries are silenced by closing theirs
+    except OSError:
+        stderr = -1  # there is none: nobody is told
 
     def stop(number: int, frame: FrameType | None) -> None:
         try:
@@ -97,7 +101,8 @@ def stop_cleanly() -> None:
                 for path in sorted(_unfinished):
                     with suppress(OSError):  # the others go all the same
                         _remove(path)
-                os.write(stderr, b"ocim: stopped; what is finished is kept\n")
+                with suppress(OSError):
+                    os.write(stderr, b"ocim: stopped; what is finished is kept\n")
         finally:
             os._exit(128 + number)
 

@@ -1,4 +1,5 @@
 import csv
+import dataclasses
 import json
 import os
 import threading
@@ -114,6 +115,28 @@ def test_epochs_last_as_long_as_the_longest_list_needs(bundle: Path, tmp_path: P
     assert [row["epoch"] for row in curves(tmp_path)] == ["1", "1", "2", "2"]
 
 
+def test_a_shard_that_is_cut_late_costs_no_step_that_was_made(tmp_path: Path):
+    folder = make_bundle(tmp_path / "bundle", ["casia", "oulu"], 1, 1)
+    path = folder / "oulu-test-00000-of-00001.h5"
+
+    def cut(state: dict[str, Any]) -> None:
+        if state["step"] == 3:
+            os.truncate(path, 100_000)
+
+    settings = Settings(steps=50, protocol="C&O to M", **{**SMALL, "prefetch": 0})
+    with pytest.raises(UserError, match=r"; saved after step 3: the same command goes on"):
+        train(settings, folder, tmp_path / "run", cut, progress_every=1)
+    (state,) = (tmp_path / "run" / "checkpoints").iterdir()
+    assert checkpoint.load(state).steps == 3
+
+
+def test_a_last_step_that_diverges_leaves_no_model(bundle: Path, tmp_path: Path):
+    settings = Settings(**{**SMALL, "steps": 1}, learning_rate=1e30, weight_decay=1e30)
+    with pytest.raises(UserError, match=r"step 1: parameter \w[\w.]+ is nan"):
+        train(settings, bundle, tmp_path)
+    assert not (tmp_path / "model.pt").exists()
+
+
 @pytest.mark.slow
 def test_training_lowers_the_losses(bundle: Path, tmp_path: Path):
     train(Settings(steps=15, learning_rate=0.005, **SMALL), bundle, tmp_path)
@@ -172,6 +195,10 @@ def test_a_file_that_is_no_model_is_refused(tmp_path: Path):
         (tmp_path / "model.pt").write_bytes(content)
         with pytest.raises(UserError, match=r"not a model\.pt"):
             checkpoint.load(tmp_path / "model.pt")
+    whole = {field.name: {} for field in dataclasses.fields(checkpoint.Model)}
+    torch.save({**whole, "format": checkpoint.FORMAT}, tmp_path / "model.pt")
+    with pytest.raises(UserError, match=r"not a whole model\.pt"):
+        checkpoint.load(tmp_path / "model.pt")
     torch.save({"format": 99}, tmp_path / "model.pt")
     with pytest.raises(UserError, match=r"not a model\.pt"):
         checkpoint.load(tmp_path / "model.pt")

@@ -11,6 +11,7 @@ from pipeline.errors import UserError
 from train import meta, methods, speed
 from train.config import Settings
 from train.data import Batch
+from train.device import reproducible
 from train.model import Networks, Upstream
 from train.ranks import Process
 from train.settings import settings_from_dict
@@ -271,6 +272,12 @@ def test_on_a_gpu_compiled_steps_follow_the_plain_ones(graphs: bool):
 
 
 @needs_gpu
-def test_on_a_gpu_tf32_is_off_where_it_is_not_wanted():
-    speed.prepare(nn.Identity(), settings_of(**OFF), torch.device("cuda"))
-    assert not torch.backends.cudnn.allow_tf32 and not torch.backends.cuda.matmul.allow_tf32
+@pytest.mark.parametrize("wanted", [False, True])
+def test_on_a_gpu_tf32_is_what_was_asked_for(wanted: bool):
+    backends = torch.backends
+    before = backends.cudnn.allow_tf32, backends.cuda.matmul.allow_tf32
+    with reproducible(settings_of(tf32=wanted)) as device:
+        told = speed.chosen(settings_of(tf32=wanted), device)["tf32"]
+        assert backends.cudnn.allow_tf32 == backends.cuda.matmul.allow_tf32 == wanted
+    assert told == (wanted and torch.cuda.get_device_capability() >= (8, 0))
+    assert (backends.cudnn.allow_tf32, backends.cuda.matmul.allow_tf32) == before

@@ -8,9 +8,11 @@ from pathlib import Path
 import click
 
 from pipeline.errors import UserError
+from pipeline.store import stop_cleanly
 from train.config import Settings
 from train.options import import_rfmetafas, run_training, training_options
 from train.settings import settings_from_json
+from train.stopping import Stopped
 
 FILE = click.Path(path_type=Path, dir_okay=False)
 FOLDER = click.Path(path_type=Path, file_okay=False)
@@ -20,7 +22,6 @@ FOLDER = click.Path(path_type=Path, file_okay=False)
 @click.option("--bundle", type=FOLDER, help="Folder of the bundle.")
 @click.option("--settings", "file", type=FILE, help="JSON of settings; the paper's without it.")
 @training_options
-@click.option("-o", "--out", type=FOLDER, help="Folder of the run: model.pt, curves.csv.")
 @click.pass_context
 def main(
     context: click.Context,
@@ -64,18 +65,18 @@ main.add_command(import_rfmetafas)
 
 
 if __name__ == "__main__":
-    from train.stopping import Stopped
-
+    stop_cleanly()
     try:
-        main(prog_name="python -m train")
+        sys.exit(main.main(standalone_mode=False, prog_name="python -m train"))
+    except click.ClickException as mistake:
+        line, code = mistake.format_message(), 2
     except UserError as mistake:
-        click.echo(f"error: {mistake}", err=True)
-        sys.exit(2)
+        line, code = str(mistake), 2
     except Stopped as stopped:
-        click.echo(f"{stopped}; the same command goes on from there", err=True)
-        sys.exit(128 + stopped.number)
+        line, code = f"{stopped}; the same command goes on from there", 128 + stopped.number
     except OSError as refusal:
         if not refusal.errno:
             raise
-        click.echo(f"error: {refusal.filename or 'output'}: {refusal.strerror}", err=True)
-        sys.exit(2)
+        line, code = f"{refusal.filename or 'output'}: {refusal.strerror}", 2
+    click.echo(f"error: {' '.join(line.split())}" if code == 2 else line, err=True)
+    sys.exit(code)

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from pipeline.errors import UserError
-from pipeline.store import replace_whole
+from pipeline.store import write_bytes
 from train import methods
 from train.config import Settings
 from train.settings import settings_from_dict, settings_to_dict
@@ -47,7 +47,13 @@ class Model:
     def build(self) -> nn.Module:
         """Networks with these parameters, in evaluation mode on the CPU."""
         networks = methods.build(self.settings, len(self.settings.sources))
-        networks.load_state_dict(self.networks)
+        try:
+            networks.load_state_dict(self.networks)
+        except (RuntimeError, AttributeError) as error:
+            first = " ".join(str(error).split())[:200]
+            raise UserError(
+                f"the model's networks are not those of its settings: {first}"
+            ) from None
         return networks.eval()
 
 
@@ -64,9 +70,9 @@ def save(path: Path, model: Model) -> None:
         "settings": settings_to_dict(model.settings),
         "networks": {name: value.cpu().contiguous() for name, value in model.networks.items()},
     }
-    # A file object, not a path: torch writes the name of the path into the file.
-    with replace_whole(path) as temporary, temporary.open("wb") as file:
-        torch.save(content, file)
+    file = io.BytesIO()  # torch writes the name of a path into the file, and hides a full disk
+    torch.save(content, file)
+    write_bytes(path, file.getvalue())
 
 
 def read(data: bytes, name: str) -> Model:
@@ -78,7 +84,16 @@ def read(data: bytes, name: str) -> Model:
     names = {field.name for field in dataclasses.fields(Model)}
     if not isinstance(content, dict) or content.get("format") != FORMAT:
         raise UserError(f"{name}: not a model.pt of format {FORMAT}; train again to make one")
-    if set(content) != names | {"format"}:
+    kinds = {
+        "networks": dict,
+        "settings": dict,
+        "environment": dict,
+        "steps": int,
+        "all_steps": int,
+    }
+    if set(content) != names | {"format"} or not all(
+        isinstance(content[key], kind) for key, kind in kinds.items()
+    ):
         raise UserError(f"{name}: not a whole model.pt")
     settings = settings_from_dict(content.pop("settings"), name)
     del content["format"]

@@ -19,6 +19,9 @@ AUGMENTATIONS = ("flip", "zoom", "colour", "blur", "erase", "jpeg")
 """What augmentation may name."""
 
 
+HUGE = 1e30  # what a float32 holds
+
+
 def number(default: float, least: float = 0, most: float = math.inf, above: bool = False) -> Any:
     """A field with a range: a finite number from least (above: not least itself) to most."""
     return dataclasses.field(default=default, metadata={"range": (least, most, above)})
@@ -82,7 +85,7 @@ class Settings:
 
     # Optimiser, over all networks together
     optimizer: Literal["adam", "sgd"] = "adam"
-    learning_rate: float = number(1e-3, 0, above=True)
+    learning_rate: float = number(1e-3, 0, HUGE, above=True)
     schedule: Literal["constant", "cosine", "steps"] = "constant"
     """cosine: from learning_rate to 0 over the run; steps: times decay_factor at each decay_at."""
     decay_at: tuple[float, ...] = ()
@@ -91,31 +94,31 @@ class Settings:
     beta1: float = number(0.9, 0, 0.999999)
     """Adam's, or the momentum of SGD."""
     beta2: float = number(0.999, 0, 0.999999)
-    weight_decay: float = number(5e-5)
+    weight_decay: float = number(5e-5, 0, HUGE)
     """L2 penalty added to the gradient, as torch's Adam and SGD do it."""
 
     # The meta step
-    inner_learning_rate: float = number(1e-3)
+    inner_learning_rate: float = number(1e-3, 0, HUGE)
     """alpha of the inner step on M."""
-    inner_triplet_weight: float = number(1.0)
+    inner_triplet_weight: float = number(1.0, 0, HUGE)
     """Weight of trip beside cls inside the inner step."""
 
     # The losses (lambdas of equation 7; of the baselines' sums)
-    classification_weight: float = number(1.0)
-    depth_weight: float = number(10.0)
-    segmentation_weight: float = number(1.0)
-    triplet_weight: float = number(0.5)
-    domain_weight: float = number(0.5)
+    classification_weight: float = number(1.0, 0, HUGE)
+    depth_weight: float = number(10.0, 0, HUGE)
+    segmentation_weight: float = number(1.0, 0, HUGE)
+    triplet_weight: float = number(0.5, 0, HUGE)
+    domain_weight: float = number(0.5, 0, HUGE)
     """SSDG, SSAN: the loss by which domains are told apart."""
-    meta_train_weight: float = number(1.0)
-    meta_test_weight: float = number(1.0)
+    meta_train_weight: float = number(1.0, 0, HUGE)
+    meta_test_weight: float = number(1.0, 0, HUGE)
     reduction: Literal["mean", "sum"] = "mean"
     """mean over batch, pixels and triplets; sum: as equations 1 to 6 are written."""
     embedding: Literal["normalised", "raw"] = "normalised"
     """What the triplet loss measures: M's embedding divided by its L2 norm, or as it is."""
-    margin: float = number(0.1)
+    margin: float = number(0.1, 0, HUGE)
     """Of the first stage, batch-all; squared L2 distance of embeddings."""
-    second_margin: float = number(0.3)
+    second_margin: float = number(0.3, 0, HUGE)
     """Of the second stage, batch-hard."""
     switch: float = number(0.5, 0, 1)
     """Share of the run after which the second stage begins; 1: never."""

@@ -1,12 +1,15 @@
 """The training run: from settings and a bundle to model.pt, curves.csv and settings.json."""
 
+import sys
 import time
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import torch
 
-from pipeline.bundle import Bundle
+from pipeline.bundle import Bundle, BundleError
+from pipeline.errors import UserError
 from pipeline.store import write_json
 from train import checkpoint, data, loader, protocols, ranks, stopping
 from train.config import Settings
@@ -18,7 +21,7 @@ from train.ranks import Process
 from train.run import Run
 from train.selection import Selection
 from train.settings import settings_to_dict
-from train.training import Training
+from train.training import DivergedError, Training
 from train.watch import Watch
 
 
@@ -75,7 +78,15 @@ def _train(
 ) -> None:
     """What each process does. book: of the first process, which alone reads and writes the run."""
     settings = run.settings
-    finished = book is not None and not restart and run.is_finished(replace)
+    finished, refusal = False, None
+    known: bytes | None = None
+    if book and not restart:
+        try:
+            finished, known = run.is_finished(replace), run.unfinished(process.world_size)
+        except UserError as error:
+            refusal = error
+    if ranks.largest(int(refusal is not None), process, device):
+        raise refusal or UserError(f"process {process.rank}: the first process refuses, see there")
     if ranks.largest(int(finished), process, device):
         return
     with as_user_errors():
@@ -86,11 +97,17 @@ def _train(
         )
     per_epoch = max(source.steps for source in sources)
     training = Training(settings, settings.steps or settings.epochs * per_epoch, device, process)
-    known = run.unfinished(process.world_size) if book and not restart else None
     known = ranks.from_the_first(known, process, device)
     if known is not None:
         training.restore(checkpoint.read(known, str(run.checkpoints.path)))
     if book:
+        if settings.target not in bundle.datasets:
+            with suppress(OSError):  # nobody listens
+                print(
+                    f"note: {bundle.folder} has no dataset '{settings.target}': the model cannot be"
+                    " evaluated there",
+                    file=sys.stderr,
+                )
         read = [*domains, *(part.domain for part in selection.parts)]
         watch = Watch(bundle, [shard.path for domain in read for shard in domain.shards])
         if known is None:
@@ -113,7 +130,10 @@ def loop(
     settings, steps, device = training.settings, training.steps, training.device
     read = loader.Steps(sources, steps, pinned=device.type == "cuda")
     left = range(training.done, steps)
-    with loader.ahead(read.__getitem__, left, settings.prefetch) as draws:
+    with (
+        saved_first(training, book),
+        loader.ahead(read.__getitem__, left, settings.prefetch) as draws,
+    ):
         for drawn, waited in timed(draws):
             step = training.done
             batches = [
@@ -123,6 +143,7 @@ def loop(
             if book:
                 book.row(values, waited)
                 if selection.due(training.done, steps, per_epoch):
+                    training.check_parameters()
                     book.verdict(selection.judge(training.networks))
                 every = settings.checkpoint_every
                 if every and training.done % every == 0 and training.done < steps:
@@ -134,6 +155,26 @@ def loop(
                 raise stopping.Stopped(stop, f"stopped after step {training.done} of {steps}")
     if book:
         book.model()
+
+
+@contextmanager
+def saved_first(training: Training, book: Logbook | None) -> Iterator[None]:
+    """Where the bundle or the disk ends a training, save what it has come to, if it can be."""
+    begun = training.done
+    try:
+        yield
+    except DivergedError:
+        raise
+    except (UserError, BundleError, OSError) as error:
+        if book is None or training.done == begun or isinstance(error, BrokenPipeError):
+            raise
+        try:
+            book.checkpoint()
+        except (UserError, OSError):
+            raise error from None
+        raise UserError(
+            f"{error}; saved after step {training.done}: the same command goes on"
+        ) from None
 
 
 def timed(items: Iterable[tuple[data.Raw, ...]]) -> Iterator[tuple[tuple[data.Raw, ...], float]]:

@@ -23,7 +23,7 @@ from train.training import Best, Training
 from train.watch import Watch
 
 Progress = Callable[[dict[str, Any]], None]
-"""Called after step 1, every so many from there and after the last, with step, steps, epoch,
+"""Called after the first step made, every so many and after the last, with step, steps, epoch,
 epochs, the losses by their names (listed under losses), images_per_second, seconds_left, memory
 (bytes, the most so far) and waiting (share of the time in which the device waited for samples)."""
 
@@ -125,7 +125,8 @@ class Logbook:
         training.curves.append(csv_line(row, self.columns))
         self.board.add(step, row)
         self.waited += waited
-        if (step - 1) % self.every and step < steps:
+        first = step == self.from_step + 1
+        if (step - 1) % self.every and step < steps and not first:
             return
         self.watch.tell()
         pace = self.pace()
@@ -179,12 +180,14 @@ class Logbook:
     def checkpoint(self) -> None:
         """Save all that going on from here needs."""
         training = self.now
+        training.check_parameters()
         state = dataclasses.replace(self.model_of(None), training=training.state())
         self.run.checkpoints.add(state, self.run.settings.keep_checkpoints)
         self.write_tables()
 
     def model(self) -> None:
         """Save the state that is kept in the end."""
+        self.now.check_parameters()
         self.write_tables()
         checkpoint.save(self.run.model, self.model_of(self.now.best))
 

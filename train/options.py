@@ -8,9 +8,18 @@ from typing import Any
 
 import click
 
+from pipeline.errors import UserError
 from train.config import Settings
 from train.settings import changed, without_effect
 from train.variants import PRESETS, VARIANTS
+
+
+def _named(path: Path | None) -> Path | None:
+    """A folder that was named; an empty name (a variable that is not set) would be this folder."""
+    if path is not None and str(path) == "." and not path.is_symlink():
+        raise UserError("-o: name a folder for the run; this one is not taken")
+    return path
+
 
 _OPTIONS = (
     click.option("--protocol", help='Sources and target, as "O&C&I to M" or "oulu&casia to mine".'),
@@ -24,6 +33,13 @@ _OPTIONS = (
         metavar="KEY=VALUE",
         multiple=True,
         help="Any other key of the training's settings (docs/method.md); may be repeated.",
+    ),
+    click.option(
+        "-o",
+        "--out",
+        type=click.Path(path_type=Path),
+        callback=lambda context, option, path: _named(path),
+        help="Folder of the run: model.pt, curves.csv, checkpoints.",
     ),
     click.option("--restart", is_flag=True, help="Begin anew, whatever the folder holds."),
 )
@@ -71,12 +87,13 @@ def run_training(
 
     def tell(state: dict[str, Any]) -> None:
         told.append(state["step"])
-        with suppress(BrokenPipeError):  # nobody listens any more; the work goes on
+        with suppress(OSError):  # nobody listens any more; the work goes on
             say(progress_line(state), err=True)
 
     model = train(settings, bundle, out, tell, restart=restart, replace=replace)
     state = "" if told else " (finished before)"
-    say(f"{model}: {settings.variant}, {settings.protocol}{state}")
+    with suppress(OSError):
+        say(f"{model}: {settings.variant}, {settings.protocol}{state}")
 
 
 @click.command("import-rfmetafas")

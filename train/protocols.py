@@ -38,7 +38,10 @@ def parse(text: str) -> Protocol:
     names = [name.strip() for name in [*halves[0].split("&"), halves[1]]]
     for name in names:
         if not re.fullmatch(r"[\w.-]+", name):
-            raise UserError(f"protocol '{text}': '{name}' is no name of a dataset; {form}")
+            raise UserError(
+                f"protocol '{text}': '{name}' is no name of a dataset (letters, digits, _ . -);"
+                f" {form}"
+            )
     *sources, target = [LETTERS.get(name, name) for name in names]
     if len(set(sources)) < len(sources):
         raise UserError(f"protocol '{text}': a source is named twice")

@@ -58,10 +58,10 @@ class Run:
             return False
         try:
             other = self._differs(checkpoint.load(self.model))
-        except UserError:
+        except UserError as error:
             if replace:
                 return False
-            raise
+            raise UserError(f"{error}; --restart begins anew") from None
         if other and not replace:
             raise UserError(
                 f"{self.folder}: holds a finished training with {other}; choose another folder, or"
@@ -103,5 +103,5 @@ class Run:
         self.checkpoints.clear()
         for path in (self.model, self.curves, self.verdicts):
             path.unlink(missing_ok=True)
-        if self.board.is_dir():
+        if self.board.is_dir() and (self.folder / "settings.json").is_file():
             shutil.rmtree(self.board)

@@ -2,9 +2,9 @@
 
 All of it is put on the networks once, before the first step. Only what lies before M changes:
 bfloat16 and torch.compile wrap `Networks.upstream` while the networks train. M is differentiated
-twice, which a compiled function cannot be, and its gradient is taken of a gradient: it stays plain
-float32, as do all losses, parameters, gradients and the optimizer. In evaluation mode `upstream`
-is the plain one, so a network scores alike during a training and after it.
+twice, which a compiled function cannot be, and rounding would double: it stays plain float32, as do
+all losses, parameters, gradients and the optimizer. In evaluation mode `upstream` is the plain one,
+so a network scores alike during a training and after it.
 
 With precision float32 and all else off nothing is touched. On a CPU every choice repeats bit by
 bit; on a GPU as far as its algorithms do (`deterministic`).
@@ -65,13 +65,10 @@ def chosen(settings: Settings, device: torch.device) -> dict[str, Any]:
 def prepare(networks: nn.Module, settings: Settings, device: torch.device) -> dict[str, Any]:
     """Make the networks, on `device` already, run as the settings ask; give what is in force.
 
-    Names, parameters and the state dict stay as they are. On a GPU, whether float32 products may
-    be TF32 is set for the process.
+    Names, parameters and the state dict stay as they are. TF32 is a switch of the whole process:
+    train/device.py sets it and puts it back.
     """
     force = chosen(settings, device)
-    if device.type == "cuda":
-        torch.backends.cuda.matmul.allow_tf32 = force["tf32"]
-        torch.backends.cudnn.allow_tf32 = force["tf32"]
     if force["channels_last"]:
         networks.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     if force["precision"] != "float32" or force["compile"]:

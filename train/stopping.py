@@ -19,10 +19,15 @@ class Stopped(Exception):  # noqa: N818  (not an error)
 
 
 class Request:
-    """Whether a signal has come since the block began. number: of the signal, 0 for none."""
+    """Which signals have come since the block began."""
 
     def __init__(self) -> None:
-        self.number = 0
+        self.numbers: list[int] = []
+
+    @property
+    def number(self) -> int:
+        """The first one; 0 for none."""
+        return self.numbers[0] if self.numbers else 0
 
 
 @contextmanager
@@ -41,11 +46,11 @@ def on_request() -> Iterator[Request]:
     handled = [number for number in SIGNALS if before[number] is not signal.SIG_IGN]
 
     def note(number: int, frame: FrameType | None) -> None:
-        if request.number == number:
+        if number in request.numbers:
             signal.signal(number, before[signal.Signals(number)])
             os.kill(os.getpid(), number)
             return
-        request.number = number
+        request.numbers.append(number)
         with suppress(OSError):  # who reads stderr may have been stopped by the same signal
             os.write(2, b"stopping after this step; once more stops at once, and unsaved\n")
 

@@ -72,6 +72,16 @@ class Training:
         gradients = [p.grad for p in self.networks.parameters() if p.grad is not None]
         return torch.nn.utils.get_total_norm(gradients).float()
 
+    def check_parameters(self) -> None:
+        """Raise DivergedError where a parameter or running statistic is not finite: the last step
+        shows in no loss.
+        """
+        state = {n: v for n, v in self.networks.state_dict().items() if v.is_floating_point()}
+        finite = torch.stack([value.isfinite().all() for value in state.values()])
+        if not bool(finite.all()):
+            name = list(state)[int(finite.int().argmin())]
+            raise DivergedError(self.done, f"parameter {name}", math.nan)
+
     def environment(self) -> dict[str, Any]:
         """What the numbers depend on besides the settings."""
         return {
@@ -96,7 +106,11 @@ class Training:
 
     def restore(self, model: checkpoint.Model) -> None:
         """Be what a checkpoint holds."""
-        assert model.training is not None
+        if model.training is None or model.all_steps != self.steps:
+            raise UserError(
+                f"the checkpoint is of a training of {model.all_steps} steps, and this one has"
+                f" {self.steps}: begin anew with --restart"
+            )
         self.networks.load_state_dict(model.networks)
         self.optimizer.load_state_dict(model.training["optimizer"])
         self.done = model.steps
@@ -107,11 +121,18 @@ class Training:
             self.best = Best(best["steps"], Verdict(*best["verdict"]), best["networks"])
 
 
+class DivergedError(UserError):
+    """A number that is not finite: nothing of this state is worth keeping."""
+
+    def __init__(self, step: int, name: str, value: float) -> None:
+        super().__init__(
+            f"step {step}: {name} is {value}: the training has diverged; "
+            "a smaller learning_rate, inner_learning_rate or loss weight may help"
+        )
+
+
 def check_finite(step: int, values: dict[str, float]) -> None:
-    """Raise UserError naming the step and the first loss that is not a finite number."""
+    """Raise DivergedError naming the step and the first loss that is not a finite number."""
     for name, value in values.items():
         if not math.isfinite(value):
-            raise UserError(
-                f"step {step}: {name} is {value}: the training has diverged; "
-                "a smaller learning_rate or inner_learning_rate may help"
-            )
+            raise DivergedError(step, name, value)

@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 
 from pipeline.bundle import MANIFEST, Bundle, BundleError
@@ -40,13 +41,14 @@ class Watch:
         """Write one line to stderr with the names of what was replaced since it was told last."""
         if names := [name for name in self.replaced() if name not in self.told]:
             self.told |= set(names)
-            print(
-                f"warning: {self.bundle.folder}: another bundle since the training began; replaced:"
-                f" {', '.join(names)}; the training goes on with bundle {self.bundle.hash}, which"
-                " it has open",
-                file=sys.stderr,
-                flush=True,
-            )
+            with suppress(OSError):  # nobody listens any more
+                print(
+                    f"warning: {self.bundle.folder}: another bundle since the training began;"
+                    f" replaced: {', '.join(names)}; the training goes on with bundle"
+                    f" {self.bundle.hash}, which it has open",
+                    file=sys.stderr,
+                    flush=True,
+                )
 
 
 def identity(path: Path) -> tuple[int, ...] | None:

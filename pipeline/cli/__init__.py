@@ -25,7 +25,7 @@ _VERBS = (
 _REFUSALS = (
     errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT,
     errno.EEXIST, errno.EISDIR, errno.ENOTDIR, errno.ENAMETOOLONG, errno.ELOOP, errno.EMFILE,
-    errno.EIO,
+    errno.EIO, errno.EFBIG,
 )  # fmt: skip
 
 

@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 @click.command()
 @click.option("--bundle", type=PATH, help="Folder of the bundle; default: OUT/bundle.")
 @training_options
-@click.option("-o", "--out", type=PATH, help="Folder of the run; default: OUT/train.")
 @config_option
 @click.pass_context
 def train(

@@ -98,8 +98,7 @@ def import_snapshot(folder: Path, which: str | None, protocol: str, out: Path) -
     )
     try:
         model.build()
-    except RuntimeError as error:
-        first = " ".join(str(error).split())[:200]
-        raise UserError(f"{folder}: not RFMetaFAS's networks: {first}") from None
+    except UserError as error:
+        raise UserError(f"{folder}: not RFMetaFAS's networks: {error}") from None
     checkpoint.save(out, model)
     return out
