@@ -1,10 +1,12 @@
 import copy
 import math
 import zlib
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
 import torch
+from made_batches import make_batch
 from torch import Tensor, nn
 
 from train.baselines import ssan
@@ -29,17 +31,13 @@ def make(settings: Settings, domains: int = 3) -> SSAN:
     return networks.double().train()
 
 
-def make_batch(seed: int, live: list[int], size: int = 64) -> Batch:
-    random = torch.Generator().manual_seed(seed)
-    images = torch.rand(len(live), 3, size, size, generator=random, dtype=torch.float64)
-    depth = torch.rand(len(live), 1, size // 8, size // 8, generator=random)
-    alive = torch.tensor(live, dtype=torch.float32)
-    return Batch(images, alive, depth * alive[:, None, None, None], torch.zeros(0))
+def _batch(seed: int, live: Sequence[int], size: int = 64) -> Batch:
+    return make_batch(seed, live, size, 3, torch.float64)
 
 
 @pytest.fixture(scope="module")
 def domains() -> list[Batch]:
-    return [make_batch(seed, [1, 1, 0, 0]) for seed in range(3)]
+    return [_batch(seed, [1, 1, 0, 0]) for seed in range(3)]
 
 
 def value(loss: Tensor) -> float:
@@ -60,7 +58,7 @@ def test_the_contrast_pulls_to_a_style_of_the_same_class_and_pushes_from_another
 
 
 def test_the_losses_by_hand():
-    joined = join([make_batch(0, [1]), make_batch(1, [0])])._replace(
+    joined = join([_batch(0, [1]), _batch(1, [0])])._replace(
         depth=torch.tensor([0.5, 0.0]).reshape(2, 1, 1, 1)
     )
     passed = Passed(
@@ -94,7 +92,7 @@ def test_one_pass_of_the_encoder_is_the_two_of_the_released_code():
     for module in twice.modules():
         if isinstance(module, nn.BatchNorm2d):
             module.momentum = 0.1
-    images, order = make_batch(0, [1] * 6).images, torch.tensor([3, 1, 4, 0, 5, 2])
+    images, order = _batch(0, [1] * 6).images, torch.tensor([3, 1, 4, 0, 5, 2])
     found = once(images)
     first, second = twice(images), twice(images[order])
     torch.testing.assert_close(found.content, first.content)
@@ -185,7 +183,7 @@ def test_a_step_reports_its_losses_and_reaches_every_parameter(domains: list[Bat
 def test_empty_sources_and_sources_of_one_class_serve(live: list[list[int]], reversal: str):
     settings = settings_of(reversal=reversal)
     networks = make(settings)
-    found = step_losses(networks, [make_batch(i, x) for i, x in enumerate(live)], settings, 3, 4000)
+    found = step_losses(networks, [_batch(i, x) for i, x in enumerate(live)], settings, 3, 4000)
     found["total"].backward()
     assert all(math.isfinite(value(loss)) for loss in found.values())
     for name, parameter in networks.named_parameters():
@@ -195,7 +193,7 @@ def test_empty_sources_and_sources_of_one_class_serve(live: list[list[int]], rev
 
 def test_an_empty_source_changes_nothing_for_the_others(domains: list[Batch]):
     settings = settings_of()
-    with_it = [domains[0], domains[1], make_batch(0, [])]
+    with_it = [domains[0], domains[1], _batch(0, [])]
     found = step_losses(make(settings), with_it, settings, 3, 4000)
     without = step_losses(make(settings), domains[:2], settings, 3, 4000)
     assert {k: value(v) for k, v in found.items()} == {k: value(v) for k, v in without.items()}
@@ -239,7 +237,7 @@ def test_evaluation_needs_no_discriminator(domains: list[Batch]):
 @pytest.mark.parametrize("size", [64, 80, 96, 112])
 def test_the_map_has_an_eighth_of_the_inputs_side(size: int):
     settings = settings_of(input_size=size)
-    batches = [make_batch(i, [1, 0], size) for i in range(2)]
+    batches = [_batch(i, [1, 0], size) for i in range(2)]
     networks = make(settings, 2)
     assert networks(batches[0].images).shape == (2, 1, size // 8, size // 8)
     assert math.isfinite(value(step_losses(networks, batches, settings, 0, 4000)["total"]))

@@ -1,9 +1,11 @@
 import math
 import zlib
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
 import torch
+from made_batches import make_batch
 from torch import Tensor, nn
 
 from train.baselines import ssdg
@@ -29,16 +31,13 @@ def make(settings: Settings, domains: int = 3) -> SSDG:
     return networks.double().train()
 
 
-def make_batch(seed: int, live: list[int], size: int = 64) -> Batch:
-    random = torch.Generator().manual_seed(seed)
-    images = torch.rand(len(live), 3, size, size, generator=random, dtype=torch.float64)
-    depth = torch.zeros(len(live), 1, size // 8, size // 8)
-    return Batch(images, torch.tensor(live, dtype=torch.float32), depth, torch.zeros(0))
+def _batch(seed: int, live: Sequence[int], size: int = 64) -> Batch:
+    return make_batch(seed, live, size, 3, torch.float64)
 
 
 @pytest.fixture(scope="module")
 def domains() -> list[Batch]:
-    return [make_batch(seed, [1, 1, 0, 0]) for seed in range(3)]
+    return [_batch(seed, [1, 1, 0, 0]) for seed in range(3)]
 
 
 def value(loss: Tensor) -> float:
@@ -47,7 +46,7 @@ def value(loss: Tensor) -> float:
 
 def test_the_losses_by_hand():
     settings = settings_of(triplet_weight=2.0, domain_weight=0.5, margin=0.1)
-    joined = join([make_batch(0, [1, 0]), make_batch(1, [1, 0])])
+    joined = join([_batch(0, [1, 0]), _batch(1, [1, 0])])
     passed = Passed(
         # live at 0 and 1, the spoof of source 0 between them; that of source 1 far away
         embedding=torch.tensor([[0.0], [0.5], [1.0], [9.0]]),
@@ -65,7 +64,7 @@ def test_the_losses_by_hand():
 
 
 def test_live_is_one_class_and_each_sources_spoofs_another():
-    joined = join([make_batch(0, [1, 0]), make_batch(1, [0, 0, 1]), make_batch(2, [])])
+    joined = join([_batch(0, [1, 0]), _batch(1, [0, 0, 1]), _batch(2, [])])
     assert joined.domain.tolist() == [0, 0, 1, 1, 1]
     assert ssdg.classes_of(joined).tolist() == [0, 1, 2, 2, 0]
 
@@ -87,7 +86,7 @@ def test_a_step_reports_its_losses_and_reaches_every_parameter(domains: list[Bat
 def test_sources_of_one_class_and_of_other_sizes_serve(live: list[list[int]]):
     settings = settings_of()
     networks = make(settings)
-    found = step_losses(networks, [make_batch(i, x) for i, x in enumerate(live)], settings, 100)
+    found = step_losses(networks, [_batch(i, x) for i, x in enumerate(live)], settings, 100)
     found["total"].backward()
     assert all(math.isfinite(value(loss)) for loss in found.values())
     if not any(map(any, live)):
@@ -99,7 +98,7 @@ def test_sources_of_one_class_and_of_other_sizes_serve(live: list[list[int]]):
 
 def test_the_embedding_has_the_root_of_half_its_norm():
     networks = make(settings_of()).eval()
-    images = make_batch(0, [1, 0]).images
+    images = _batch(0, [1, 0]).images
     embedding = networks.embed(images)
     pooled = networks.embedder(networks.backbone(images)[-1]).mean((2, 3))
     f = nn.functional.relu(networks.linear(pooled))
@@ -112,7 +111,7 @@ def test_the_embedding_has_the_root_of_half_its_norm():
 def test_an_embedding_of_nothing_is_zero_with_a_finite_gradient():
     networks = make(settings_of())
     nn.init.constant_(networks.linear.bias, -100)
-    embedding = networks.embed(make_batch(0, [1, 0]).images)
+    embedding = networks.embed(_batch(0, [1, 0]).images)
     embedding.sum().backward()
     assert not embedding.any()
     assert bool(torch.isfinite(networks.linear.weight.grad).all())  # type: ignore[arg-type]
@@ -246,7 +245,7 @@ def test_running_statistics_move_once_a_step_over_all_sources_together(domains: 
 
 def test_dropout_leaves_out_half_of_the_units_in_training_alone():
     networks = make(settings_of(width=1.0))
-    images = torch.cat([make_batch(seed, [1, 0]).images for seed in range(2)])
+    images = torch.cat([_batch(seed, [1, 0]).images for seed in range(2)])
     torch.manual_seed(0)
     zeros = [float((networks.embed(images) == 0).double().mean()) for _ in range(2)]
     networks.dropout = 0.0
@@ -258,7 +257,7 @@ def test_dropout_leaves_out_half_of_the_units_in_training_alone():
 @pytest.mark.parametrize("size", [64, 80, 96])
 def test_other_input_sizes_serve(size: int):
     settings = settings_of(input_size=size)
-    batches = [make_batch(i, [1, 0], size) for i in range(2)]
+    batches = [_batch(i, [1, 0], size) for i in range(2)]
     found = step_losses(make(settings, 2), batches, settings, 0)
     assert math.isfinite(value(found["total"]))
 

@@ -1,5 +1,6 @@
 import pytest
 import torch
+from made_batches import make_batch
 from torch import Tensor, nn
 
 from train import meta, methods
@@ -13,18 +14,6 @@ torch.set_num_threads(1)  # networks this small only wait for a second thread on
 
 
 FIRST = Mining("batch_all", 0.1)
-
-
-def make_batch(seed: int, size: int = 64, half: int = 2) -> Batch:
-    random = torch.Generator().manual_seed(seed)
-    depth = torch.rand(2 * half, 1, size // 8, size // 8, generator=random)
-    depth[half:] = 0
-    return Batch(
-        torch.rand(2 * half, 6, size, size, generator=random),
-        torch.tensor([1.0] * half + [0.0] * half),
-        depth,
-        torch.randint(0, 13, (2 * half, size, size), generator=random),
-    )
 
 
 def make(settings: Settings) -> Networks:

@@ -5,6 +5,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from made_batches import make_batch
 from torch import Tensor, nn
 
 from pipeline.errors import UserError
@@ -29,19 +30,7 @@ def settings_of(**keys: object) -> Settings:
     return settings_from_dict({"width": 0.125, "input_size": 64, **keys}, "test")
 
 
-def make_batch(seed: int, half: int = 4, size: int = 64) -> Batch:
-    random = torch.Generator().manual_seed(seed)
-    depth = torch.rand(2 * half, 1, size // 8, size // 8, generator=random)
-    depth[half:] = 0
-    return Batch(
-        torch.rand(2 * half, 6, size, size, generator=random),
-        torch.tensor([1.0] * half + [0.0] * half),
-        depth,
-        torch.randint(0, 13, (2 * half, size, size), generator=random),
-    )
-
-
-DOMAINS = [make_batch(seed) for seed in range(3)]
+DOMAINS = [make_batch(seed, [1] * 4 + [0] * 4) for seed in range(3)]
 
 
 def one_step(settings: Settings, device: torch.device = CPU) -> tuple[dict[str, float], nn.Module]:

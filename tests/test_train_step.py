@@ -5,10 +5,10 @@ from typing import Any
 import plain_step
 import pytest
 import torch
+from made_batches import make_batch
 
 from train import meta, methods
 from train.config import Settings
-from train.data import Batch
 from train.model import Networks
 
 WHAT = {  # what each variant keeps: parser, skip, anchors, meta step
@@ -31,22 +31,6 @@ CASES = [
     ("ours", 3, False, {**OFF_DEFAULT, "reduction": "sum", "embedding": "raw"}),
     ("ours", 2, True, {**OFF_DEFAULT, "asc_gradient": "detach"}),
 ]
-
-
-def make_batch(seed: int, side: int = 64, half: int = 3) -> Batch:
-    random = torch.Generator().manual_seed(seed)
-
-    def drawn(*shape: int) -> torch.Tensor:
-        return torch.rand(*shape, generator=random, dtype=torch.float64)
-
-    depth = drawn(2 * half, 1, side // 8, side // 8)
-    depth[half:] = 0
-    return Batch(
-        drawn(2 * half, 6, side, side),
-        torch.tensor([1.0] * half + [0.0] * half, dtype=torch.float64),
-        depth,
-        torch.randint(0, 13, (2 * half, side, side), generator=random),
-    )
 
 
 def make_networks(settings: Settings, sources: int) -> Networks:
@@ -92,7 +76,7 @@ def test_a_step_is_what_the_paper_says(variant: Any, sources: int, late: bool, k
         variant=variant, protocol=PROTOCOLS[sources], width=0.06, input_size=64, **keys
     )
     networks = make_networks(settings, sources)
-    domains = [make_batch(seed) for seed in range(sources)]
+    domains = [make_batch(seed, [1, 1, 1, 0, 0, 0], dtype=torch.float64) for seed in range(sources)]
     mining = meta.stage(settings, 70 if late else 20, 100)
     found = meta.step_losses(networks, domains, settings, mining)
     found["total"].backward()
