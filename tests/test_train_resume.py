@@ -1,9 +1,7 @@
 """A training that is broken off goes on, and ends as if it had not been."""
 
 import dataclasses
-import os
 import shutil
-import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -18,7 +16,6 @@ from train import checkpoint
 from train.config import Settings
 from train.engine import train
 from train.settings import settings_from_dict
-from train.stopping import Stopped
 
 SMALL: dict[str, Any] = {
     **{"width": 0.05, "input_size": 64, "batch": 4, "threads": 1, "device": "cpu"},
@@ -156,21 +153,6 @@ def test_a_damaged_checkpoint_is_named(bundle: Path, tmp_path: Path):
     path.write_bytes(path.read_bytes()[:1000])
     with pytest.raises(UserError, match=r"step-00000002\.pt: not a model\.pt"):
         train(settings, bundle, tmp_path)
-
-
-def test_a_signal_saves_the_state_first(bundle: Path, tmp_path: Path):
-    settings = Settings(**{**SMALL, "checkpoint_every": 0}, steps=4)
-    train(settings, bundle, tmp_path / "whole")
-
-    def stop(state: dict[str, Any]) -> None:
-        if state["step"] == 3:
-            os.kill(os.getpid(), signal.SIGTERM)
-
-    with pytest.raises(Stopped, match="stopped after step 3 of 4") as caught:
-        train(settings, bundle, tmp_path / "run", stop, progress_every=1)
-    assert caught.value.number == signal.SIGTERM
-    train(settings, bundle, tmp_path / "run")
-    assert content(tmp_path / "run") == content(tmp_path / "whole")
 
 
 def test_two_trainings_in_one_folder_are_refused(bundle: Path, tmp_path: Path):
