@@ -17,7 +17,8 @@ from pipeline.config import write_once
 OCIM = Path(sys.executable).with_name("ocim")
 ROOT = Path(__file__).parents[1]
 VERBS = ("replica", "check", "index", "crop", "depth", "parse", "pack", "rebuild", "bundle",
-         "train", "evaluate", "metrics", "import-rfmetafas", "report", "truth", "label", "weights")  # fmt: skip
+         "train", "evaluate", "metrics", "import-rfmetafas", "report", "truth", "label",
+         "weights")  # fmt: skip
 HEAVY = {"torch", "mediapipe", "cv2", "h5py", "pydantic", "numba", "sklearn", "av", "dask", "PIL"}
 
 
