@@ -20,11 +20,10 @@ from pipeline.errors import UserError
 from pipeline.index import dataset_root
 from pipeline.sheets import Sample, data_uri, sheet
 from pipeline.store import write_text
-from train.published import TABLE_I
+from train.published import RESULTS_SCHEMA, TABLE_I
 
 COLUMNS = 6  # samples in a contact sheet
 FAILURES_SHOWN = 200  # and remarks
-SCHEMA = 1  # of results.json, as train/evaluate.py writes it; that module would bring torch
 NO_LOSSES = ("step", "epoch", "mining", "learning_rate", "gradient_norm")
 CURVES_A_ROW = 5
 
@@ -97,7 +96,7 @@ def read_results(path: Path) -> dict[str, Any]:
     """The results that evaluate wrote; UserError when they are another program's, or damaged."""
     try:
         results = json.loads(read(path, "evaluate"))
-        if results["schema"] == SCHEMA:
+        if results["schema"] == RESULTS_SCHEMA:
             return dict(results)
     except (ValueError, TypeError, KeyError):
         pass

@@ -20,7 +20,7 @@ from pipeline.pack import pack
 from pipeline.report import choose, write_report
 from pipeline.sheets import CELL, GAP
 from train.protocols import parse
-from train.published import beside
+from train.published import RESULTS_SCHEMA, beside
 
 EVIL = "Train_files/<script>alert(1)<&>.avi"
 REASON = 'not decodable: <img src="https://example.org/x.png">'
@@ -35,7 +35,7 @@ CORRECTION = (
     '[{"action":"exclude","frames":"7","value":"","reason":"a hand <i>before</i> the face"}]'
 )
 RESULTS = {
-    "schema": 1,
+    "schema": RESULTS_SCHEMA,
     "protocol": "O&C&I to M",
     "variant": "ours",
     "width": 0.125,
@@ -196,7 +196,7 @@ def test_what_is_missing_is_told_and_no_page_written(tmp_path, missing, words):
     assert not layout.report.exists()
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", "{}", '{"schema": 2}'])
+@pytest.mark.parametrize("text", ["", "{", "[]", "{}", '{"schema": 1}'])
 def test_results_of_another_program_are_told(tmp_path, text):
     config, layout = made(tmp_path)
     layout.results.write_text(text)

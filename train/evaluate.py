@@ -17,7 +17,6 @@ from train.methods import METHODS
 from train.opened import as_user_errors, open_bundle
 from train.score import score_samples
 
-SCHEMA = 2
 COLUMNS = (*metrics.COLUMNS, "attack", "instrument", "subject", "dataset")
 
 
@@ -90,7 +89,7 @@ def evaluate(
     rows = metrics.read_scores(scores_path)  # the file is what counts, so the file is measured
     settings = model.settings
     results = {
-        "schema": SCHEMA,
+        "schema": published.RESULTS_SCHEMA,
         "protocol": str(protocol),
         "sources": list(protocol.sources),
         "target": protocol.target,

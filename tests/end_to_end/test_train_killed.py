@@ -22,7 +22,14 @@ KILLS = 6
 def start(bundle: Path, run: Path) -> subprocess.Popen[str]:
     command = [sys.executable, "-m", "train", "--bundle", str(bundle), *SETTINGS, "-o", str(run)]
     pipe = subprocess.PIPE
-    return subprocess.Popen(command, cwd=ROOT, stdout=pipe, stderr=pipe, text=True)
+
+    def heard() -> None:  # whatever a CI or a background job has handed down
+        for number in (signal.SIGINT, signal.SIGHUP):
+            signal.signal(number, signal.SIG_DFL)
+
+    return subprocess.Popen(
+        command, cwd=ROOT, stdout=pipe, stderr=pipe, text=True, preexec_fn=heard
+    )
 
 
 def content(run: Path) -> dict[str, bytes]:
