@@ -96,6 +96,7 @@ def test_steps_are_measured_beside_the_baseline(tmp_path):
     assert figures["waiting"]["steps"] == 2 and 0 <= figures["waiting"]["waiting"] <= 1
 
 
+@pytest.mark.slow
 def test_an_unknown_configuration_is_one_line():
     done = run("--configurations", "ours,float16")
     assert done.returncode == 1

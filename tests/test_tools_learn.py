@@ -35,6 +35,7 @@ def test_there_are_three_seeds_of_four_protocols_and_of_five_ablations_on_one(le
     assert {cell.protocol for cell in found if cell.variant != "ours"} == {"O&M&I to C"}
 
 
+@pytest.mark.slow
 def test_the_interval_is_over_subjects_with_all_of_their_videos(learn: ModuleType):
     # subject a: live above spoof (AUC 1); subject b: below (AUC 0); together live 4, 1, spoof 3, 2:
     # two of four pairs, 0.5. Two subjects drawn of two: aa, ab, ba, bb.

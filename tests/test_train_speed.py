@@ -94,6 +94,7 @@ def turned(first: nn.Module, second: nn.Module, beginning: str = "") -> float:
     return 1 - float(torch.cosine_similarity(*pair, 0))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("layout", [False, True])
 @pytest.mark.parametrize("variant", META)
 def test_away_from_the_kinks_a_bfloat16_step_is_the_float32_one(variant: str, layout: bool):
@@ -107,6 +108,7 @@ def test_away_from_the_kinks_a_bfloat16_step_is_the_float32_one(variant: str, la
     assert not torch.equal(gradient(networks), gradient(plain)), "bfloat16 was not in force"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("variant", META)
 def test_a_bfloat16_step_is_as_near_as_rounded_pictures_let_it_be(variant: str):
     settings = settings_of(variant=variant, **OFF)
