@@ -118,6 +118,10 @@ def test_a_null_is_what_the_variant_was_published_with():
     assert found.weight_decay == 1e-3
 
 
+def test_a_null_preset_is_the_papers_size():
+    assert settings_from_dict({"preset": None}, "x") == Settings()
+
+
 def test_ssdg_has_the_weights_and_rates_of_its_protocol():
     def published(protocol: str) -> tuple[float, float, int]:
         found = settings_from_dict({"variant": "ssdg", "protocol": protocol}, "x")

@@ -1,5 +1,6 @@
 import csv
 import json
+import os
 import shutil
 from pathlib import Path
 from typing import Any
@@ -105,6 +106,28 @@ def test_comparing_states_changes_nothing_of_a_training(bundle: Path, tmp_path: 
         train(settings, bundle, tmp_path / how)
     curves = [(tmp_path / how / "curves.csv").read_bytes() for how in ("last", "target")]
     assert curves[0] == curves[1]
+
+
+@pytest.mark.slow
+def test_a_state_that_could_not_be_compared_is_not_passed_over(tmp_path: Path):
+    folder = make_bundle(tmp_path / "bundle", ["casia", "msu", "oulu"], 1, 1)
+    settings = Settings(**{**SMALL, "evaluate_every": 2}, selection="target", checkpoint_every=1)
+    train(settings, folder, tmp_path / "whole")
+    shard = folder / "msu-test-00000-of-00001.h5"
+    content = shard.read_bytes()
+
+    def cut(state: dict[str, Any]) -> None:
+        if state["step"] == 2:
+            os.truncate(shard, 100_000)
+
+    with pytest.raises(UserError, match="changed while it was read"):
+        train(settings, folder, tmp_path / "run", cut, progress_every=1)
+    assert [p.name for p in (tmp_path / "run" / "checkpoints").iterdir()] == ["step-00000001.pt"]
+    shard.write_bytes(content)
+    train(settings, folder, tmp_path / "run")
+    for name in ("model.pt", "curves.csv", "selection.csv"):
+        whole, again = ((tmp_path / run / name).read_bytes() for run in ("whole", "run"))
+        assert whole == again, name
 
 
 def test_one_subject_cannot_be_held_out(tmp_path: Path):

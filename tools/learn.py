@@ -6,6 +6,7 @@ made again, so the same command goes on where it was stopped. Prints JSON; --tab
 """
 
 import argparse
+import csv
 import json
 import subprocess
 import sys
@@ -17,6 +18,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from sklearn.metrics import roc_auc_score
 
+sys.path.append(str(Path(__file__).parents[1]))  # benchmarks/ is not installed
+from benchmarks.made_samples import machine
+from pipeline.store import write_text
 from train.metrics import Score, read_scores, video_scores
 from train.published import PROTOCOLS
 from train.variants import VARIANTS
@@ -113,8 +117,6 @@ def interval(rows: list[list[Score]], subjects: dict[str, str]) -> tuple[float, 
 
 def subjects_of(scores: Path) -> dict[str, str]:
     """The subject of each video of a scores file."""
-    import csv
-
     with scores.open(newline="", encoding="utf-8") as file:
         return {row["video"]: row["subject"] for row in csv.DictReader(file)}
 
@@ -203,31 +205,20 @@ def main() -> int:
         len(set(subjects_of(chosen.out / Cell(p, "ours", 0).name / "scores-end.csv").values()))
         for p in PROTOCOLS
     }
-    machine = processor()
+    where = machine()
     report = {
         "settings": SETTINGS,
         "seeds": SEEDS,
         "subjects": " or ".join(map(str, sorted(subjects))),
-        "machine": machine,
+        "machine": f"{where['cores']} cores of {where['processor']}",
         "cells": found,
         "learned": all(e["end"]["auc_low"] > 0.5 for e in found if e["variant"] == "ours"),
         "within_limit": max(seconds.values()) <= LIMIT,
     }
     print(json.dumps(report, indent=1))
     if chosen.table:
-        chosen.table.write_text(page(report, "make learn"), "utf-8")
+        write_text(chosen.table, page(report, "make learn"))
     return 0 if report["learned"] else 1
-
-
-def processor() -> str:
-    """The processor's name and how many of its cores this program may use."""
-    import os
-
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    names = Path("/proc/cpuinfo")
-    text = names.read_text() if names.is_file() else ""
-    model = next((x.split(": ")[1] for x in text.splitlines() if x.startswith("model name")), "CPU")
-    return f"{cores} cores of {model.strip()}"
 
 
 if __name__ == "__main__":

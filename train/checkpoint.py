@@ -51,9 +51,7 @@ class Model:
             networks.load_state_dict(self.networks)
         except (RuntimeError, AttributeError) as error:
             first = " ".join(str(error).split())[:200]
-            raise UserError(
-                f"the model's networks are not those of its settings: {first}"
-            ) from None
+            raise UserError(f"its networks are not those of its settings: {first}") from None
         return networks.eval()
 
 

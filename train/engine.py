@@ -2,13 +2,13 @@
 
 import sys
 import time
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import torch
 
-from pipeline.bundle import Bundle, BundleError
+from pipeline.bundle import Bundle
 from pipeline.errors import UserError
 from pipeline.store import write_json
 from train import checkpoint, data, loader, protocols, ranks, stopping
@@ -21,7 +21,7 @@ from train.ranks import Process
 from train.run import Run
 from train.selection import Selection
 from train.settings import settings_to_dict
-from train.training import DivergedError, Training
+from train.training import Training
 from train.watch import Watch
 
 
@@ -40,9 +40,9 @@ def train(
     selection.csv where states are compared. A run that was stopped or killed goes on from its
     newest checkpoint and ends with the same bytes as if it had not been; a finished one is left as
     it is. restart: neither, it is begun anew; replace: a finished one of other settings is.
-    progress: see train/logbook.py. Where the bundle is
-    replaced meanwhile, stderr says so in one line and the run goes on with the one it opened. Under
-    torchrun every process calls it alike, and the first one writes.
+    progress: see train/logbook.py. Where the bundle is replaced meanwhile, stderr says so in one
+    line and the run goes on with the one it opened. Under torchrun every process calls it alike,
+    and the first one writes.
 
     Raises UserError for a bundle that lacks a dataset or a class, for a shard that is not the
     manifest's or changes under the run's hands, for losses that diverge, and for a training of
@@ -130,11 +130,8 @@ def loop(
     settings, steps, device = training.settings, training.steps, training.device
     read = loader.Steps(sources, steps, pinned=device.type == "cuda")
     left = range(training.done, steps)
-    with (
-        saved_first(training, book),
-        loader.ahead(read.__getitem__, left, settings.prefetch) as draws,
-    ):
-        for drawn, waited in timed(draws):
+    with loader.ahead(read.__getitem__, left, settings.prefetch) as draws:
+        for drawn, waited in read_for(training, draws, book):
             step = training.done
             batches = [
                 source.finish(raw, step, device) for source, raw in zip(sources, drawn, strict=True)
@@ -157,33 +154,26 @@ def loop(
         book.model()
 
 
-@contextmanager
-def saved_first(training: Training, book: Logbook | None) -> Iterator[None]:
-    """Where the bundle or the disk ends a training, save what it has come to, if it can be."""
+def read_for(
+    training: Training, draws: Iterator[tuple[data.Raw, ...]], book: Logbook | None
+) -> Iterator[tuple[tuple[data.Raw, ...], float]]:
+    """What each step draws, and the seconds that were spent waiting for it.
+
+    Where the bundle cannot be read on, what the training has come to is saved, if it can be.
+    """
     begun = training.done
-    try:
-        yield
-    except DivergedError:
-        raise
-    except (UserError, BundleError, OSError) as error:
-        if book is None or training.done == begun or isinstance(error, BrokenPipeError):
-            raise
-        try:
-            book.checkpoint()
-        except (UserError, OSError):
-            raise error from None
-        raise UserError(
-            f"{error}; saved after step {training.done}: the same command goes on"
-        ) from None
-
-
-def timed(items: Iterable[tuple[data.Raw, ...]]) -> Iterator[tuple[tuple[data.Raw, ...], float]]:
-    """Each item with the seconds that were spent waiting for it."""
-    iterator = iter(items)
     while True:
-        began = time.perf_counter()
+        asked = time.perf_counter()
         try:
-            item = next(iterator)
+            drawn = next(draws)
         except StopIteration:
             return
-        yield item, time.perf_counter() - began
+        except UserError as error:
+            if book is None or training.done == begun:
+                raise
+            with suppress(UserError, OSError):
+                book.checkpoint()
+                where = f"saved after step {training.done}: the same command goes on"
+                error = UserError(f"{error}; {where}")
+            raise error from None
+        yield drawn, time.perf_counter() - asked

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from pipeline.bundle import Bundle
+from pipeline.errors import UserError
 from pipeline.store import write_json, write_text
 from train import checkpoint, metrics, protocols, published
 from train.device import reproducible
@@ -82,7 +83,10 @@ def evaluate(
     anywhere = dataclasses.replace(model.settings, device="auto", tf32=False)
     with as_user_errors(), reproducible(anywhere) as device:
         domain = Domain(bundle, protocol.target)
-        networks = model.build().to(device)
+        try:
+            networks = model.build().to(device)
+        except UserError as error:
+            raise UserError(f"{model_path}: {error}") from None
         scores = score_samples(networks, domain, anywhere, np.arange(len(domain)))
         scored = score_rows(bundle, domain, scores)
     write_text(scores_path, scores_text(scored))

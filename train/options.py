@@ -16,7 +16,7 @@ from train.variants import PRESETS, VARIANTS
 
 def _named(path: Path | None) -> Path | None:
     """A folder that was named; an empty name (a variable that is not set) would be this folder."""
-    if path is not None and str(path) == "." and not path.is_symlink():
+    if path == Path():
         raise UserError("-o: name a folder for the run; this one is not taken")
     return path
 

@@ -51,31 +51,31 @@ def settings_from_dict(values: Any, source: str) -> Settings:
     """
     if not isinstance(values, dict):
         raise UserError(f"{source}: expected a JSON object of settings")
-    preset = values.get("preset", "paper")
+    preset = "paper" if values.get("preset") is None else values["preset"]
     if not isinstance(preset, str) or preset not in PRESETS:
         raise UserError(f"{source}: preset: expected one of {', '.join(PRESETS)}, found {preset!r}")
-    stated = {key: value for key, value in values.items() if value is not None and key != "preset"}
-    if "epochs" in stated:
-        stated.setdefault("steps", 0)  # neither the preset's nor the variant's override them
-    stated = {**PRESETS[preset], **stated}
+    given = {key: value for key, value in values.items() if value is not None and key != "preset"}
+    if "epochs" in given:
+        given.setdefault("steps", 0)  # neither the preset's nor the variant's override them
+    given = {**PRESETS[preset], **given}
     kinds = typing.get_type_hints(Settings)
     names = [field.name for field in dataclasses.fields(Settings)]
-    for key, value in stated.items():
+    for key, value in given.items():
         if key not in names:
             raise UserError(f"{source}: {key}: unknown key; known are {', '.join(names)}")
         if (expected := _mistake(value, kinds[key])) is not None:
             raise UserError(f"{source}: {key}: expected {expected}, found {value!r}")
         if isinstance(value, list):
-            stated[key] = tuple(value)
+            given[key] = tuple(value)
         elif kinds[key] is float:
             try:
-                stated[key] = float(value)
+                given[key] = float(value)
             except OverflowError:
                 raise UserError(f"{source}: {key}: this number is too large") from None
     try:
-        variant = stated.get("variant", Settings.variant)
-        protocol = stated.get("protocol", Settings.protocol)
-        return Settings(**{**own_settings(variant, protocol), **stated})
+        variant = given.get("variant", Settings.variant)
+        protocol = given.get("protocol", Settings.protocol)
+        return Settings(**{**own_settings(variant, protocol), **given})
     except (ValueError, UserError) as error:
         raise UserError(f"{source}: {error}") from None
 
