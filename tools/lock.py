@@ -29,7 +29,9 @@ PLATFORMS = (("linux", "x86_64"), ("darwin", "arm64"))
 LEFT_TO_TORCH = re.compile(r"(torch|triton|nvidia-[a-z0-9-]+|cuda-[a-z0-9-]+)$")
 
 # What .venv-extra does without: torch and what needs it, other runtimes of networks, the graph.
-NOT_EXTRA = {"face-alignment", "ncnn", "onnx", "onnxruntime", "openvino", "snakemake", "torch"}
+NOT_EXTRA = {
+    *("captum", "face-alignment", "ncnn", "onnx", "onnxruntime", "openvino", "snakemake", "torch"),
+}
 
 LOCK_HEADER = """\
 # Every package but torch (and what torch's CUDA builds ask for), exact, with the hashes of all its

@@ -1,0 +1,61 @@
+"""A real headless browser for the tests of pages: what a page asks for, and what goes wrong in it."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+
+
+def browser_path() -> str:
+    """The Chromium or Chrome of this machine, or that of $OCIM_BROWSER; skips where there is none."""
+    named = os.environ.get("OCIM_BROWSER")
+    found = named or next((path for name in NAMES if (path := shutil.which(name))), None)
+    if not found:
+        pytest.skip(f"no browser here: none of {', '.join(NAMES)}, and OCIM_BROWSER is not set")
+    return found
+
+
+@dataclass
+class Opened:
+    """A page in the browser. requests: every address it asked for but data: ones; errors: what its
+    console and its scripts complained of.
+    """
+
+    page: Any
+    requests: list[str] = field(default_factory=list)
+    errors: list[str] = field(default_factory=list)
+
+
+@contextmanager
+def opened(address: str, width: int = 1200, height: int = 900) -> Iterator[Opened]:
+    """Open an address (file:// or http://) in a browser of its own; page is playwright's Page."""
+    from playwright.sync_api import sync_playwright
+
+    path = browser_path()
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path)
+        try:
+            context = browser.new_context(viewport={"width": width, "height": height})
+            page = context.new_page()
+            seen = Opened(page)
+            page.on(
+                "request",
+                lambda request: (
+                    None if request.url.startswith("data:") else seen.requests.append(request.url)
+                ),
+            )
+            page.on("pageerror", lambda error: seen.errors.append(str(error)))
+            page.on(
+                "console",
+                lambda said: seen.errors.append(said.text) if said.type == "error" else None,
+            )
+            page.goto(address)
+            yield seen
+        finally:
+            browser.close()
