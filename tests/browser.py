@@ -1,4 +1,4 @@
-"""A real headless browser for the tests of pages: what a page asks for, and what goes wrong in it."""
+"""A real headless browser for tests of pages: what a page asks for, and what goes wrong in it."""
 
 import os
 import shutil
@@ -13,7 +13,7 @@ NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable"
 
 
 def browser_path() -> str:
-    """The Chromium or Chrome of this machine, or that of $OCIM_BROWSER; skips where there is none."""
+    """This machine's Chromium or Chrome, or that of $OCIM_BROWSER; skips where there is none."""
     named = os.environ.get("OCIM_BROWSER")
     found = named or next((path for name in NAMES if (path := shutil.which(name))), None)
     if not found:

@@ -30,8 +30,8 @@ LEFT_TO_TORCH = re.compile(r"(torch|triton|nvidia-[a-z0-9-]+|cuda-[a-z0-9-]+)$")
 
 # What .venv-extra does without: torch and what needs it, other runtimes of networks, the graph.
 NOT_EXTRA = {
-    *("captum", "face-alignment", "ncnn", "onnx", "onnxruntime", "openvino", "snakemake", "torch"),
-}
+    "captum", "face-alignment", "ncnn", "onnx", "onnxruntime", "openvino", "snakemake", "torch",
+}  # fmt: skip
 
 LOCK_HEADER = """\
 # Every package but torch (and what torch's CUDA builds ask for), exact, with the hashes of all its
