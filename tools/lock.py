@@ -29,9 +29,8 @@ PLATFORMS = (("linux", "x86_64"), ("darwin", "arm64"))
 LEFT_TO_TORCH = re.compile(r"(torch|triton|nvidia-[a-z0-9-]+|cuda-[a-z0-9-]+)$")
 
 # What .venv-extra does without: torch and what needs it, other runtimes of networks, the graph.
-NOT_EXTRA = {
-    "captum", "face-alignment", "ncnn", "onnx", "onnxruntime", "openvino", "snakemake", "torch",
-}  # fmt: skip
+WITH_TORCH = {"captum", "face-alignment", "torch"}
+NOT_EXTRA = {"ncnn", "onnx", "onnxruntime", "openvino", "snakemake", *WITH_TORCH}
 
 LOCK_HEADER = """\
 # Every package but torch (and what torch's CUDA builds ask for), exact, with the hashes of all its
