@@ -1,5 +1,6 @@
 # The whole flow: videos -> index -> crops -> depth, parsing -> bundle -> model -> results -> report.
 # `snakemake --cores N all` runs config/default.yaml; every rule is one line that can be typed by hand.
+# `snakemake --cores N tables` trains each protocol, variant and seed, and makes tables of them.
 import fcntl
 import sys
 from pathlib import Path
@@ -9,6 +10,7 @@ from snakemake.utils import update_config
 
 from pipeline.config import Layout, read_scalars, validate, write_once
 from pipeline.errors import UserError
+from train.settings import settings_to_dict
 
 if not workflow.overwrite_configfiles:  # a file given by --configfile stands alone
 
@@ -52,6 +54,14 @@ def train_settings(wildcards):
         stop(error)
 
 
+def table_cells(wildcards):
+    """The results of every training that the tables are made of."""
+    try:
+        return [layout.tables / "runs" / cell.name / "results.json" for cell in run.table_cells(settings)]
+    except UserError as error:
+        stop(error)
+
+
 CONFIG = layout.config
 PARTITION = "--dataset {wildcards.dataset} --partition {wildcards.partition}"
 LOGS = layout.out / "logs"
@@ -74,6 +84,7 @@ onstart:
 wildcard_constraints:
     dataset="|".join(settings.datasets),
     partition=r"\d+",
+    cell=r"[^/]+/\w+/seed-\d+",
 
 
 rule all:
@@ -143,7 +154,24 @@ rule evaluate:
 
 
 rule report:
-    input: layout.bundle / "bundle.json", layout.results
+    input: layout.bundle / "bundle.json", layout.results, layout.scores
     output: update(layout.report)
     log: LOGS / "report.txt"
     shell: "ocim report --config {CONFIG:q} 2>&1 | tee {log:q}"
+
+
+rule cell:
+    input: layout.bundle / "bundle.json"
+    output: update(layout.tables / "runs/{cell}/results.json")
+    params: train=settings_to_dict(settings.train)
+    threads: workflow.cores
+    log: LOGS / "tables" / "{cell}.txt"
+    benchmark: BENCH / "tables" / "{cell}.tsv"
+    shell: "ocim tables --config {CONFIG:q} --cell {wildcards.cell:q} 2>&1 | tee -i {log:q}"
+
+
+rule tables:
+    input: layout.bundle / "bundle.json", table_cells
+    output: update(layout.tables / "tables.html"), update(layout.tables / "tables.md"), update(layout.tables / "tables.tex"), update(layout.tables / "tables.json")
+    log: LOGS / "tables.txt"
+    shell: "ocim tables --config {CONFIG:q} --finished 2>&1 | tee {log:q}"

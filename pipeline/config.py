@@ -5,10 +5,10 @@ configuration is written once to OUT/config.yaml, and every verb of the graph re
 """
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, cast
 
 import yaml
-from pydantic import Field, InstanceOf, ValidationError
+from pydantic import AfterValidator, Field, InstanceOf, ValidationError
 
 from pipeline.backends import Choice
 from pipeline.datasets import require_adapter
@@ -16,10 +16,16 @@ from pipeline.errors import UserError
 from pipeline.sections import CropSettings, DepthSettings, ParseSettings, Section
 from pipeline.store import write_text
 from train.config import Settings as TrainSettings
+from train.protocols import parse as parse_protocol
+from train.published import TABLE_II
 from train.settings import settings_from_dict
+from train.variants import Name as Variant
 
 DatasetName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,31}$")]
 """A dataset's name: it becomes part of file names, and of protocols such as "oulu to mydata"."""
+
+
+Seed = Annotated[int, Field(ge=0, lt=2**31)]
 
 
 class DatasetSettings(Section):
@@ -56,6 +62,35 @@ class PackSettings(Section):
     shard_samples: Annotated[int, Field(ge=1, le=1_000_000)] = 4096
 
 
+def _once(values: list[Any]) -> list[Any]:
+    """The same list, where nothing stands twice."""
+    twice = [value for number, value in enumerate(values) if value in values[:number]]
+    if twice:
+        raise ValueError(f"{twice[0]} stands twice")
+    return values
+
+
+def _protocols(texts: list[str]) -> list[str]:
+    """The protocols as results name them."""
+    try:
+        return _once([str(parse_protocol(text)) for text in texts])
+    except UserError as error:
+        raise ValueError(str(error)) from None
+
+
+class TablesSettings(Section):
+    """Which trainings the tables of results are made of, besides what the training section says."""
+
+    protocols: Annotated[list[str], Field(min_length=1), AfterValidator(_protocols)] | None = None
+    """None: those of the paper's four whose datasets are there; where none is, train.protocol."""
+    variants: Annotated[list[Variant], AfterValidator(_once)] = Field(
+        default_factory=lambda: cast(list[Variant], [*TABLE_II]), min_length=1
+    )
+    seeds: Annotated[list[Seed], AfterValidator(_once)] = Field(
+        default_factory=lambda: [0, 1, 2], min_length=1
+    )
+
+
 def _dataset_defaults() -> dict[str, DatasetSettings]:
     # Every n-th frame as RFMetaFAS's author gives it (2 to 5); OULU's 9 is our choice, for the same
     # 40,000 to 60,000 frames.
@@ -75,7 +110,7 @@ class Config(Section):
     """The whole configuration. Relative paths are from the working directory."""
 
     out: str = "runs/paper"
-    seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
+    seed: Seed = 0
     datasets: dict[DatasetName, DatasetSettings] = Field(
         default_factory=_dataset_defaults, min_length=1
     )
@@ -83,6 +118,7 @@ class Config(Section):
     depth: DepthSettings = DepthSettings()
     parse: ParseSettings = ParseSettings()
     pack: PackSettings = PackSettings()
+    tables: TablesSettings = TablesSettings()
     train: InstanceOf[TrainSettings] = TrainSettings()
 
     def with_backends(
@@ -128,6 +164,7 @@ class Layout:
         self.results = self.out / "results.json"
         self.report = self.out / "report.html"
         self.truth = self.out / "truth.json"
+        self.tables = self.out / "tables"
 
     def index(self, dataset: str) -> Path:
         """The index of a dataset, one row a video."""

@@ -6,12 +6,15 @@ runs many of them at once where no Snakemake does.
 
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import h5py
 
 from pipeline import layers
 from pipeline.config import Config, Layout
+
+if TYPE_CHECKING:
+    from pipeline.tables.cells import Cell
 
 
 def crop_partition(config: Config, dataset: str, partition: int) -> bool:
@@ -156,6 +159,20 @@ def fingerprints(config: Config, dataset: str) -> list[str]:
                 entry.append((status.st_size, status.st_mtime_ns))
         parts[partition_of(dataset, row.path, settings.partitions)].append(entry)
     return [key(videos=part) for part in parts]
+
+
+def table_cells(config: Config) -> "list[Cell]":
+    """The trainings that the tables are made of (`ocim tables`).
+
+    Raises UserError for a protocol that needs a dataset which the configuration leaves out.
+    """
+    from pipeline.tables.cells import cells, protocols_of
+
+    wanted = config.tables
+    return cells(
+        wanted,
+        protocols_of(wanted.protocols, config.datasets, config.train.protocol, "datasets"),
+    )
 
 
 def train_settings(config: Config) -> dict[str, Any]:

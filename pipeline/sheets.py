@@ -1,4 +1,4 @@
-"""Contact sheets: what the bundle holds, as pictures."""
+"""Samples as pictures for a page: contact sheets, and the four pictures of one sample."""
 
 import base64
 import io
@@ -10,10 +10,11 @@ from PIL import Image
 
 from labels import classes
 from pipeline.bundle import Shard
-from pipeline.label import grey, overlay
+from pipeline.label import grey, overlay, palette_image
 
 CELL = 160  # pixels of one picture in a sheet
 GAP = 4
+COLUMNS = 6  # samples in a contact sheet
 
 
 class Sample(NamedTuple):
@@ -21,6 +22,17 @@ class Sample(NamedTuple):
 
     shard: Shard
     row: int
+
+
+class Pictures(NamedTuple):
+    """The pictures of one sample as data URIs, each with its own size: crop and overlay 256 x 256
+    JPEG, parsing 256 x 256 and depth 32 x 32 PNG.
+    """
+
+    crop: str
+    depth: str
+    parsing: str
+    overlay: str
 
 
 def column(sample: Sample) -> list[np.ndarray]:
@@ -52,8 +64,51 @@ def sheet(samples: Sequence[Sample]) -> np.ndarray:
     return picture
 
 
+def choose(shards: Sequence[Shard], live: int) -> list[Sample]:
+    """Up to COLUMNS samples of one class: each from a video of its own, kinds in turn."""
+    kinds: dict[tuple[str, str], list[Sample]] = {}
+    seen = set()
+    # The first of each shard, then the second of each, so that all splits have their turn.
+    ranked = [
+        (rank, number, int(row))
+        for number, shard in enumerate(shards)
+        for rank, row in enumerate(np.flatnonzero(shard.live == live))
+    ]
+    for _, number, row in sorted(ranked):
+        shard = shards[number]
+        video = str(shard.video[row])
+        if video not in seen:
+            seen.add(video)
+            kind = (str(shard.attack[row]), str(shard.instrument[row]))
+            kinds.setdefault(kind, []).append(Sample(shard, row))
+    chosen: list[Sample] = []
+    turn = 0
+    while len(chosen) < COLUMNS and any(len(samples) > turn for samples in kinds.values()):
+        chosen += [kinds[kind][turn] for kind in sorted(kinds) if len(kinds[kind]) > turn]
+        turn += 1
+    return chosen[:COLUMNS]
+
+
+def pictures_of(sample: Sample) -> Pictures:
+    """Crop, depth, parsing and overlay of a sample as the bundle holds them, not resized."""
+    shard, row = sample
+    image, parsing = np.asarray(shard.image[row]), np.asarray(shard.parsing[row])
+    depth = grey(np.asarray(shard.depth[row]))
+    return Pictures(
+        data_uri(image),
+        _uri(Image.fromarray(depth), "PNG", optimize=True),
+        _uri(palette_image(parsing), "PNG", optimize=True),
+        data_uri(overlay(image, parsing)),
+    )
+
+
 def data_uri(picture: np.ndarray) -> str:
     """A picture as a JPEG data URI, so that the page needs no other file."""
+    return _uri(Image.fromarray(picture), "JPEG", quality=88)
+
+
+def _uri(picture: Image.Image, form: str, **options: int) -> str:
     buffer = io.BytesIO()
-    Image.fromarray(picture).save(buffer, "JPEG", quality=88)
-    return "data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")
+    picture.save(buffer, form, **options)
+    encoded = base64.b64encode(buffer.getvalue()).decode("ascii")
+    return f"data:image/{form.lower()};base64,{encoded}"

@@ -32,16 +32,38 @@ class Opened:
     errors: list[str] = field(default_factory=list)
 
 
+_running: list[Any] = []
+"""The browser of this process: playwright allows one at a time, and one has many pages."""
+
+
 @contextmanager
-def opened(address: str, width: int = 1200, height: int = 900) -> Iterator[Opened]:
-    """Open an address (file:// or http://) in a browser of its own; page is playwright's Page."""
+def _browser() -> Iterator[Any]:
+    """The browser that runs, or one that is closed after the block."""
+    if _running:
+        yield _running[0]
+        return
     from playwright.sync_api import sync_playwright
 
     path = browser_path()
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path)
+        _running.append(browser)
         try:
-            context = browser.new_context(viewport={"width": width, "height": height})
+            yield browser
+        finally:
+            _running.clear()
+            browser.close()
+
+
+@contextmanager
+def opened(address: str, width: int = 1200, height: int = 900) -> Iterator[Opened]:
+    """Open an address (file:// or http://) in a window of its own; page is playwright's Page.
+
+    One may be opened while another is open.
+    """
+    with _browser() as browser:
+        context = browser.new_context(viewport={"width": width, "height": height})
+        try:
             page = context.new_page()
             seen = Opened(page)
             page.on(
@@ -58,4 +80,4 @@ def opened(address: str, width: int = 1200, height: int = 900) -> Iterator[Opene
             page.goto(address)
             yield seen
         finally:
-            browser.close()
+            context.close()

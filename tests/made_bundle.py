@@ -23,7 +23,11 @@ from pipeline.hdf5 import fixed_strings
 from pipeline.shard import write_shard
 
 DATASETS = ("casia", "msu", "oulu", "replay")
-SETTINGS = {"depth": {"backend": "facemesh", "spoof_depth": "zero"}}
+SETTINGS = {
+    "crop": {"landmarks": "embedded", "margin": 1.4, "mode": "box", "shift": 0.0},
+    "depth": {"backend": "facemesh", "spoof_depth": "zero"},
+    "sampling": {"every": 5, "faces": "detected", "reach": 5, "sampling": "every"},
+}
 Row = tuple[str, int, int]
 """video, live, frame"""
 

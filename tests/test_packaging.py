@@ -178,7 +178,8 @@ def test_pyproject_declares_every_import_of_tests_tools_and_benchmarks() -> None
     paths = [p for top in ("tests", "tools", "benchmarks") for p in (ROOT / top).rglob("*.py")]
     beside = {path.stem for path in paths} | {"tests", "tools", "benchmarks"}
     imports = third_party_imports(paths)
-    imports = {module: files for module, files in imports.items() if module not in beside}
+    # bob: whoever makes the stored cases of bob.measure again installs it by hand.
+    imports = {m: files for m, files in imports.items() if m not in beside | {"bob"}}
     assert undeclared(imports, names(RUNTIME + EXTRAS)) == {}
 
 

@@ -17,8 +17,8 @@ from pipeline.config import write_once
 OCIM = Path(sys.executable).with_name("ocim")
 ROOT = Path(__file__).parents[1]
 VERBS = ("replica", "check", "index", "crop", "depth", "parse", "pack", "rebuild", "bundle",
-         "train", "evaluate", "metrics", "import-rfmetafas", "report", "truth", "label",
-         "weights")  # fmt: skip
+         "browse", "train", "evaluate", "metrics", "report", "tables", "explain", "predict",
+         "export-onnx", "import-rfmetafas", "truth", "label", "weights")  # fmt: skip
 HEAVY = {"torch", "mediapipe", "cv2", "h5py", "pydantic", "numba", "sklearn", "av", "dask", "PIL"}
 
 
@@ -210,16 +210,25 @@ def test_metrics_gives_the_numbers_worked_out_by_hand(tmp_path):
     done = ocim("metrics", tmp_path / "scores.csv", "--json")
     assert (done.returncode, done.stderr) == (0, "")
     found = json.loads(done.stdout)
-    assert set(found) == {"frame", "video"}
+    assert set(found) == {"schema", "thresholds", "frame", "video"}
     for level, expected in hand_worked().items():
-        assert found[level] == pytest.approx(expected)
+        assert {name: found[level][name] for name in expected} == pytest.approx(expected)
 
 
 def test_metrics_for_people_are_in_percent(tmp_path):
     (tmp_path / "scores.csv").write_text(SCORES)
     lines = ocim("metrics", tmp_path / "scores.csv").stdout.splitlines()
-    assert lines[0] == "by frame: HTER 35.71%, AUC 88.89%, EER 33.33%"
-    assert lines[1] == "by video: HTER 25.00%, AUC 87.50%, EER 25.00%"
+    frame, video = (lines.index(line) for line in lines if line.startswith("by "))
+    assert lines[frame].endswith("without a score 0 and 1 (failure to acquire 14.29%)")
+    for first, auc, eer, threshold, hter in (
+        (frame, "88.89%", "33.33%", "0.6", "35.71%"),
+        (video, "87.50%", "25.00%", "0.8", "25.00%"),
+    ):
+        assert lines[first + 1].startswith(f"  AUC {auc} [")
+        assert lines[first + 2].startswith(f"  EER {eer} [")
+        row = next(line for line in lines[first:] if line.startswith("    target_eer")).split()
+        assert row[:2] == ["target_eer", threshold]
+        assert hter in row
 
 
 def test_label_of_no_picture_is_one_line_exit_code_2_and_no_file(tmp_path):

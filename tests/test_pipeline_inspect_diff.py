@@ -95,22 +95,22 @@ def test_settings_back_ends_and_versions_are_told_as_dotted_keys(made, copy):
     def edit(manifest):
         oulu = manifest["provenance"]["oulu"]
         oulu["settings"]["depth"]["backend"] = "prnet"
-        oulu["settings"]["crop"] = {"margin": 1.5}
+        oulu["settings"]["pack"] = {"shard_samples": 5}
         manifest["spoof_depth"] = "raw"
 
     edit_manifest(copy, edit)
     found = diff(made, copy)
     assert found["settings"] == [
         {"dataset": "", "key": "spoof_depth", "a": "zero", "b": "raw"},
-        {"dataset": "oulu", "key": "settings.crop.margin", "b": 1.5},
         {"dataset": "oulu", "key": "settings.depth.backend", "a": "facemesh", "b": "prnet"},
+        {"dataset": "oulu", "key": "settings.pack.shard_samples", "b": 5},
     ]
     done = ocim(made, copy)
     assert done.exit_code == 1
     assert done.output.splitlines()[2:] == [
         "spoof_depth: zero -> raw",
-        "oulu: settings.crop.margin: not there -> 1.5",
         "oulu: settings.depth.backend: facemesh -> prnet",
+        "oulu: settings.pack.shard_samples: not there -> 5",
     ]
 
 

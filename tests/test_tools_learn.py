@@ -5,7 +5,7 @@ from types import ModuleType
 
 import pytest
 
-from train.metrics import Score
+from train.scores import Score
 
 
 @pytest.fixture(scope="module")

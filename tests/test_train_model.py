@@ -48,6 +48,20 @@ def test_every_variant_scores_at_a_small_size(variant: Name):
     assert networks(torch.rand(4, 6, 64, 64)).shape == (4,)
 
 
+@pytest.mark.parametrize("variant", [n for n, v in VARIANTS.items() if v.method == "meta"])
+def test_a_score_is_bit_by_bit_the_same_without_depth_and_parsing(variant: Name):
+    networks = make(variant=variant, width=0.1, input_size=64).eval()
+    images, unused = torch.rand(3, 6, 64, 64), []
+    networks.depth.register_forward_hook(lambda *call: unused.append("depth"))
+    if networks.parser is not None:
+        networks.parser.classify.register_forward_hook(lambda *call: unused.append("classify"))
+    with torch.inference_mode():
+        logit = networks(images)
+        assert unused == []
+        assert torch.equal(logit, networks.meta(networks.upstream(images).shared)[0])
+    assert len(unused) == (1 if networks.parser is None else 2)
+
+
 def test_the_same_seed_gives_the_same_networks_and_global_state_stays():
     before = torch.get_rng_state()
     first, second = make(width=0.1), make(width=0.1)

@@ -21,7 +21,7 @@ SMALL: dict[str, Any] = {
     **{"width": 0.05, "input_size": 64, "batch": 4, "threads": 1, "device": "cpu"},
     **{"checkpoint_every": 2, "tensorboard": False},
 }
-FILES = ("model.pt", "curves.csv", "settings.json")
+FILES = ("model.pt", "curves.csv", "settings.json", "held_out_scores.csv", "model-card.md")
 
 
 @pytest.fixture(scope="module")

@@ -16,7 +16,8 @@ from train.config import Settings
 from train.domain import Domain
 from train.engine import train
 from train.evaluate import evaluate
-from train.metrics import rates, read_scores, video_scores
+from train.metrics import rates
+from train.scores import read_scores, video_scores
 from train.selection import Selection, Verdict, choose_held_out
 
 SMALL: dict[str, Any] = {

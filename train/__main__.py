@@ -53,12 +53,14 @@ def main(
 @click.option("--bundle", type=FOLDER, required=True, help="Folder of the bundle.")
 @click.option("-o", "--out", type=FILE, required=True, help="results.json to write.")
 @click.option("--scores", type=FILE, required=True, help="scores.csv to write.")
-def evaluate(model: Path, bundle: Path, out: Path, scores: Path) -> None:
-    """Score the left-out dataset and print HTER and AUC."""
+@click.option("--threshold", type=float, help="The threshold of the rule fixed; default: 0.5.")
+def evaluate(model: Path, bundle: Path, out: Path, scores: Path, threshold: float | None) -> None:
+    """Score the left-out dataset and print its error rates."""
     from train.evaluate import evaluate as run
 
-    results = run(model, bundle, out, scores)
-    click.echo(json.dumps({unit: results[unit] for unit in ("frame", "video")}, indent=1))
+    results = run(model, bundle, out, scores, threshold)
+    told = {part: results[part] for part in ("thresholds", "frame", "video")}
+    click.echo(json.dumps(told, indent=1))
 
 
 main.add_command(import_rfmetafas)

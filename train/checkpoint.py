@@ -20,7 +20,7 @@ from train import methods
 from train.config import Settings
 from train.settings import settings_from_dict, settings_to_dict
 
-FORMAT = 2
+FORMAT = 3
 _NAME = re.compile(r"step-(\d{8})\.pt")
 
 
@@ -30,8 +30,14 @@ class Model:
 
     networks: state dict of the method's networks. bundle: hash of the bundle trained on. steps:
     done at this state, of all_steps. selection: how this state was chosen. environment: torch's
-    version, device, threads, precision and the like. training: of a checkpoint, what going on needs
-    (optimizer, curves, best: the best state so far).
+    version, device, threads, precision and the like.
+
+    crop: the section of that name in the sources' provenance (landmarks, mode, margin, shift);
+    empty where it is not known or not the same for all. classes: names of the parsing classes, by
+    number. threshold: {"frame", "video", "rule": "sources_eer" or "fixed", "how", "from"}, found at
+    the end of the training; None in a checkpoint. data: {"datasets": {source: {"samples",
+    "subjects", "videos", "live", "spoof", "sampling"}}, "licences": lines}, what was trained on.
+    training: of a checkpoint, what going on needs (optimizer, curves, best: the best state so far).
     """
 
     networks: Mapping[str, Tensor]
@@ -42,6 +48,10 @@ class Model:
     all_steps: int
     selection: str
     environment: dict[str, Any]
+    crop: dict[str, Any]
+    classes: list[str]
+    threshold: dict[str, Any] | None
+    data: dict[str, Any]
     training: dict[str, Any] | None = None
 
     def build(self) -> nn.Module:
@@ -80,22 +90,58 @@ def read(data: bytes, name: str) -> Model:
     except Exception as error:  # torch raises whatever the bytes lead it to
         raise UserError(f"{name}: not a model.pt: {type(error).__name__}") from None
     names = {field.name for field in dataclasses.fields(Model)}
-    if not isinstance(content, dict) or content.get("format") != FORMAT:
-        raise UserError(f"{name}: not a model.pt of format {FORMAT}; train again to make one")
+    number = content.get("format") if isinstance(content, dict) else None
+    if number != FORMAT:
+        found = f"its format is {number}" if isinstance(number, int) else "it has no format"
+        raise UserError(
+            f"{name}: not a model.pt of format {FORMAT}, {found}; train again to make one"
+        )
     kinds = {
         "networks": dict,
         "settings": dict,
         "environment": dict,
         "steps": int,
         "all_steps": int,
+        "crop": dict,
+        "classes": list,
+        "threshold": dict | None,
+        "data": dict,
     }
-    if set(content) != names | {"format"} or not all(
-        isinstance(content[key], kind) for key, kind in kinds.items()
+    if (
+        set(content) != names | {"format"}
+        or not all(isinstance(content[key], kind) for key, kind in kinds.items())
+        or not _is_threshold(content["threshold"])
+        or not _is_data(content["data"])
     ):
         raise UserError(f"{name}: not a whole model.pt")
     settings = settings_from_dict(content.pop("settings"), name)
     del content["format"]
     return Model(settings=settings, **content)
+
+
+def _is_threshold(threshold: dict[str, Any] | None) -> bool:
+    """Whether it is what Model says of it."""
+    if threshold is None:
+        return True
+    kinds: dict[str, type] = {"frame": float, "video": float, "rule": str, "how": str, "from": str}
+    return set(threshold) == set(kinds) and all(
+        isinstance(threshold[key], kind) and threshold[key] == threshold[key]  # no NaN
+        for key, kind in kinds.items()
+    )
+
+
+def _is_data(data: dict[str, Any]) -> bool:
+    """Whether it is what Model says of it."""
+    datasets, licences = data.get("datasets"), data.get("licences")
+    if not isinstance(datasets, dict) or not isinstance(licences, list):
+        return False
+    counts = ("samples", "subjects", "videos", "live", "spoof")
+    return all(
+        isinstance(facts, dict)
+        and isinstance(facts.get("sampling"), dict)
+        and all(isinstance(facts.get(name), int) for name in counts)
+        for facts in datasets.values()
+    )
 
 
 def load(path: Path) -> Model:

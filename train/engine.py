@@ -8,15 +8,17 @@ from pathlib import Path
 
 import torch
 
-from pipeline.bundle import Bundle
+from pipeline.bundle import CLASS_NAMES, Bundle
 from pipeline.errors import UserError
 from pipeline.store import write_json
 from train import checkpoint, data, loader, protocols, ranks, stopping
 from train.config import Settings
 from train.device import reproducible
 from train.domain import Domain
+from train.held_out import HeldOut
 from train.logbook import Logbook, Progress
 from train.opened import as_user_errors, open_bundle
+from train.origin import crop_of, data_of
 from train.ranks import Process
 from train.run import Run
 from train.selection import Selection
@@ -36,10 +38,12 @@ def train(
 ) -> Path:
     """Train one protocol on a bundle and return the path of run_folder/model.pt.
 
-    Beside it settings.json, curves.csv (the losses of every step), checkpoints/, tensorboard/, and
-    selection.csv where states are compared. A run that was stopped or killed goes on from its
-    newest checkpoint and ends with the same bytes as if it had not been; a finished one is left as
-    it is. restart: neither, it is begun anew; replace: a finished one of other settings is.
+    Beside it settings.json, curves.csv (the losses of every step), checkpoints/, tensorboard/,
+    selection.csv where states are compared, and held_out_scores.csv where subjects of the sources
+    are not trained on: they give the threshold that the model carries. A run that was stopped or
+    killed goes on from its newest checkpoint and ends with the same bytes as if it had not been; a
+    finished one is left as it is. restart: neither, it is begun anew; replace: a finished one of
+    other settings is.
     progress: see train/logbook.py. Where the bundle is replaced meanwhile, stderr says so in one
     line and the run goes on with the one it opened. Under torchrun every process calls it alike,
     and the first one writes.
@@ -101,21 +105,46 @@ def _train(
     if known is not None:
         training.restore(checkpoint.read(known, str(run.checkpoints.path)))
     if book:
-        if settings.target not in bundle.datasets:
-            with suppress(OSError):  # nobody listens
-                print(
-                    f"note: {bundle.folder} has no dataset '{settings.target}': the model cannot be"
-                    " evaluated there",
-                    file=sys.stderr,
-                )
-        read = [*domains, *(part.domain for part in selection.parts)]
-        watch = Watch(bundle, [shard.path for domain in read for shard in domain.shards])
-        if known is None:
-            run.clear()
-        write_json(run.folder / "settings.json", settings_to_dict(settings))
-        book.open(training, per_epoch, watch)
+        _begin(run, bundle, domains, selection, training, book, per_epoch, known is None)
     with stopping.on_request() as request:
         loop(training, sources, selection, per_epoch, request, book)
+
+
+def _begin(
+    run: Run,
+    bundle: Bundle,
+    domains: list[Domain],
+    selection: Selection,
+    training: Training,
+    book: Logbook,
+    per_epoch: int,
+    anew: bool,
+) -> None:
+    """What the first process does before the first step that is made. anew: it goes on from none,
+    and what an earlier training has left is removed, once all that is needed can be read.
+    """
+    settings = run.settings
+    if settings.target not in bundle.datasets:
+        with suppress(OSError):  # nobody listens
+            print(
+                f"note: {bundle.folder} has no dataset '{settings.target}': the model cannot be"
+                " evaluated there",
+                file=sys.stderr,
+            )
+    with as_user_errors():
+        held_out = HeldOut(bundle, domains, selection)
+        origin = {
+            "crop": crop_of(bundle, settings.sources),
+            "classes": list(CLASS_NAMES),
+            "data": data_of(bundle, domains, selection.held_out),
+        }
+    compared = [*selection.parts, *held_out.parts]
+    read = [*domains, *(part.domain for part in compared)]
+    watch = Watch(bundle, [shard.path for domain in read for shard in domain.shards])
+    if anew:
+        run.clear()
+    write_json(run.folder / "settings.json", settings_to_dict(settings))
+    book.open(training, per_epoch, watch, origin, held_out)
 
 
 def loop(

@@ -1,8 +1,8 @@
 """Evaluation on the left-out dataset: scores.csv and results.json."""
 
-import csv
 import dataclasses
-import io
+import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -11,88 +11,47 @@ import numpy as np
 from pipeline.bundle import Bundle
 from pipeline.errors import UserError
 from pipeline.store import write_json, write_text
-from train import checkpoint, metrics, protocols, published
+from train import checkpoint, protocols, published
+from train.card_file import write_card
+from train.checkpoint import Model
 from train.device import reproducible
 from train.domain import Domain
+from train.held_out import carried
 from train.methods import METHODS
+from train.metrics import measure
 from train.opened import as_user_errors, open_bundle
-from train.score import score_samples
+from train.origin import section
+from train.protocols import Protocol
+from train.run import CARD
+from train.score import as_scores, failures, in_order, score_samples
+from train.scores import Score, read_scores, scores_text
+from train.thresholds import fixed, rules_for
 
-COLUMNS = (*metrics.COLUMNS, "attack", "instrument", "subject", "dataset")
 
+def score_target(model: Model, bundle: Bundle, target: str, name: str) -> list[Score]:
+    """Rows of every sample of the target, train and test splits, and of those that failed.
 
-def score_rows(bundle: Bundle, domain: Domain, scores: np.ndarray) -> list[dict[str, Any]]:
-    """Rows of scores.csv, sorted by video and frame: samples, and failures with no score.
-
-    frame is -1 where a video gave nothing at all.
+    name: what to call the model in messages.
     """
-    texts = {name: domain.column(name) for name in ("attack", "instrument", "subject")}
-    rows = [
-        {
-            "video": str(domain.paths[domain.number[i]]),
-            "frame": int(domain.frame[i]),
-            "live": int(domain.live[i]),
-            "score": format(float(scores[i]), ".17g"),
-            **{name: str(column[i]) for name, column in texts.items()},
-        }
-        for i in range(len(domain))
-    ]
-    names = ("video", "frame", "live", "attack", "instrument", "subject")
-    for failure in bundle.failures:
-        if failure["dataset"] == domain.name and failure["split"] in protocols.SPLITS:
-            rows.append({**{name: failure[name] for name in names}, "score": ""})
-    for row in rows:
-        row["dataset"] = domain.name
-    return sorted(rows, key=lambda row: (row["video"], row["frame"]))
-
-
-def scores_text(rows: list[dict[str, Any]]) -> str:
-    """scores.csv."""
-    text = io.StringIO()
-    writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    return text.getvalue()
-
-
-def counts(rows: list[metrics.Score]) -> dict[str, int]:
-    """Frames and videos of each class, and how many of them have no score."""
-    found: dict[str, int] = {}
-    for unit, those in (("frames", rows), ("videos", metrics.video_scores(rows))):
-        found[f"{unit}_live"] = sum(row.live for row in those)
-        found[f"{unit}_spoof"] = sum(not row.live for row in those)
-        found[f"{unit}_failed"] = sum(row.score is None for row in those)
-    return found
-
-
-def evaluate(
-    model_path: Path, bundle_folder: Path, results_path: Path, scores_path: Path
-) -> dict[str, Any]:
-    """Score the protocol's target (train and test splits) and write scores and results.
-
-    scores_path: CSV with COLUMNS, sorted by video and frame; higher is live (train/methods.py says
-    what a method's score is), empty for a frame or video (frame -1) that gave no face.
-    results_path: JSON, returned too; rates are fractions, the paper's own in percent.
-    Raises UserError for a model or bundle that cannot be read or does not hold the target.
-    """
-    model = checkpoint.load(model_path)
-    bundle = open_bundle(bundle_folder)
-    protocol = protocols.parse(model.protocol)
-    protocols.require([protocol.target], bundle.datasets, str(bundle_folder))
     # Not only where it was trained, and in float32 that is no less.
     anywhere = dataclasses.replace(model.settings, device="auto", tf32=False)
     with as_user_errors(), reproducible(anywhere) as device:
-        domain = Domain(bundle, protocol.target)
+        domain = Domain(bundle, target)
         try:
             networks = model.build().to(device)
         except UserError as error:
-            raise UserError(f"{model_path}: {error}") from None
-        scores = score_samples(networks, domain, anywhere, np.arange(len(domain)))
-        scored = score_rows(bundle, domain, scores)
-    write_text(scores_path, scores_text(scored))
-    rows = metrics.read_scores(scores_path)  # the file is what counts, so the file is measured
+            raise UserError(f"{name}: {error}") from None
+        every = np.arange(len(domain))
+        scores = score_samples(networks, domain, anywhere, every)
+        rows = as_scores(domain, every, scores)
+    return in_order(rows + failures(bundle, target, protocols.SPLITS))
+
+
+def about(model: Model, bundle: Bundle, protocol: Protocol) -> dict[str, Any]:
+    """What results.json says of the model and the data, besides the numbers."""
     settings = model.settings
-    results = {
+    sampling = {name: facts.get("sampling", {}) for name, facts in model.data["datasets"].items()}
+    return {
         "schema": published.RESULTS_SCHEMA,
         "protocol": str(protocol),
         "sources": list(protocol.sources),
@@ -105,14 +64,61 @@ def evaluate(
         "all_steps": model.all_steps,
         "seed": settings.seed,
         "score": METHODS[settings.method].scale,
-        "threshold": "target EER: where FAR and FRR lie closest on the target itself",
         "selection": model.selection,
         "trained_on": model.bundle,
         "evaluated_on": bundle.hash,
         "environment": model.environment,
-        "counts": counts(rows),
-        **metrics.summary(rows),
+        "sampling": {**sampling, protocol.target: section(bundle, protocol.target, "sampling")},
+    }
+
+
+def evaluate(
+    model_path: Path,
+    bundle_folder: Path,
+    results_path: Path,
+    scores_path: Path,
+    number: float | None = None,
+) -> dict[str, Any]:
+    """Score the protocol's target (train and test splits) and write scores and results.
+
+    scores_path: CSV (train/scores.py), sorted by video and frame; higher is live (train/methods.py
+    says what a method's score is), empty for a frame or video (frame -1) that gave no face.
+    results_path: JSON, returned too (docs/results.md); rates are fractions, the paper's own in
+    percent. number: the threshold of the rule `fixed`. The card beside a model.pt is written anew.
+    Raises UserError for a model or bundle that cannot be read or does not hold the target.
+    """
+    given = fixed(number)
+    model = checkpoint.load(model_path)
+    bundle = open_bundle(bundle_folder)
+    protocol = protocols.parse(model.protocol)
+    protocols.require([protocol.target], bundle.datasets, str(bundle_folder))
+    scored = score_target(model, bundle, protocol.target, str(model_path))
+    write_text(scores_path, scores_text(scored))
+    rows = read_scores(scores_path)  # the file is what counts, so the file is measured
+    try:
+        rules = rules_for(rows, carried(model.threshold), given)
+    except UserError as error:
+        raise UserError(f"{scores_path}: {error}") from None
+    results = {
+        **about(model, bundle, protocol),
+        "thresholds": {name: rule.to_json() for name, rule in rules.items()},
+        **measure(rows, rules),
         "published": published.beside(protocol),
     }
     write_json(results_path, results)
+    if model_path.name == "model.pt":
+        renew_card(model, results, model_path.parent)
     return results
+
+
+def renew_card(model: Model, results: dict[str, Any], folder: Path) -> None:
+    """Write the model's card anew with the results; where that cannot be, say so on stderr."""
+    try:
+        write_card(model, results, folder)
+        return
+    except UserError as error:
+        why = str(error)
+    except OSError as error:
+        why = f"{error.filename or folder}: {error.strerror}"
+    with suppress(OSError):  # nobody listens
+        print(f"note: {folder / CARD} is not written: {why}", file=sys.stderr)

@@ -13,11 +13,15 @@ from typing import Any
 
 import torch
 
+from pipeline.errors import UserError
 from pipeline.store import write_text
 from train import checkpoint, meta
+from train.card_file import write_card
+from train.held_out import HeldOut
 from train.optimizer import learning_rate
 from train.protocols import parse
 from train.run import Run
+from train.scores import scores_text
 from train.selection import NAMES, Verdict
 from train.training import Best, Training
 from train.watch import Watch
@@ -95,9 +99,19 @@ class Logbook:
             self.write_tables()
             self.board.close()
 
-    def open(self, training: Training, per_epoch: int, watch: Watch) -> None:
-        """Begin with a training as it is, new or restored."""
+    def open(
+        self,
+        training: Training,
+        per_epoch: int,
+        watch: Watch,
+        origin: dict[str, Any],
+        held_out: HeldOut,
+    ) -> None:
+        """Begin with a training as it is, new or restored. origin: of a model its crop, classes and
+        data.
+        """
         self.training, self.per_epoch, self.watch = training, per_epoch, watch
+        self.origin, self.held_out = origin, held_out
         self.columns = columns(training.method.curves)
         self.board = Board(self.run.board, self.run.settings.tensorboard, training.done)
         self.began, self.from_step, self.waited = time.monotonic(), training.done, 0.0
@@ -175,6 +189,8 @@ class Logbook:
             all_steps=training.steps,
             selection=on_the_way if is_last else NAMES[self.run.settings.selection],
             environment=training.environment(),
+            threshold=None,
+            **self.origin,
         )
 
     def checkpoint(self) -> None:
@@ -186,10 +202,25 @@ class Logbook:
         self.write_tables()
 
     def model(self) -> None:
-        """Save the state that is kept in the end."""
+        """Save the state that is kept in the end, with the threshold that it carries.
+
+        The model comes last: where it is, the run is finished. Where the held-out samples cannot be
+        read, what the training has come to is saved, and the same command needs no step more.
+        """
         self.now.check_parameters()
         self.write_tables()
-        checkpoint.save(self.run.model, self.model_of(self.now.best))
+        model = self.model_of(self.now.best)
+        try:
+            rows = self.held_out.score(model, self.now.process.local_rank)
+        except UserError as error:
+            self.checkpoint()
+            where = f"saved after step {self.now.done}: the same command goes on"
+            raise UserError(f"{error}; {where}") from None
+        model = dataclasses.replace(model, threshold=self.held_out.threshold(rows))
+        if rows:
+            write_text(self.run.held_out, scores_text(rows))
+        write_card(model, None, self.run.folder)
+        checkpoint.save(self.run.model, model)
 
     def write_tables(self) -> None:
         """Write curves.csv, and selection.csv where states were compared."""

@@ -212,18 +212,31 @@ class Networks(nn.Module):
     def upstream(self, images: Tensor) -> Upstream:
         """Features, depth and parsing of n x 6 x S x S images, and M's input."""
         features = self.features(images)
-        shared, parsing = features.stage3, None
+        decoded = parsing = None
         if self.parser is not None:
             decoded = self.parser(features)
             parsing = self.parser.classify(decoded)
-            if self.skip is not None:
-                decoded = decoded.detach() if self.detach else decoded
-                shared = torch.cat([shared, self.skip(decoded, shared.shape[-1])], 1)
-        return Upstream(shared, self.depth(features), parsing)
+        return Upstream(self.joined(features, decoded), self.depth(features), parsing)
+
+    def joined(self, features: Features, decoded: Tensor | None) -> Tensor:
+        """M's input: stage 3, and beside it, with ASC, what the parser's last block gives."""
+        shared = features.stage3
+        if self.skip is None or decoded is None:
+            return shared
+        decoded = decoded.detach() if self.detach else decoded
+        return torch.cat([shared, self.skip(decoded, shared.shape[-1])], 1)
 
     def forward(self, images: Tensor) -> Tensor:
-        """The logit (n,) of n x 6 x S x S images: live above 0."""
-        return self.meta(self.upstream(images).shared)[0]
+        """The logit (n,) of n x 6 x S x S images: live above 0.
+
+        In evaluation mode what it does not need, depth and parsing, is not made.
+        """
+        if self.training:  # by way of `upstream`, which train/speed.py may have made faster
+            return self.meta(self.upstream(images).shared)[0]
+        features = self.features(images)
+        parser = None if self.skip is None else self.parser
+        decoded = None if parser is None else parser(features)
+        return self.meta(self.joined(features, decoded))[0]
 
 
 def initialise(networks: nn.Module, settings: Settings, generator: torch.Generator) -> None:

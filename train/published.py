@@ -4,7 +4,7 @@ from typing import Any
 
 from train.protocols import Protocol, parse
 
-RESULTS_SCHEMA = 2
+RESULTS_SCHEMA = 3
 """Version of results.json, in which these numbers stand beside a run's own."""
 
 PROTOCOLS = ("O&C&I to M", "O&M&I to C", "O&C&M to I", "I&C&M to O")

@@ -8,9 +8,12 @@ from pathlib import Path
 
 from pipeline.errors import UserError
 from pipeline.store import left_over
-from train import checkpoint
+from train import checkpoint, held_out
 from train.config import Settings
 from train.settings import settings_to_dict
+
+CARD = "model-card.md"
+"""The model card beside a model."""
 
 HOW_IT_RUNS = frozenset(
     {
@@ -29,6 +32,8 @@ class Run:
         self.model = self.folder / "model.pt"
         self.curves = self.folder / "curves.csv"
         self.verdicts = self.folder / "selection.csv"
+        self.held_out = self.folder / held_out.FILE
+        self.card = self.folder / CARD
         self.board = self.folder / "tensorboard"
         self.checkpoints = checkpoint.Folder(self.folder / "checkpoints")
 
@@ -101,7 +106,7 @@ class Run:
     def clear(self) -> None:
         """Remove what an earlier training has left."""
         self.checkpoints.clear()
-        for path in (self.model, self.curves, self.verdicts):
+        for path in (self.model, self.curves, self.verdicts, self.held_out, self.card):
             path.unlink(missing_ok=True)
         if self.board.is_dir() and (self.folder / "settings.json").is_file():
             shutil.rmtree(self.board)

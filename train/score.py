@@ -1,18 +1,19 @@
-"""Scores of the samples of a dataset by trained networks."""
+"""Scores of the samples of a dataset by trained networks, and the rows that they make."""
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Container, Sequence
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from pipeline.bundle import FIELDS
-from train import augment, loader, metrics
+from pipeline.bundle import FIELDS, Bundle
+from train import augment, loader
 from train.buffers import Buffers
 from train.config import Settings
 from train.domain import Domain
 from train.methods import METHODS
+from train.metrics import rates
+from train.scores import Score, video_scores
 
 IMAGES_AT_ONCE = 16  # a constant, so that scores do not depend on the machine
 
@@ -46,22 +47,62 @@ def score_samples(
     return np.concatenate(found)
 
 
-def as_scores(domain: Domain, samples: np.ndarray, scores: np.ndarray) -> list[metrics.Score]:
-    """Rows as metrics take them."""
+def as_scores(domain: Domain, samples: np.ndarray, scores: np.ndarray) -> list[Score]:
+    """Rows of samples with their scores."""
+    attack, instrument, subject = (
+        domain.column(name) for name in ("attack", "instrument", "subject")
+    )
     return [
-        metrics.Score(
+        Score(
             str(domain.paths[domain.number[i]]),
             int(domain.frame[i]),
             int(domain.live[i]),
             float(score),
+            str(attack[i]),
+            str(instrument[i]),
+            str(subject[i]),
+            domain.name,
         )
         for i, score in zip(samples, scores, strict=True)
     ]
 
 
+def failures(
+    bundle: Bundle,
+    dataset: str,
+    splits: Sequence[str],
+    subjects: Container[str] | None = None,
+) -> list[Score]:
+    """Rows of what gave no sample in some splits of a dataset: a frame, or as -1 the whole video.
+
+    subjects: of these alone; None: of all.
+    """
+    return [
+        Score(
+            one["video"],
+            one["frame"],
+            one["live"],
+            None,
+            one["attack"],
+            one["instrument"],
+            one["subject"],
+            one["dataset"],
+        )
+        for one in bundle.failures
+        if one["dataset"] == dataset
+        and one["split"] in splits
+        and (subjects is None or one["subject"] in subjects)
+    ]
+
+
+def in_order(rows: Sequence[Score]) -> list[Score]:
+    """Rows as a scores file has them: by dataset, video and frame."""
+    return sorted(rows, key=lambda row: (row.dataset, row.video, row.frame))
+
+
 def summary_of(
     networks: nn.Module, domain: Domain, settings: Settings, samples: np.ndarray
-) -> dict[str, Any]:
+) -> dict[str, float]:
     """Error rates by video of samples that there are, failures to acquire left out."""
     scores = score_samples(networks, domain, settings, samples)
-    return metrics.rates(metrics.video_scores(as_scores(domain, samples, scores)))
+    return rates(video_scores(as_scores(domain, samples, scores)))

@@ -1,7 +1,7 @@
 """Which state of a training is kept: the last, the best on subjects held out, or on the target."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -71,6 +71,28 @@ def _whole(domain: Domain) -> Part:
     return Part(domain, np.arange(len(domain)))
 
 
+def has_dev(bundle: Bundle, source: str) -> bool:
+    """Whether a dataset has samples in its dev split, on which nobody trains."""
+    return any(len(shard) for shard in bundle.shards(source, ("dev",)))
+
+
+def held_out_parts(
+    bundle: Bundle, domains: Sequence[Domain], held_out: Mapping[str, frozenset[str]]
+) -> list[Part]:
+    """What of the sources is not trained on: of each its dev split, or else the subjects that are
+    held out, if there are any.
+    """
+    parts = []
+    for domain in domains:
+        subjects = held_out[domain.name]
+        if has_dev(bundle, domain.name):
+            parts.append(_whole(Domain(bundle, domain.name, ("dev",))))
+        elif subjects:
+            kept = np.isin(domain.column("subject"), list(subjects))
+            parts.append(Part(domain, np.flatnonzero(kept)))
+    return parts
+
+
 class Selection:
     """What states of one training are compared on. held_out: by source, the subjects that it must
     not train on, because they are compared on.
@@ -84,13 +106,10 @@ class Selection:
             self.parts.append(_whole(Domain(bundle, settings.target)))
         elif settings.selection == "sources":
             for domain in domains:
-                if sum(len(shard) for shard in bundle.shards(domain.name, ("dev",))):
-                    self.parts.append(_whole(Domain(bundle, domain.name, ("dev",))))
-                    continue  # nobody trains on it
-                subjects = choose_held_out(domain, settings.held_out, settings.seed)
-                self.held_out[domain.name] = subjects
-                kept = np.isin(domain.column("subject"), list(subjects))
-                self.parts.append(Part(domain, np.flatnonzero(kept)))
+                if not has_dev(bundle, domain.name):
+                    subjects = choose_held_out(domain, settings.held_out, settings.seed)
+                    self.held_out[domain.name] = subjects
+            self.parts += held_out_parts(bundle, domains, self.held_out)
         for part in self.parts:
             if len(np.unique(part.domain.live[part.samples])) < 2:
                 raise UserError(

@@ -16,8 +16,7 @@ from PIL import Image
 from skimage.data import astronaut
 
 from pipeline.bundle import Bundle
-from pipeline.report import choose
-from pipeline.sheets import sheet
+from pipeline.sheets import choose, sheet
 
 HERE = Path(__file__).parent
 GAP = 8

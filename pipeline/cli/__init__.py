@@ -6,11 +6,15 @@ import sys
 
 import click
 
+from pipeline.cli.browse import browse
 from pipeline.cli.bundle import bundle
 from pipeline.cli.data import check, index, replica, truth
+from pipeline.cli.explain import explain
 from pipeline.cli.learn import evaluate, metrics, train
 from pipeline.cli.look import label, report
 from pipeline.cli.stages import crop, depth, pack, parse, rebuild
+from pipeline.cli.tables import tables
+from pipeline.cli.use import export_onnx, predict
 from pipeline.cli.weights import weights
 from pipeline.errors import UserError
 from pipeline.store import stop_cleanly
@@ -18,8 +22,9 @@ from train.options import import_rfmetafas
 from train.stopping import Stopped
 
 _VERBS = (
-    replica, check, index, crop, depth, parse, pack, rebuild, bundle,
-    train, evaluate, metrics, import_rfmetafas, report, truth, label, weights,
+    replica, check, index, crop, depth, parse, pack, rebuild, bundle, browse,
+    train, evaluate, metrics, report, tables, explain, predict, export_onnx, import_rfmetafas,
+    truth, label, weights,
 )  # fmt: skip
 # What a disk or a folder may refuse: told in one line. Any other OSError is a bug, and shown whole.
 _REFUSALS = (

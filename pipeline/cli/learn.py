@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 from click.core import ParameterSource
@@ -61,6 +61,7 @@ def _config(context: click.Context, path: Path, bundle: Path | None) -> "Config"
 @click.option("--bundle", type=PATH, help="Folder of the bundle; default: OUT/bundle.")
 @click.option("-o", "--out", type=PATH, help="The results; default: OUT/results.json.")
 @click.option("--scores", type=PATH, help="The scores; default: scores.csv beside the results.")
+@click.option("--threshold", type=float, help="The threshold of the rule fixed; default: 0.5.")
 @config_option
 @click.pass_context
 def evaluate(
@@ -69,49 +70,45 @@ def evaluate(
     bundle: Path | None,
     out: Path | None,
     scores: Path | None,
+    threshold: float | None,
     config_path: Path,
 ) -> None:
-    """Score the left-out dataset: HTER, AUC and EER.
+    """Score the left-out dataset: HTER, AUC and EER, and rates at four thresholds.
 
     MODEL is a trained model; default: OUT/train/model.pt.
     """
     from pipeline.config import Layout
     from train.evaluate import evaluate
+    from train.printed import short
 
     layout = Layout(_config(context, config_path, bundle).out)
     out = out or layout.results
     scores = scores or out.with_name(layout.scores.name)
-    results = evaluate(model or layout.model, bundle or layout.bundle, out, scores)
-    _print_levels(results)
+    results = evaluate(model or layout.model, bundle or layout.bundle, out, scores, threshold)
+    click.echo(short(results, results["thresholds"]))
     click.echo(f"{scores}: every frame's score")
     click.echo(f"{out}: results")
 
 
-def _print_levels(levels: dict[str, Any]) -> None:
-    for level in ("frame", "video"):
-        numbers = levels[level]
-        click.echo(
-            f"by {level}: HTER {numbers['hter_at_eer_threshold']:.2%}, AUC {numbers['auc']:.2%},"
-            f" EER {numbers['eer']:.2%}"
-        )
-
-
 @click.command()
 @click.argument("scores", type=PATH)
+@click.option("--sources", type=PATH, help="Scores that the threshold sources_eer is found on.")
+@click.option("--threshold", type=float, help="The threshold of the rule fixed; default: 0.5.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, fractions from 0 to 1.")
-def metrics(scores: Path, as_json: bool) -> None:
-    """Compute EER, HTER and AUC of a scores file.
+def metrics(scores: Path, sources: Path | None, threshold: float | None, as_json: bool) -> None:
+    """Compute the error rates of a scores file, with intervals.
 
-    By frame and by video.
-    SCORES is a CSV with the columns video, frame, live, score. Higher is live; an empty score is a
-    failure to acquire; a video's score is the mean of its frames'.
+    By frame and by video: HTER, AUC, EER, APCER by attack instrument, BPCER, ACER, and BPCER at
+    APCER 1, 5 and 10%, at four thresholds (docs/results.md).
+    SCORES is a CSV with the columns video, frame, live, score, and attack, instrument, subject,
+    dataset where they are known. Higher is live; an empty score is a failure to acquire; a video's
+    score is the mean of its frames'. --sources takes a CSV like it, such as the
+    held_out_scores.csv beside a model.
     """
     import json
 
-    from train.metrics import read_scores, summary
+    from train.metrics import of_files
+    from train.printed import whole
 
-    result = summary(read_scores(scores))
-    if as_json:
-        click.echo(json.dumps(result))
-    else:
-        _print_levels(result)
+    result = of_files(scores, sources, threshold)
+    click.echo(json.dumps(result) if as_json else whole(result, result["thresholds"]))

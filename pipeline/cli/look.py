@@ -58,10 +58,13 @@ def label(
 @click.command()
 @config_option
 def report(config_path: Path) -> None:
-    """Write the report of a run, one HTML page."""
+    """Write the report of a run, one HTML page: numbers, thresholds, curves, worst frames, data.
+
+    Reads bundle, index, train/curves.csv, scores.csv and results.json of the run.
+    """
     from pipeline.config import Layout
     from pipeline.report import write_report
 
     config = load(config_path)
-    write_report(config, Layout(config.out))
-    click.echo(f"{Layout(config.out).report}: open it in a browser")
+    path = write_report(config, Layout(config.out))
+    click.echo(f"{path}: {path.stat().st_size / 1e6:.1f} MB, open it in a browser")

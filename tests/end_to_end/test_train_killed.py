@@ -33,7 +33,7 @@ def start(bundle: Path, run: Path) -> subprocess.Popen[str]:
 
 
 def content(run: Path) -> dict[str, bytes]:
-    names = ("model.pt", "curves.csv", "selection.csv", "settings.json")
+    names = ("model.pt", "curves.csv", "selection.csv", "settings.json", "held_out_scores.csv")
     return {name: (run / name).read_bytes() for name in names}
 
 

@@ -69,7 +69,8 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
             for dataset in ("oulu", "casia", "replay", "msu")
         }
         train = {"width": 0.0625, "input_size": 64, "steps": 3, "batch": 4, "threads": 1}
-        settings = {"out": f"runs/{name}", "datasets": datasets, "train": train}
+        tables = {"protocols": ["O to M"], "variants": ["without_parsing"], "seeds": [0, 1]}
+        settings = {"out": f"runs/{name}", "datasets": datasets, "train": train, "tables": tables}
         (place / f"{name}.yaml").write_text(yaml.safe_dump(settings))
     return place
 
@@ -146,6 +147,17 @@ def test_one_core_killed_midway_and_started_again_gives_the_same_bytes(finished)
 
 def test_nothing_is_done_twice(finished):
     done = run(finished, *snakemake("two", 2))
+    assert "Nothing to be done" in done.stdout + done.stderr
+
+
+def test_the_tables_are_a_target_of_their_own(finished):
+    command = [*snakemake("two", 2)[:-1], "tables"]
+    run(finished, *command)
+    folder = finished / "runs" / "two" / "tables"
+    page = (folder / "tables.md").read_text()
+    assert "| Ours w/o parsing |" in page and "O to M HTER" in page
+    assert len(list(folder.glob("runs/O-to-M/without_parsing/seed-*/model.pt"))) == 2
+    done = run(finished, *command)
     assert "Nothing to be done" in done.stdout + done.stderr
 
 

@@ -8,11 +8,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from pipeline.bundle import CLASS_NAMES
 from pipeline.errors import UserError
 from train import checkpoint
 from train.baselines.names import renamed
 from train.protocols import parse
 from train.settings import settings_from_dict
+from train.thresholds import fixed_threshold
 
 RFMETAFAS_NAMES = {
     "inc.conv.": "features.stem.",
@@ -95,6 +97,10 @@ def import_snapshot(folder: Path, which: str | None, protocol: str, out: Path) -
         all_steps=0,
         selection=f"RFMetaFAS's snapshot {name}",
         environment={},
+        crop={},
+        classes=list(CLASS_NAMES),
+        threshold=fixed_threshold("a snapshot of RFMetaFAS comes without scores of its sources"),
+        data={"datasets": {}, "licences": []},
     )
     try:
         model.build()

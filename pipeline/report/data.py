@@ -1,5 +1,6 @@
-"""What the report says of the data: counts, quality, shipped positions, corrections, remarks."""
+"""What the report says of the data: counts, quality, shipped positions, corrections, truth."""
 
+from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
@@ -8,8 +9,13 @@ import numpy as np
 from pipeline.bundle import Bundle, Shard
 from pipeline.config import Config, Layout
 from pipeline.counts import Comparison, compare
-from pipeline.datasets.base import read_index
-from pipeline.index import adapter
+from pipeline.datasets.base import Video, read_index
+from pipeline.errors import UserError
+from pipeline.index import adapter, dataset_root
+from pipeline.records import shown
+
+Kind = tuple[str, str, str]
+"""Split, attack and instrument."""
 
 FAR = 0.25
 """A mesh further than this from the dataset's own position is worth a look, in face squares."""
@@ -96,3 +102,73 @@ def shipped_rows(shards: dict[str, list[Shard]]) -> list[dict[str, Any]]:
 def listed(bundle: Bundle, name: str) -> list[dict[str, Any]]:
     """A list of the manifest; empty in a bundle that was made before there was one."""
     return list(bundle.manifest.get(name, []))
+
+
+def versions_of(provenance: dict[str, Any]) -> dict[str, str]:
+    """The versions of every package that had a part in a bundle, by name; several with commas."""
+    found: dict[str, set[str]] = {}
+    for of_dataset in provenance.values():
+        makers = [maker for label in of_dataset["backends"].values() for maker in label]
+        for versions in (of_dataset["versions"], *(maker["versions"] for maker in makers)):
+            for name, version in versions.items():
+                found.setdefault(name, set()).add(version)
+    return {name: ", ".join(sorted(found[name])) for name in sorted(found)}
+
+
+def count_rows(
+    config: Config, layout: Layout, bundle: Bundle, shards: dict[str, list[Shard]]
+) -> list[dict[str, Any]]:
+    """Videos, samples and failures by dataset, split, attack and instrument.
+
+    Raises UserError where the bundle holds a video that the index has not.
+    """
+    rows = []
+    for dataset in sorted(config.datasets):
+        index = {video.path: video for video in read_index(layout.index(dataset))}
+
+        def kind(path: str, index: dict[str, Video] = index, dataset: str = dataset) -> Kind:
+            if path not in index:
+                raise UserError(
+                    f"{layout.index(dataset)}: no video {shown(path)}, which the bundle holds; run"
+                    " ocim pack again"
+                )
+            return index[path].split, index[path].attack, index[path].instrument
+
+        videos = Counter(map(kind, index))
+        samples = Counter(kind(str(v)) for s in shards.get(dataset, []) for v in s.video)
+        failures = Counter(kind(f["video"]) for f in bundle.failures if f["dataset"] == dataset)
+        order = {"train": 0, "dev": 1, "test": 2}
+        rows += [
+            {
+                "dataset": dataset,
+                "split": split,
+                "attack": attack,
+                "instrument": instrument,
+                "videos": videos[split, attack, instrument],
+                "samples": samples[split, attack, instrument],
+                "failures": failures[split, attack, instrument],
+            }
+            for split, attack, instrument in sorted(videos, key=lambda k: (order[k[0]], *k[1:]))
+        ]
+    return rows
+
+
+def truth_of(
+    config: Config, layout: Layout, shards: dict[str, list[Shard]]
+) -> dict[str, Any] | None:
+    """The labels' agreement with the truth where videos have one beside them, else None.
+
+    Also None when the videos are no longer at hand: a report needs only the run.
+    """
+    from pipeline.truth import label_truth, truth_path
+
+    for dataset, settings in config.datasets.items():
+        try:
+            root = dataset_root(dataset, settings)
+        except UserError:
+            return None
+        for shard in shards.get(dataset, []):
+            for video in np.unique(shard.video[shard.live == 1]):
+                if truth_path(root, str(video)).is_file():
+                    return label_truth(config, layout)
+    return None

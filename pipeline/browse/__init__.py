@@ -1,0 +1,1 @@
+"""Looks through a whole bundle in the browser: `ocim browse`."""

@@ -1,0 +1,194 @@
+"""The four figures of an explanation, each with its caption."""
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from labels import classes
+from pipeline.explain import figure
+from pipeline.explain.figure import Bar, Cell, Column, Panel, Row
+from pipeline.explain.inside import LAYERS
+from pipeline.explain.looked import Asked, FigureName, Looked, Sight, counts, written
+
+HEAT, DEPTH = "inferno", "viridis"
+"""Colour maps of matplotlib that rise evenly, also in grey and for colour-blind people."""
+TOWARDS = {
+    "decision": "the class that the run decides for",
+    "live": "live",
+    "spoof": "spoof",
+}
+
+
+class Figure(NamedTuple):
+    """A figure: its name, a line of what it is, a caption that says everything, PNG bytes."""
+
+    name: FigureName
+    title: str
+    caption: str
+    png: bytes
+
+    @property
+    def file(self) -> str:
+        """Its name in OUT."""
+        return f"{self.name}.png"
+
+
+def drawn(looked: Sequence[Looked], sight: Sequence[Sight], asked: Asked) -> Iterator[Figure]:
+    """The figures that were asked for; one that no run has anything for is left out."""
+    makers = {"gradcam": gradcam, "tsne": tsne, "parsing": parsing, "depth": depth}
+    for name, maker in makers.items():
+        if name in asked.only and (made := maker(looked, sight, asked)):
+            yield made
+
+
+def columns(sight: Sequence[Sight]) -> list[Column]:
+    """The heads of the columns: the attack, and the dataset where not all are of one."""
+    several = len({one.identity.dataset for one in sight}) > 1
+    return [
+        Column(
+            one.live,
+            " ".join(filter(None, (one.identity.dataset if several else "", one.texts["attack"]))),
+        )
+        for one in sight
+    ]
+
+
+def inputs(sight: Sequence[Sight]) -> Row:
+    """The row of crops."""
+    return Row("input", [], [Cell(one.image, smooth=True) for one in sight])
+
+
+def gradcam(looked: Sequence[Looked], sight: Sequence[Sight], asked: Asked) -> Figure | None:
+    """Figure 6 of the paper: what each run looks at."""
+    if not sight:
+        return None
+    rows = [inputs(sight)]
+    for of in looked:
+        heat = of.shown.heat
+        assert heat is not None
+        cells = []
+        for number, one in enumerate(sight):
+            live = of.decision(number)
+            text = f"{'live' if live else 'spoof'} {of.shown.score[number]:.2f}"
+            picture = figure.over(one.image, heat[number], HEAT)
+            empty = "" if heat[number].any() else "0 everywhere"
+            cells.append(Cell(picture, text, True, live != one.live, empty))
+        shares = [share for n, one in enumerate(sight) if (share := of.on_face(n, one)) is not None]
+        notes = [f"map {of.shown.size} × {of.shown.size}"]
+        if shares:
+            notes.append(f"{np.mean(shares):.0%} on the face")
+        notes.append(f"live from {of.run.threshold:.2f}")
+        rows.append(Row(of.run.name, notes, cells))
+    face = np.mean([(one.parsing > 0).mean() for one in sight])
+    what = (
+        f"Grad-CAM of {LAYERS[asked.layer]}, towards {TOWARDS[asked.towards]}. ReLU, each map over"
+        " its own maximum."
+    )
+    below = (
+        "Below each picture: the run's decision and score, live from its threshold on; a wrong one"
+        f" in bold red. The face covers {face:.0%} of the pictures."
+    )
+    png = figure.pictures(
+        columns(sight), rows, [what, below], bar=Bar(HEAT, "of the map's maximum", ("0", "1"))
+    )
+    caption = (
+        f"{what} Where the map is 0 the crop is grey; a map that is 0 everywhere says so."
+        f" {below} On the face: how much of a map lies where the label is not background, the mean"
+        " of the pictures shown; a map that is the same everywhere has the face's own share."
+    )
+    return Figure("gradcam", "Grad-CAM", caption, png)
+
+
+def tsne(looked: Sequence[Looked], sight: Sequence[Sight], asked: Asked) -> Figure | None:
+    """Figure 7 of the paper: the embeddings as points of a plane."""
+    panels = []
+    for of in looked:
+        assert of.points is not None and of.apart is not None
+        apart, near = of.apart["silhouette"], of.apart["neighbours"]
+        text = (
+            f"silhouette: source {written(apart['source'], '.2f')},"
+            f" target {written(apart['target'], '.2f')}\n"
+            f"5 nearest: source {written(near['source'], '.0%')},"
+            f" target {written(near['target'], '.0%')}"
+        )
+        panels.append(Panel(of.run.name, text, of.places, of.points.source, of.points.live))
+    perplexities = sorted({of.perplexity for of in looked})
+    said = " and ".join(f"{one:g}" for one in perplexities)
+    what = f"t-SNE of the embeddings, perplexity {said}, from their principal components."
+    measures = (
+        "Silhouette of live against spoof; share of samples whose 5 nearest source samples of other"
+        " subjects are mostly of their class: both in the embedding itself."
+    )
+    sizes = {tuple(counts(of.points).items()) for of in looked if of.points is not None}
+    each = "; ".join(
+        ", ".join(f"{count} {kind.replace('_', ' ')}" for kind, count in one)
+        for one in sorted(sizes)
+    )
+    caption = (
+        f"{what} {measures} Samples: {each}. The axes have no unit, and distances between groups"
+        " mean little. Sources are those that a run was trained on, train and test splits; the"
+        " target is the dataset that was left out."
+    )
+    return Figure("tsne", "t-SNE", caption, figure.points(panels, [what, measures]))
+
+
+def parsing(looked: Sequence[Looked], sight: Sequence[Sight], asked: Asked) -> Figure | None:
+    """Figures 5 and 8 of the paper: the parsing of each run beside the label."""
+    having = [of for of in looked if of.shown.parsing is not None]
+    if not having or not sight:
+        return None
+    rows, present = [inputs(sight)], set[int]()
+    for of in having:
+        maps = of.shown.parsing
+        assert maps is not None and of.tally is not None
+        told = of.tally.parsing()
+        note = [] if told is None else [f"mean IoU {written(told['mean_iou']['all'], '.3f')}"]
+        rows.append(Row(of.run.name, note, [Cell(classes.COLOURS[one]) for one in maps]))
+        present |= set(np.unique(maps).tolist())
+    rows.append(Row("label", [], [Cell(classes.COLOURS[one.parsing]) for one in sight]))
+    present |= {c for one in sight for c in np.unique(one.parsing).tolist()}
+    legend = [(classes.NAMES[c], "#" + bytes(classes.COLOURS[c]).hex()) for c in sorted(present)]
+    what = "Parsing by each run's parser, and the label that such parsers learn from."
+    measure = (
+        "Mean IoU over all measured samples of the target, at the run's input size, over the"
+        " classes that the labels have."
+    )
+    png = figure.pictures(columns(sight), rows, [f"{what} {measure}"], legend)
+    caption = (
+        f"{what} {measure} Left and right are the subject's own. Classes that occur nowhere in the"
+        " figure are not in its legend."
+    )
+    return Figure("parsing", "parsing", caption, png)
+
+
+def depth(looked: Sequence[Looked], sight: Sequence[Sight], asked: Asked) -> Figure | None:
+    """The depth of each run beside the label."""
+    having = [of for of in looked if of.shown.depth is not None]
+    if not having or not sight:
+        return None
+    rows = [inputs(sight)]
+    for of in having:
+        maps = of.shown.depth
+        assert maps is not None and of.tally is not None
+        told = of.tally.depth()
+        notes = [f"map {maps.shape[-1]} × {maps.shape[-1]}"]
+        if told is not None:
+            error = told["mean_absolute_error"]
+            notes += [
+                f"error live {written(error['live'], '.3f')}",
+                f"spoof {written(error['spoof'], '.3f')}",
+            ]
+        rows.append(Row(of.run.name, notes, [Cell(figure.coloured(one, DEPTH)) for one in maps]))
+    rows.append(Row("label", [], [Cell(figure.coloured(one.depth, DEPTH)) for one in sight]))
+    what = "Depth by each run's estimator, and the label: of a spoof it is 0 everywhere."
+    measure = (
+        "Error: the mean absolute difference from the label, over all measured samples of the"
+        " target, at an eighth of the run's input."
+    )
+    bar = Bar(
+        DEPTH, "depth; what is predicted above 1 is drawn as 1", ("0: background", "1: nearest")
+    )
+    png = figure.pictures(columns(sight), rows, [f"{what} {measure}"], bar=bar)
+    caption = f"{what} {measure} 1 is the nearest point of a face, 0 the background."
+    return Figure("depth", "depth", caption, png)

@@ -1,0 +1,122 @@
+"""What whoever reads the figures should know of how they came about, one sentence each."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from pipeline.bundle import Bundle
+from pipeline.explain.choose import halves
+from pipeline.explain.looked import Asked, Looked, Sight
+from pipeline.explain.pick import DEFAULT
+
+COARSE = 4  # places a side; below that a map says little of where
+
+
+def of(
+    bundle: Bundle, target: str, looked: Sequence[Looked], sight: Sequence[Sight], asked: Asked
+) -> list[str]:
+    """All remarks."""
+    return [
+        *_samples(target, sight, asked),
+        *_bundles(bundle, target, looked),
+        *_sources(bundle, looked, asked),
+        *_maps(looked, asked),
+        *_perplexity(looked, asked),
+        *_missing(looked, asked),
+    ]
+
+
+def _samples(target: str, sight: Sequence[Sight], asked: Asked) -> Iterator[str]:
+    if asked.samples is None and asked.named:
+        return
+    wanted = halves(DEFAULT if asked.samples is None else asked.samples)
+    for live, word, most in zip((True, False), ("live", "spoof"), wanted, strict=True):
+        have = sum(one.live == live for one in sight)
+        if have < most:
+            yield f"{target} has {have} {word} samples to show, fewer than the {most} asked for"
+
+
+def _bundles(bundle: Bundle, target: str, looked: Sequence[Looked]) -> Iterator[str]:
+    for of_run in looked:
+        run = of_run.run
+        if run.model.bundle != bundle.hash:
+            yield f"{run.name} was trained on another bundle than this ({run.model.bundle[:12]})"
+        own, here = run.model.crop, crop_of(bundle, target)
+        if own and here and own != here:
+            differing = sorted(key for key in {*own, *here} if own.get(key) != here.get(key))
+            said = ", ".join(f"{key} {own.get(key)}, here {here.get(key)}" for key in differing)
+            yield f"{run.name} was trained on faces that were cut otherwise: {said}"
+    if bundle.spoof_depth != "zero":
+        yield "spoofs keep the depth that was made of them in this bundle: their label is not 0"
+
+
+def crop_of(bundle: Bundle, dataset: str) -> dict[str, Any]:
+    """How a dataset's faces were cut, as its provenance says; empty where it does not."""
+    provenance = bundle.manifest.get("provenance")
+    of_dataset = provenance.get(dataset) if isinstance(provenance, dict) else None
+    settings = of_dataset.get("settings") if isinstance(of_dataset, dict) else None
+    crop = settings.get("crop") if isinstance(settings, dict) else None
+    return dict(crop) if isinstance(crop, dict) else {}
+
+
+def _sources(bundle: Bundle, looked: Sequence[Looked], asked: Asked) -> Iterator[str]:
+    if "tsne" not in asked.only:
+        return
+    for one in looked:
+        gone = [name for name in one.run.model.settings.sources if name not in bundle.datasets]
+        if gone:
+            yield (
+                f"{one.run.name}: this bundle has no {', '.join(gone)}, of which no point is shown"
+            )
+    if len({frozenset(one.run.model.settings.sources) for one in looked}) > 1:
+        yield "the runs have different sources, so their points are not all of the same samples"
+
+
+def _maps(looked: Sequence[Looked], asked: Asked) -> Iterator[str]:
+    if "gradcam" not in asked.only:
+        return
+    finer = "; --layer stage3 is finer" if asked.layer == "meta" else ""
+    sizes = {(one.shown.size, one.run.model.settings.input_size) for one in looked}
+    for size, side in sorted(sizes):
+        if 0 < size < COARSE:
+            those = [
+                one.run.name
+                for one in looked
+                if (one.shown.size, one.run.model.settings.input_size) == (size, side)
+            ]
+            yield (
+                f"Grad-CAM has {size} x {size} places at an input of {side} pixels, too few to say"
+                f" where{finer}: {', '.join(those)}"
+            )
+    for one in looked:
+        heat = one.shown.heat
+        empty = 0 if heat is None else sum(not of_one.any() for of_one in heat)
+        if empty:
+            yield (
+                f"{one.run.name}: {empty} of {len(one.shown.score)} Grad-CAMs are 0 everywhere:"
+                " nothing in that layer speaks for that class"
+            )
+
+
+def _perplexity(looked: Sequence[Looked], asked: Asked) -> Iterator[str]:
+    known = [one for one in looked if one.points is not None and one.perplexity]
+    for perplexity in sorted({one.perplexity for one in known}):
+        if perplexity < asked.perplexity:
+            those = [one.run.name for one in known if one.perplexity == perplexity]
+            yield (
+                f"perplexity {perplexity:g} instead of {asked.perplexity:g}, for there are few"
+                f" samples: {', '.join(those)}"
+            )
+    for one in known:
+        if one.places is None:
+            yield f"{one.run.name}: all its embeddings are equal, so there is nothing to lay out"
+
+
+def _missing(looked: Sequence[Looked], asked: Asked) -> Iterator[str]:
+    for name, what in (("parsing", "parser"), ("depth", "depth estimator")):
+        if name not in asked.only:
+            continue
+        without = [one.run.name for one in looked if getattr(one.shown, name) is None]
+        if without:
+            yield f"without a {what}, so without a row in {name}.png: {', '.join(without)}"
+        if len(without) == len(looked):
+            yield f"{name}.png is not made: no run has a {what}"

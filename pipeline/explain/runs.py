@@ -1,0 +1,132 @@
+"""The runs that are explained: their models opened, and named apart."""
+
+import hashlib
+import math
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from torch import nn
+
+from pipeline.errors import UserError
+from pipeline.inspect.read import printable
+from train import checkpoint
+
+FIXED = 0.5
+
+
+class Run(NamedTuple):
+    """One run. sha256: of the model's file. threshold: of the score of a frame, from which on it is
+    called live; rule: how that was come by.
+    """
+
+    name: str
+    path: Path
+    sha256: str
+    model: checkpoint.Model
+    threshold: float
+    rule: str
+
+    def build(self) -> nn.Module:
+        """The networks, in evaluation mode; UserError names the file."""
+        try:
+            return self.model.build()
+        except UserError as error:
+            raise UserError(f"{self.path}: {error}") from None
+
+    def told(self) -> dict[str, Any]:
+        """What explain.json and the page say of it."""
+        model, settings = self.model, self.model.settings
+        return {
+            "name": self.name,
+            "file": printable(str(self.path)),
+            "sha256": self.sha256,
+            "variant": settings.variant,
+            "protocol": model.protocol,
+            "width": settings.width,
+            "input_size": settings.input_size,
+            "seed": settings.seed,
+            "steps": model.steps,
+            "all_steps": model.all_steps,
+            "selection": model.selection,
+            "trained_on": model.bundle,
+            "threshold": self.threshold if math.isfinite(self.threshold) else str(self.threshold),
+            "threshold_rule": self.rule,
+        }
+
+
+def model_file(given: Path) -> Path:
+    """The model that a path means: itself, or in a folder model.pt or train/model.pt.
+
+    Raises UserError where there is none.
+    """
+    if not given.is_dir():
+        return given  # where it is missing, checkpoint.load says so
+    for place in (given / "model.pt", given / "train" / "model.pt"):
+        if place.is_file():
+            return place
+    raise UserError(f"{given}: no model.pt in this folder; name the folder of a run, or a model")
+
+
+def open_runs(given: Sequence[Path], names: Sequence[str]) -> list[Run]:
+    """Open runs, each named as `names` says, or where that is empty by its variant.
+
+    Raises UserError for what is no model, for names of another number, twice the same or empty,
+    and where the runs do not leave out the same dataset.
+    """
+    files = [model_file(path) for path in given]
+    models = [checkpoint.load(path) for path in files]
+    targets = {str(path): model.settings.target for path, model in zip(given, models, strict=True)}
+    if len(set(targets.values())) > 1:
+        said = ", ".join(f"{path} {target}" for path, target in targets.items())
+        raise UserError(
+            f"these runs leave out different datasets ({said}), and the same pictures would be"
+            " strange to one and known to another; explain those of one target together"
+        )
+    called = checked(names, len(given)) or named_apart(
+        [model.settings.variant for model in models], given
+    )
+    found = []
+    for name, path, model in zip(called, files, models, strict=True):
+        digest = hashlib.sha256(path.read_bytes()).hexdigest()
+        found.append(Run(name, path, digest, model, *threshold_of(model)))
+    return found
+
+
+def threshold_of(model: checkpoint.Model) -> tuple[float, str]:
+    """The threshold of a frame's score, and how it was come by; a checkpoint has none."""
+    own = model.threshold
+    if own is None or own.get("frame") is None:
+        return FIXED, "fixed: the model has no threshold of its own"
+    return float(own["frame"]), f"{own['rule']}: {own['from']}"
+
+
+def checked(names: Sequence[str], runs: int) -> list[str]:
+    """The names that were given, none or one a run."""
+    if names and len(names) != runs:
+        raise UserError(f"--names: {len(names)} for {runs} runs; give one for each, in their order")
+    if not all(name.strip() for name in names):
+        raise UserError("--names: a name is empty")
+    if len(set(names)) < len(names):
+        raise UserError("--names: two runs have the same name")
+    return [printable(name.strip()) for name in names]
+
+
+def named_apart(variants: Sequence[str], given: Sequence[Path]) -> list[str]:
+    """Variants as names; those that occur twice with the name of the folder or file, then with the
+    whole path, then with a number.
+    """
+    names = list(variants)
+    for more in (lambda path: path.name, str):
+        often = Counter(names)
+        names = [
+            f"{variant} ({printable(more(path))})" if often[name] > 1 else name
+            for name, variant, path in zip(names, variants, given, strict=True)
+        ]
+    often, seen = Counter(names), Counter[str]()
+    for number, name in enumerate(names):
+        seen[name] += 1
+        if often[name] > 1:
+            names[number] = f"{name} {seen[name]}"
+    return names

@@ -1,0 +1,47 @@
+"""The table of all videos: columns as JSON, of which the page draws what is looked at."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from pipeline.report.numbers import RULE_NAMES, threshold_text
+from pipeline.report.scores import ScoredVideo
+
+COLUMNS = (
+    "dataset", "video", "live", "attack", "instrument", "subject", "frames", "failed", "score"
+)  # fmt: skip
+
+
+def table(videos: Sequence[ScoredVideo], rules: Mapping[str, float]) -> dict[str, Any]:
+    """{"columns": COLUMNS, "rows": [[...], ...], "rules": [[name, title, threshold], ...]}.
+
+    score is None where no frame has one. Infinite thresholds become the largest float64, beyond
+    which no score lies: JSON has no infinity.
+    """
+    rows = [
+        [
+            one.score.dataset,
+            one.score.video,
+            one.score.live,
+            one.score.attack,
+            one.score.instrument,
+            one.score.subject,
+            one.frames,
+            one.failed,
+            one.score.score,
+        ]
+        for one in videos
+    ]
+    return {
+        "columns": COLUMNS,
+        "rows": rows,
+        "rules": [
+            [rule, f"{RULE_NAMES[rule]} ({threshold_text(threshold)})", finite(threshold)]
+            for rule, threshold in rules.items()
+        ],
+    }
+
+
+def finite(threshold: float) -> float:
+    """The nearest number that JSON can say."""
+    largest = 1.7976931348623157e308
+    return max(-largest, min(largest, threshold))

@@ -1,0 +1,1 @@
+"""Tables of results: many trainings, their means and deviations, beside published numbers."""

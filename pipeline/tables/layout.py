@@ -1,0 +1,278 @@
+"""Tables as people read them, before any format: columns, rows, and the runs of each cell.
+
+All numbers are percent.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, NamedTuple
+
+from pipeline.tables.summary import LEVEL, TRADITIONS, Value, of
+from train.protocols import LETTERS, parse
+from train.published import TABLE_I, TABLE_II, column
+from train.variants import VARIANTS
+
+NAMES = {
+    "ours": "Ours",
+    "without_parsing": "Ours w/o parsing",
+    "without_asc": "Ours w/o ASC",
+    "without_triplet": "Ours w/o one-side trip.",
+    "without_meta": "Ours w/o meta",
+    "normal_triplet": "Ours w/ normal trip.",
+    "rfmetafas": "RFMetaFAS",
+    "ssdg": "SSDG-M",
+    "ssan": "SSAN-M",
+}
+"""The variants as the paper's tables call them."""
+
+PUBLISHED_AS = {"Ours": "frames", "RFMetaFAS": "frames", "SSDG-M": "videos", "SSAN-M": "videos"}
+"""How published numbers were sampled, where released code or the paper followed here tells."""
+
+NOTHING = "-"
+
+
+class Entry(NamedTuple):
+    """One cell of a table. runs: the folders of the runs that it is of, from the tables' own."""
+
+    text: str
+    runs: tuple[str, ...] = ()
+
+
+class Row(NamedTuple):
+    """One line. kind: own, published, or group, which has a name alone."""
+
+    name: str
+    entries: tuple[Entry, ...] = ()
+    kind: str = "own"
+
+
+class Table(NamedTuple):
+    """heads: spans over the columns after the first, as (text, how many); columns: the lower line,
+    of which the first names the rows. note: what the numbers are.
+    """
+
+    title: str
+    note: str
+    heads: tuple[tuple[str, int], ...]
+    columns: tuple[str, ...]
+    rows: tuple[Row, ...]
+
+
+def percent(value: Value | None, wanted: int) -> str:
+    """Mean, deviation over seeds, and how many of the wanted runs gave it, where not all did."""
+    if value is None:
+        return NOTHING
+    text = f"{100 * value.mean:.2f}"
+    if value.deviation is not None:
+        text += f" ± {100 * value.deviation:.2f}"
+    return text if value.seeds == wanted else f"{text} ({value.seeds} of {wanted})"
+
+
+class _Set(NamedTuple):
+    """One set of runs, as tables.json holds it, with what all tables ask of it."""
+
+    content: dict[str, Any]
+
+    @property
+    def variants(self) -> list[str]:
+        """The variants in it, in the order of the paper's Table II."""
+        found = {run["variant"] for run in self.content["runs"]}
+        return [name for name in dict.fromkeys((*TABLE_II, *VARIANTS)) if name in found]
+
+    def entry(
+        self, protocol: str, variant: str, number: Callable[[dict[str, Any]], float | None]
+    ) -> Entry:
+        """The cell of one protocol and variant."""
+        runs = [
+            run
+            for run in self.content["runs"]
+            if (run["protocol"], run["variant"]) == (protocol, variant)
+        ]
+        if not runs:
+            return Entry(NOTHING)
+        text = percent(of(runs, protocol, variant, number), len(runs))
+        return Entry(text, tuple(run["run"] for run in runs))
+
+
+def tables(sets: Sequence[dict[str, Any]]) -> list[Table]:
+    """All tables of sets of runs (train.published stands beside them)."""
+    protocols = list(dict.fromkeys(run["protocol"] for one in sets for run in one["runs"]))
+    of_sets = [_Set(one) for one in sets]
+    levels = list(dict.fromkeys(LEVEL[one["tradition"]] for one in sets))
+    levels += [level for level in ("frame", "video") if level not in levels]
+    made = [_compared(of_sets, protocols, level) for level in levels]
+    made += [_deployed(of_sets, protocols)]
+    # C first: the paper argues from its cut attacks, which no source has.
+    targets = sorted(protocols, key=lambda text: parse(text).target != "casia")
+    made += [_instruments(of_sets, protocol) for protocol in targets]
+    return [*made, _runs(sets)]
+
+
+def _heads(protocols: Iterable[str], columns: int) -> tuple[tuple[str, int], ...]:
+    return tuple((protocol, columns) for protocol in protocols)
+
+
+def _compared(sets: Sequence[_Set], protocols: list[str], level: str) -> Table:
+    """HTER and AUC of every variant, each beside the paper's, and the published methods."""
+
+    def numbers(protocol: str) -> Iterable[Callable[[dict[str, Any]], float | None]]:
+        return (
+            lambda results: results[level]["hter_at_eer_threshold"],
+            lambda results: results[level]["auc"],
+        )
+
+    rows: list[Row] = []
+    for tradition, words in TRADITIONS.items():
+        here = [one for one in sets if one.content["tradition"] == tradition]
+        # Published numbers are of frames in the one tradition, of videos in the other.
+        comparable = level == LEVEL[tradition] and tradition != "mixed"
+        group: list[Row] = []
+        for one in here:
+            if len(here) > 1:
+                group.append(Row(one.content["name"], kind="group"))
+            for variant in one.variants:
+                entries = [
+                    one.entry(protocol, variant, number)
+                    for protocol in protocols
+                    for number in numbers(protocol)
+                ]
+                group.append(Row(NAMES[variant], tuple(entries)))
+                if comparable and tradition == "frames" and variant in TABLE_II:
+                    group.append(_published(TABLE_II[variant], "the paper", protocols))
+        if comparable:
+            own = {NAMES[v] for one in here for v in one.variants if v in TABLE_II}
+            group += [
+                _published(TABLE_I[name], f"{name}, published", protocols)
+                for name in TABLE_I
+                if PUBLISHED_AS.get(name) == tradition and not (name == "Ours" and "Ours" in own)
+            ]
+        rows += [Row(words[0].upper() + words[1:], kind="group"), *group] if group else []
+    if level == "frame":
+        unknown = [
+            _published(TABLE_I[name], f"{name}, published", protocols)
+            for name in TABLE_I
+            if name not in PUBLISHED_AS
+        ]
+        rows += [Row("Published, how sampled is not known here", kind="group"), *unknown]
+    by = "each sample's own score" if level == "frame" else "the mean of a video's scores"
+    return Table(
+        f"Table I and II, by {level}",
+        f"HTER at the target's own EER threshold, and AUC, in percent, of {by}; mean and deviation"
+        " over the seeds. What is published is of the real datasets, from the paper's tables.",
+        _heads(protocols, 2),
+        ("method", *("HTER", "AUC") * len(protocols)),
+        tuple(rows),
+    )
+
+
+def _published(row: Sequence[tuple[float, float]], name: str, protocols: Iterable[str]) -> Row:
+    entries: list[Entry] = []
+    for protocol in protocols:
+        number = column(parse(protocol))
+        texts = ("", "") if number is None else (f"{one:.2f}" for one in row[number])
+        entries += [Entry(text) for text in texts]
+    return Row(name, tuple(entries), "published")
+
+
+def _deployed(sets: Sequence[_Set], protocols: list[str]) -> Table:
+    """HTER where the target's labels are not looked at, beside that where they are."""
+
+    def hter(level: str, rule: str) -> Callable[[dict[str, Any]], float | None]:
+        return lambda results: (results[level]["at"][rule] or {}).get("hter")
+
+    rules = ("target_eer", "sources_eer", "fixed")
+    rows: list[Row] = []
+    for one in sets:
+        level = LEVEL[one.content["tradition"]]
+        rows.append(Row(f"{_sampled(one.content)}, by {level}", kind="group"))
+        rows += [
+            Row(
+                NAMES[variant],
+                tuple(
+                    one.entry(protocol, variant, hter(level, rule))
+                    for protocol in protocols
+                    for rule in rules
+                ),
+            )
+            for variant in one.variants
+        ]
+    return Table(
+        "HTER by where the threshold comes from",
+        "target: the EER threshold of the target itself, as the literature has it; sources: that of"
+        " subjects of the sources which were kept from training, as one would deploy it; fixed: the"
+        " number that results.json names. A - stands where a run has no such threshold.",
+        _heads(protocols, len(rules)),
+        ("method", *("target", "sources", "fixed") * len(protocols)),
+        tuple(rows),
+    )
+
+
+def _instruments(sets: Sequence[_Set], protocol: str) -> Table:
+    """Share of each instrument's attacks that are accepted."""
+    rule = "target_eer"
+    names: dict[str, None] = {}
+    for one in sets:
+        for run in one.content["runs"]:
+            if run["protocol"] == protocol and "results" in run:
+                for level in ("frame", "video"):
+                    names |= dict.fromkeys((run["results"][level]["at"][rule] or {})["apcer"])
+    columns = [*sorted(names)]
+
+    def rate(level: str, path: str) -> Callable[[dict[str, Any]], float | None]:
+        return lambda results: results[level]["at"][rule].get(path)
+
+    def apcer(level: str, name: str) -> Callable[[dict[str, Any]], float | None]:
+        return lambda results: results[level]["at"][rule]["apcer"].get(name)
+
+    rows: list[Row] = []
+    for one in sets:
+        level = LEVEL[one.content["tradition"]]
+        rows.append(Row(f"{_sampled(one.content)}, by {level}", kind="group"))
+        for variant in one.variants:
+            numbers = [apcer(level, name) for name in columns]
+            numbers += [rate(level, path) for path in ("apcer_worst", "bpcer", "acer")]
+            entries = tuple(one.entry(protocol, variant, number) for number in numbers)
+            rows.append(Row(NAMES[variant], entries))
+    target = parse(protocol).target
+    letter = next((k for k, v in LETTERS.items() if v == target), target)
+    return Table(
+        f"Errors by instrument on {letter}: {protocol}",
+        "APCER of each presentation attack instrument, the worst of them, BPCER and ACER, in"
+        " percent, at the target's own EER threshold (ISO/IEC 30107-3).",
+        (("APCER", len(columns)), ("", 3)),
+        ("method", *columns, "APCER worst", "BPCER", "ACER"),
+        tuple(rows),
+    )
+
+
+def _sampled(content: dict[str, Any]) -> str:
+    words = TRADITIONS[content["tradition"]]
+    return f"{content['name']}: {words}"
+
+
+def _runs(sets: Sequence[dict[str, Any]]) -> Table:
+    """Every run, so that each cell can be followed."""
+    rows: list[Row] = []
+    for one in sets:
+        rows.append(Row(f"{_sampled(one)}; bundle {one['bundle'][:12]}", kind="group"))
+        for run in one["runs"]:
+            head = f"{run['protocol']}, {run['variant']}, seed {run['seed']}"
+            if "failed" in run:
+                texts = [run["run"], run["failed"], *[""] * 4]
+            else:
+                found = run["results"]
+                texts = [run["run"], f"{found['steps']} steps, kept: {found['selection']}"]
+                for level in ("frame", "video"):
+                    interval = (found[level]["intervals"] or {}).get("auc")
+                    texts.append(f"{100 * found[level]['hter_at_eer_threshold']:.2f}")
+                    auc = f"{100 * found[level]['auc']:.2f}"
+                    if interval:
+                        auc += f" [{100 * interval[0]:.2f}, {100 * interval[1]:.2f}]"
+                    texts.append(auc)
+            rows.append(Row(head, tuple(Entry(text, (run["run"],)) for text in texts)))
+    return Table(
+        "The runs",
+        "Each with its folder from that of the tables; the interval is a bootstrap by subject.",
+        (("", 2), ("by frame", 2), ("by video", 2)),
+        ("run", "folder", "state", "HTER", "AUC", "HTER", "AUC"),
+        tuple(rows),
+    )

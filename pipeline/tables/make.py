@@ -1,0 +1,99 @@
+"""The tables of a folder of runs: tables.json, tables.md, tables.tex, tables.html."""
+
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from pipeline.bundle import Bundle
+from pipeline.errors import UserError
+from pipeline.store import write_json, write_text
+from pipeline.tables import formats, layout
+from pipeline.tables.cells import Cell, folder_of
+from pipeline.tables.summary import read_run, read_summary, summary
+from train.config import Settings
+from train.protocols import parse
+
+FILES = ("tables.json", "tables.md", "tables.tex", "tables.html")
+
+Tell = Callable[[str], None]
+
+
+def run_cells(
+    cells: Sequence[Cell],
+    base: Settings,
+    bundle: Bundle,
+    folder: Path,
+    tell: Tell,
+    progress: Callable[[dict[str, Any]], None] | None = None,
+) -> int:
+    """Train and evaluate every cell that is not finished; give how many failed.
+
+    One that fails is told with its reason and the others go on.
+    """
+    from pipeline.tables.run import run_cell  # here, for it brings torch
+
+    failures = 0
+    for number, cell in enumerate(cells, 1):
+        where = f"{number} of {len(cells)}: {cell.name}"
+        settings = cell.settings(base)
+        try:
+            made = run_cell(settings, bundle.folder, bundle.hash, folder_of(folder, cell), progress)
+        except UserError as error:
+            failures += 1
+            tell(f"{where}: failed: {error}")
+            continue
+        frame = read_run(folder, cell, settings, bundle.hash)["results"]["frame"]
+        numbers = f"HTER {frame['hter_at_eer_threshold']:.2%}, AUC {frame['auc']:.2%} by frame"
+        tell(f"{where}: {numbers}{'' if made else ' (finished before)'}")
+    return failures
+
+
+def sampling_of(bundle: Bundle, datasets: Sequence[str]) -> dict[str, str]:
+    """How each dataset of a bundle was sampled, by its name (datasets.NAME.sampling)."""
+    provenance = bundle.manifest["provenance"]
+    return {name: provenance[name]["settings"]["sampling"]["sampling"] for name in datasets}
+
+
+def write_tables(
+    cells: Sequence[Cell],
+    base: Settings,
+    bundle: Bundle,
+    folder: Path,
+    beside: Sequence[Path] = (),
+) -> list[Path]:
+    """Write the tables of what is there of these settings and this bundle; return the paths.
+
+    beside: tables.json of other bundles.
+    """
+    datasets = sorted(set(bundle.datasets) & {name for cell in cells for name in _datasets(cell)})
+    own = summary(
+        name=folder.absolute().parent.name,
+        bundle=bundle.hash,
+        sampling=sampling_of(bundle, datasets),
+        runs=[read_run(folder, cell, cell.settings(base), bundle.hash) for cell in cells],
+    )
+    sets = [own, *(_moved(read_summary(path), path.parent, folder) for path in beside)]
+    made = layout.tables(sets)
+    protocols, variants, seeds = (list(dict.fromkeys(part)) for part in zip(*cells, strict=True))
+    words = (
+        f"{len(protocols)} protocols, {len(variants)} variants, seeds {', '.join(map(str, seeds))}."
+        " Written by ocim tables; tables.json beside this file holds every number."
+    )
+    title = "ocim: tables of results"
+    write_json(folder / "tables.json", own)
+    write_text(folder / "tables.md", formats.to_markdown(title, words, made))
+    write_text(folder / "tables.tex", formats.to_latex(title, words, made))
+    write_text(folder / "tables.html", formats.to_html(title, words, made))
+    return [folder / name for name in FILES]
+
+
+def _datasets(cell: Cell) -> tuple[str, ...]:
+    sources, target = parse(cell.protocol)
+    return (*sources, target)
+
+
+def _moved(content: dict[str, Any], place: Path, folder: Path) -> dict[str, Any]:
+    """The same set, its runs' folders told from another folder."""
+    runs = [{**run, "run": os.path.relpath(place / run["run"], folder)} for run in content["runs"]]
+    return {**content, "runs": runs}

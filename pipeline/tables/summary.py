@@ -1,0 +1,122 @@
+"""The results of many runs: read, and gone together to means and deviations over seeds."""
+
+import json
+import math
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from statistics import fmean, stdev
+from typing import Any, Literal, NamedTuple
+
+from pipeline.errors import UserError
+from pipeline.tables.cells import FAILED, RESULTS, Cell, folder_of
+from train.config import Settings
+from train.published import RESULTS_SCHEMA
+from train.run import HOW_IT_RUNS
+from train.settings import settings_to_dict
+
+SCHEMA = 1
+"""Version of tables.json."""
+
+Tradition = Literal["frames", "videos", "mixed"]
+TRADITIONS: dict[str, str] = {
+    "frames": "every n-th frame, each scored by itself",
+    "videos": "a few frames a video, and their mean",
+    "mixed": "datasets sampled in different ways",
+}
+"""How the literature takes its samples: numbers of one cannot be set beside those of another."""
+
+LEVEL = {"frames": "frame", "videos": "video", "mixed": "frame"}
+"""What a tradition's numbers are of."""
+
+
+class Value(NamedTuple):
+    """A number over the seeds. deviation: of the sample (n - 1); None with fewer than two."""
+
+    mean: float
+    deviation: float | None
+    seeds: int
+
+
+def value(numbers: Iterable[float]) -> Value | None:
+    """Mean and deviation of what is there; None of nothing."""
+    known = [number for number in numbers if math.isfinite(number)]
+    if not known:
+        return None
+    return Value(fmean(known), stdev(known) if len(known) > 1 else None, len(known))
+
+
+def tradition_of(sampling: Iterable[str]) -> Tradition:
+    """The tradition that datasets sampled in these ways (datasets.NAME.sampling) belong to."""
+    kinds: set[Tradition] = {"frames" if one in ("every", "all") else "videos" for one in sampling}
+    return kinds.pop() if len(kinds) == 1 else "mixed"
+
+
+def read_run(tables: Path, cell: Cell, wanted: Settings, bundle: str) -> dict[str, Any]:
+    """One run as tables.json lists it: its results, or why there are none.
+
+    run: its folder, from that of the tables. wanted, bundle: the settings, and the hash of the
+    bundle, that it must be of; a run of others is as good as none. Raises UserError for results of
+    another version.
+    """
+    folder = folder_of(tables, cell)
+    entry: dict[str, Any] = {**cell._asdict(), "run": folder.relative_to(tables).as_posix()}
+    failed, path = folder / FAILED, folder / RESULTS
+    if failed.is_file():
+        return {**entry, "failed": str(_read(failed)["reason"])}
+    if not path.is_file():
+        return {**entry, "failed": "not run yet"}
+    results = _read(path)
+    if results.get("schema") != RESULTS_SCHEMA:
+        raise UserError(f"{path}: not the results of this version; run ocim tables again")
+    if {results["trained_on"], results["evaluated_on"]} != {bundle}:
+        return {**entry, "failed": "of another bundle; run ocim tables again"}
+    settings, there = settings_to_dict(wanted), _read(folder / "settings.json")
+    other = [k for k in settings if settings[k] != there.get(k) and k not in HOW_IT_RUNS]
+    if other:
+        return {**entry, "failed": f"of other settings ({', '.join(other)}); run ocim tables again"}
+    # The same in every run of a protocol; once in the tables is enough.
+    return {**entry, "results": {k: v for k, v in results.items() if k != "published"}}
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        return dict(json.loads(path.read_text("utf-8")))
+    except (OSError, ValueError, TypeError) as error:
+        raise UserError(f"{path}: cannot be read: {error}; run ocim tables again") from None
+
+
+def summary(
+    name: str, bundle: str, sampling: dict[str, str], runs: Sequence[dict[str, Any]]
+) -> dict[str, Any]:
+    """One set of runs, all on one bundle, as tables.json holds it. sampling: by dataset."""
+    return {
+        "schema": SCHEMA,
+        "name": name,
+        "bundle": bundle,
+        "sampling": sampling,
+        "tradition": tradition_of(sampling.values()),
+        "runs": list(runs),
+    }
+
+
+def read_summary(path: Path) -> dict[str, Any]:
+    """A tables.json of another set. Raises UserError where it is none of this version."""
+    found = _read(path)
+    if found.get("schema") != SCHEMA or not isinstance(found.get("runs"), list):
+        raise UserError(f"{path}: no tables.json of this version; run ocim tables there again")
+    return found
+
+
+def of(
+    runs: Iterable[dict[str, Any]],
+    protocol: str,
+    variant: str,
+    number: Callable[[dict[str, Any]], float | None],
+) -> Value | None:
+    """A number of the results over the seeds of one protocol and variant."""
+    found = (
+        number(run["results"])
+        for run in runs
+        if (run["protocol"], run["variant"]) == (protocol, variant) and "results" in run
+    )
+    return value(one for one in found if one is not None)
