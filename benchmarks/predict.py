@@ -29,6 +29,7 @@ if sys.path[0] == str(Path(__file__).parent):  # there the package labels would 
 import av
 import cv2
 import numpy as np
+import torch
 
 from benchmarks.made_samples import machine
 from pipeline.bundle import CLASS_NAMES
@@ -102,7 +103,7 @@ def work_of(path: Path, scorer: Scorer, landmarks: Any, every: int) -> tuple[lis
         noted(landmarks, "detect", "detector", calls),
         noted(landmarks._plain, "run", "plain_mesh", calls),
         noted(landmarks._refined, "run", "refined_mesh", calls),
-        noted(of_scorer, "score_crops", "scoring", calls),
+        noted(of_scorer, "score_images", "scoring", calls),
     ):
         predict_file(path, scorer, landmarks, every)
     frames: list[Calls] = []
@@ -122,7 +123,7 @@ def bare(
         "detector": landmarks._detector.process,
         "plain_mesh": landmarks._plain.run,
         "refined_mesh": landmarks._refined.run,
-        "scoring": of_scorer.score_crops,
+        "scoring": torch.inference_mode()(of_scorer.score_images),
     }
     spent = dict.fromkeys(PARTS, 0.0)
     last = time.process_time()
@@ -186,7 +187,7 @@ def measure(path: Path, model: Path, every: int, pairs: int) -> dict[str, Any]:
     predict_s, bare_s = statistics.median(whole), sum(medians.values())
     return {
         "frames": count,
-        "scores": sum(len(given[2]) for _, given in scored),
+        "scores": sum(len(given[1]) for _, given in scored),
         "predict_s": predict_s,
         "predict_frames_a_second": count / predict_s,
         "bare_s": bare_s,

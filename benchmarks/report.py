@@ -110,7 +110,6 @@ def made_run(folder: Path, count: int, frames: int) -> tuple[Config, Layout]:
         "input_size": 256, "steps": STEPS, "all_steps": STEPS, "seed": 0, "score": "made",
         "selection": "last", "trained_on": "", "evaluated_on": Bundle(layout.bundle).hash,
         "environment": {}, "sampling": {}, "published": None,
-        "thresholds": {name: rule.to_json() for name, rule in rules.items()},
         **metrics.measure(rows, rules),
     }  # fmt: skip
     layout.results.write_text(json.dumps(results), "utf-8")

@@ -126,6 +126,11 @@ def transform(affine: np.ndarray, points: np.ndarray) -> np.ndarray:
     return points @ affine[:, :2].T + affine[:, 2]
 
 
+def corners(affine: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """The corners (4, 2) of a crop of width x height pixels in its frame, around it."""
+    return transform(inverse(affine), _square(*size))
+
+
 def scale_of(affine: np.ndarray) -> float:
     """Crop pixels a frame pixel."""
     return float(np.sqrt(abs(np.linalg.det(affine[:, :2]))))
@@ -183,10 +188,10 @@ def _window(
     import cv2
 
     frame = np.array(image.shape[1::-1])
-    corners = transform(inverse(affine), _square(*size)) / step
+    shown = corners(affine, size) / step
     # Two blocks more on all sides: bilinear drawing looks at one.
-    low = np.clip(np.floor(corners.min(axis=0)) - 2, -1, frame // step + 1).astype(int) * step
-    high = np.clip(np.ceil(corners.max(axis=0)) + 2, -1, frame // step + 1).astype(int) * step
+    low = np.clip(np.floor(shown.min(axis=0)) - 2, -1, frame // step + 1).astype(int) * step
+    high = np.clip(np.ceil(shown.max(axis=0)) + 2, -1, frame // step + 1).astype(int) * step
     start, stop = np.clip(low, 0, frame), np.clip(high, 0, frame)
     block = image[start[1] : stop[1], start[0] : stop[0]]
     if not block.size:

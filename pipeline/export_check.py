@@ -13,9 +13,8 @@ from torch import nn
 
 from pipeline.bundle import IMAGE_SIDE, Bundle
 from pipeline.errors import UserError
-from pipeline.predict.scorer import score_crops
-from train import augment
 from train.config import Settings
+from train.score import score_images
 
 TOLERANCE = 1e-4
 """How far a score may be from torch's."""
@@ -116,12 +115,12 @@ def check(
     inner_off = [0.0]
     for part in batches(whole):
         scores, *before = session.run(["scores", *inner], {"crops": part})
-        pictures = torch.tensor(part)
-        rights.append(score_crops(networks, settings, pictures).numpy())
-        off.append(np.abs(scores - rights[-1]))
+        right_scores, unscaled = scored(networks, settings, torch.tensor(part))
+        rights.append(right_scores)
+        off.append(np.abs(scores - right_scores))
         for values in before:
-            right = before_scale(networks, settings, pictures)
-            inner_off.append(float((np.abs(values - right) / np.maximum(1, np.abs(right))).max()))
+            size = np.maximum(1, np.abs(unscaled))
+            inner_off.append(float((np.abs(values - unscaled) / size).max()))
     all_off, right = np.concatenate(off), np.concatenate(rights)
     worst = int(np.argmax(np.where(np.isfinite(all_off), all_off, np.inf)))
     return Check(
@@ -161,9 +160,15 @@ def with_inner(model: bytes) -> tuple[bytes, list[str]]:
     return proto.SerializeToString(), [name]
 
 
-def before_scale(networks: nn.Module, settings: Settings, crops: torch.Tensor) -> np.ndarray:
-    """What torch gives to the sigmoid or softmax: (n,) or (n, 2)."""
-    with torch.inference_mode():
-        images = augment.to_input(crops, settings.input_size, settings.colours, settings.hsv)
-        found: np.ndarray = networks(images).numpy()
-    return found
+def scored(
+    networks: nn.Module, settings: Settings, crops: torch.Tensor
+) -> tuple[np.ndarray, np.ndarray]:
+    """torch's scores (n,) of crops, and what the networks gave them: (n,), (n, 2) or maps."""
+    given: list[torch.Tensor] = []
+    hook = networks.register_forward_hook(lambda module, images, output: given.append(output))
+    try:
+        with torch.inference_mode():
+            scores = score_images(networks, crops, settings).numpy()
+    finally:
+        hook.remove()
+    return scores, given[0].numpy()

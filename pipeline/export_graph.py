@@ -121,11 +121,4 @@ def exported(networks: nn.Module, settings: Settings) -> onnx.ModelProto:
             output_names=["scores"],
             dynamic_axes={"crops": {0: "n"}, "scores": {0: "n"}},
         )
-    made = onnx.load_from_string(written.getvalue())
-    for node in made.graph.node:
-        for attribute in node.attribute:
-            if node.op_type == "Transpose" and attribute.name == "perm":
-                # The exporter leaves axes that are counted from the end, which ONNX does not know.
-                axes = [axis % len(attribute.ints) for axis in attribute.ints]
-                attribute.ints[:] = axes
-    return made
+    return onnx.load_from_string(written.getvalue())

@@ -18,7 +18,7 @@ from pipeline.export_check import Check, check, crops_of, fixed_crops
 from pipeline.export_graph import exported
 from pipeline.keys import sha256_file
 from pipeline.predict.scorer import NO_PROOF, networks_of, threshold_of
-from pipeline.store import write_bytes
+from pipeline.store import check_apart, write_bytes
 from train import checkpoint
 from train.device import reproducible
 from train.methods import METHODS
@@ -60,6 +60,7 @@ def export_onnx(path: Path, out: Path, bundle: Path | None) -> Check:
     Raises UserError for a file that is no model, or a bundle that is none; OSError where `out`
     cannot be written.
     """
+    check_apart(out, [path])
     model = checkpoint.load(path)
     settings = dataclasses.replace(model.settings, device="cpu")
     with reproducible(settings):

@@ -101,7 +101,7 @@ def check_protocol(config: Config) -> None:
     from train.protocols import parse
 
     protocol = parse(config.train.protocol)
-    for name in (*protocol.sources, protocol.target):
+    for name in protocol.datasets:
         if name not in config.datasets:
             raise UserError(
                 f"train.protocol '{config.train.protocol}' needs {name}, which datasets leaves out;"
@@ -166,13 +166,9 @@ def table_cells(config: Config) -> "list[Cell]":
 
     Raises UserError for a protocol that needs a dataset which the configuration leaves out.
     """
-    from pipeline.tables.cells import cells, protocols_of
+    from pipeline.tables.cells import cells_for
 
-    wanted = config.tables
-    return cells(
-        wanted,
-        protocols_of(wanted.protocols, config.datasets, config.train.protocol, "datasets"),
-    )
+    return cells_for(config.tables, config.datasets, config.train.protocol, "datasets")
 
 
 def train_settings(config: Config) -> dict[str, Any]:

@@ -1,6 +1,5 @@
 """Samples as pictures for a page: contact sheets, and the four pictures of one sample."""
 
-import base64
 import io
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -11,6 +10,7 @@ from PIL import Image
 from labels import classes
 from pipeline.bundle import Shard
 from pipeline.label import grey, overlay, palette_image
+from pipeline.pages import data_uri
 
 CELL = 160  # pixels of one picture in a sheet
 GAP = 4
@@ -95,20 +95,19 @@ def pictures_of(sample: Sample) -> Pictures:
     image, parsing = np.asarray(shard.image[row]), np.asarray(shard.parsing[row])
     depth = grey(np.asarray(shard.depth[row]))
     return Pictures(
-        data_uri(image),
+        jpeg_uri(image),
         _uri(Image.fromarray(depth), "PNG", optimize=True),
         _uri(palette_image(parsing), "PNG", optimize=True),
-        data_uri(overlay(image, parsing)),
+        jpeg_uri(overlay(image, parsing)),
     )
 
 
-def data_uri(picture: np.ndarray) -> str:
-    """A picture as a JPEG data URI, so that the page needs no other file."""
+def jpeg_uri(picture: np.ndarray) -> str:
+    """A picture as a JPEG data URI."""
     return _uri(Image.fromarray(picture), "JPEG", quality=88)
 
 
 def _uri(picture: Image.Image, form: str, **options: int) -> str:
     buffer = io.BytesIO()
     picture.save(buffer, form, **options)
-    encoded = base64.b64encode(buffer.getvalue()).decode("ascii")
-    return f"data:image/{form.lower()};base64,{encoded}"
+    return data_uri(form.lower(), buffer.getvalue())

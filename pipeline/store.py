@@ -8,11 +8,13 @@ import os
 import re
 import shutil
 import signal
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType
 from typing import Any
+
+from pipeline.errors import UserError
 
 _TEMPORARY = re.compile(r"\..*\.[0-9a-f]{8}\.(\d+)\.tmp.*", re.DOTALL)
 """The names that replace_whole gives; the number is that of the process."""
@@ -25,9 +27,12 @@ def replace_whole(path: Path) -> Iterator[Path]:
 
     The temporary name is short, unique to `path` and the process, and keeps the suffix, since some
     writers choose their format by it. On any error the temporary file (or folder) is removed and
-    `path` is left as it was.
+    `path` is left as it was. Raises UserError where `path` is a device or a pipe, or where there
+    can be no file.
     """
     path = Path(path)
+    if path.exists() and not (path.is_file() or path.is_dir()):
+        raise UserError(f"{path}: a device or a pipe, not a file; name another")
     path.parent.mkdir(parents=True, exist_ok=True)
     name = hashlib.sha256(os.fsencode(path.name)).hexdigest()[:8]
     temporary = path.with_name(f".{path.stem[:40]}.{name}.{os.getpid()}.tmp{path.suffix}")
@@ -37,12 +42,21 @@ def replace_whole(path: Path) -> Iterator[Path]:
         except OSError as error:
             if error.filename not in (None, str(temporary)) or error.errno is None:
                 raise
+            if error.errno == errno.ENOENT:
+                raise UserError(f"{path}: no file can be made here; name another") from None
             raise OSError(error.errno, error.strerror, str(path)) from error
         if path.is_dir():
             if not temporary.is_dir():
                 raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
             shutil.rmtree(path)
         temporary.replace(path)
+
+
+def check_apart(out: Path, inputs: Iterable[Path]) -> None:
+    """Raise UserError where `out` is one of the files that are read."""
+    for path in inputs:
+        if out.exists() and path.exists() and out.samefile(path):
+            raise UserError(f"{out}: is read here, and is not written over; name another file")
 
 
 def left_over(folder: Path) -> Iterator[Path]:

@@ -23,8 +23,9 @@ def folders(root: Path) -> list[Path]:
 
 
 def _kind(entry: os.DirEntry[str], inside: str) -> tuple[str, str]:
-    """What an entry is, "folder", "file", "link" (one that leads out of `inside`) or "" (hidden, as
-    the ._ files of macOS are, missing, or no file at all), and its real path.
+    """What an entry is, "folder", "file", "link" (one that leads out of `inside`), "lost" (a link
+    to nothing), "odd" (a pipe, say) or "" (hidden, as the ._ files of macOS are), and its real
+    path.
 
     Only links are resolved: all else lies where it is found, and resolving is slow.
     """
@@ -32,10 +33,19 @@ def _kind(entry: os.DirEntry[str], inside: str) -> tuple[str, str]:
         return "", ""
     if entry.is_symlink():
         target = Path(os.path.realpath(entry.path))
+        if not os.path.exists(entry.path):  # noqa: PTH110  # Path's own raises where it may not look
+            return "lost", str(target)
         if not target.is_relative_to(inside):
             return "link", str(target)
-        return "folder" if target.is_dir() else "file" if target.is_file() else "", str(target)
-    return "folder" if entry.is_dir() else "file" if entry.is_file() else "", entry.path
+        return "folder" if target.is_dir() else "file" if target.is_file() else "odd", str(target)
+    return "folder" if entry.is_dir() else "file" if entry.is_file() else "odd", entry.path
+
+
+_NOT_ENTERED = {
+    "link": "a link that leads out of the root is not followed",
+    "lost": "a link to nothing",
+    "odd": "no regular file",
+}
 
 
 def walk(
@@ -47,8 +57,8 @@ def walk(
 
     first: only these folders of the root are entered, lower case; none: all. Hidden files and
     folders are passed over. Links are followed inside the root and never out of it; `trouble(path,
-    reason)` is told of those that lead out, and of folders that may not be read. Raises UserError
-    where the disk itself fails.
+    reason)` is told of those that lead out or to nothing, of what is no file, and of folders that
+    may not be read. Raises UserError where the disk itself fails.
     """
     inside = os.path.realpath(root)
     # Each folder with the real ones that led to it, for a link may lead back up.
@@ -64,8 +74,8 @@ def walk(
                         yield path
                     elif first and not prefix and entry.name.lower() not in first:
                         continue
-                    elif kind == "link":
-                        trouble(path, "a link that leads out of the root is not followed")
+                    elif kind in _NOT_ENTERED:
+                        trouble(path, _NOT_ENTERED[kind])
                     elif kind == "folder" and real not in above:
                         waiting.append((f"{path}/", real, above | {real}))
         except PermissionError:

@@ -1,5 +1,6 @@
 """The page docs/deploy.md: what it shows works, and its program needs nothing of this project."""
 
+import json
 import re
 import subprocess
 import sys
@@ -12,6 +13,7 @@ import pytest
 from PIL import Image
 from test_pipeline_predict import write_model
 
+from labels.landmarks import load as load_landmarks
 from pipeline import crops
 from pipeline.export_onnx import export_onnx, metadata
 from train import checkpoint
@@ -19,7 +21,7 @@ from train import checkpoint
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = (ROOT / "docs" / "deploy.md").read_text("utf-8")
 OCIM = Path(sys.executable).with_name("ocim")
-TOLERANCE = 0.05
+TOLERANCE = 0.02
 """How far the program's score may be from predict's, as the page has it."""
 ALONE = """
 import sys
@@ -82,12 +84,23 @@ def test_the_table_of_metadata_has_every_key(tmp_path):
 
 
 @pytest.mark.slow
-def test_the_program_scores_as_predict_does_without_this_project(tmp_path):
-    import json
+def test_the_programs_landmarks_lie_where_ours_do(page):
+    from skimage.data import astronaut
 
+    with load_landmarks("embedded") as landmarks:
+        (face,) = landmarks.find(astronaut())
+    x, y, side = crops.face_square(face.landmarks)
+    its_x, its_y, its_side = crops.face_square(page.face_mesh(astronaut()))
+    assert np.hypot(its_x - x, its_y - y) < 0.01 * side
+    assert abs(its_side / side - 1) < 0.01
+
+
+@pytest.mark.slow
+def test_the_program_scores_as_predict_does_without_this_project(tmp_path):
     from skimage.data import astronaut, coins
 
-    model = write_model(tmp_path / "model.pt")
+    # Without training the networks on HSV make much of little: this one is of RGB.
+    model = write_model(tmp_path / "model.pt", variant="ssdg")
     assert export_onnx(model, tmp_path / "model.onnx", None).good
     (tmp_path / "score.py").write_text(program())
     Image.fromarray(astronaut()).save(tmp_path / "face.png")
@@ -112,11 +125,6 @@ def test_the_program_scores_as_predict_does_without_this_project(tmp_path):
     assert "no proof" in done.stdout.splitlines()[2]
     done = alone("coins.png")
     assert done.returncode == 1 and "coins.png: no face found" in done.stderr
-    blocked = subprocess.run(
-        [sys.executable, "-I", "-c", ALONE, "needs.py"], cwd=tmp_path, capture_output=True, text=True,
-        check=False,
-    )  # fmt: skip
-    assert blocked.returncode
     (tmp_path / "needs.py").write_text("import pipeline.crops")
     command = [sys.executable, "-I", "-c", ALONE, "needs.py"]
     blocked = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)

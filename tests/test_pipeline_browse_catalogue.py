@@ -20,8 +20,7 @@ def bundle(tmp_path_factory):
 
 
 def catalogue_of(folder):
-    opened = Opened(folder)
-    return read_catalogue(opened, lambda file: Shard(folder / file))
+    return read_catalogue(Opened(folder))
 
 
 def test_samples_are_numbered_by_file_and_row_and_keep_their_columns(bundle):

@@ -1,6 +1,7 @@
 """What the page asks for, without a socket between: answers, pictures, the way to the frame."""
 
 import io
+import re
 import shutil
 
 import numpy as np
@@ -9,6 +10,8 @@ from made_browse import AFFINE, FRAMES, LIVE, SPOOF, make_columns, make_run, ope
 from made_bundle import change_shard, make_bundle
 from PIL import Image
 
+from labels.classes import NAMES
+from pipeline.browse.catalogue import FIGURES, TEXTS
 from pipeline.browse.detail import Roots
 from pipeline.browse.site import PAGES, GoneError, Site
 from pipeline.bundle import BundleError, Shard
@@ -47,6 +50,15 @@ def test_every_file_of_the_page_is_there_and_names_none_that_is_not(site):
         assert (answer.status, answer.kind) == (200, kind) and answer.body
     text = b"".join(site.answer(path, "").body for path in PAGES).decode()
     assert "http://" not in text.replace("http://www.w3.org/", "") and "https://" not in text
+
+
+def test_the_page_names_the_texts_figures_and_classes_that_there_are(site):
+    script = site.answer("/browse_state.js", "").body.decode()
+    for name, expected in (("CHOICES", TEXTS), ("FIGURES", FIGURES)):
+        (names,) = re.findall(rf"export const {name} = \[(.*?)\];", script, re.DOTALL)
+        assert tuple(re.findall(r'"(\w+)"', names)) == expected
+    grid = site.answer("/browse_grid.js", "").body.decode()
+    assert f"Array({len(NAMES)}).keys()" in grid
 
 
 def test_the_samples_of_a_query_come_in_its_order(site, made):

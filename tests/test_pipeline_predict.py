@@ -21,6 +21,7 @@ from labels.landmarks import load as load_landmarks
 from pipeline import crops
 from pipeline.bundle import CLASS_NAMES, Bundle
 from pipeline.cli import cli
+from pipeline.datasets.base import read_index
 from pipeline.errors import UserError
 from pipeline.export_check import fixed_crops
 from pipeline.pictures import read_picture
@@ -31,7 +32,6 @@ from pipeline.predict.scorer import (
     Threshold,
     given_threshold,
     scoring,
-    threshold_of,
 )
 from pipeline.predict.tell import shown
 from pipeline.video import decode
@@ -269,6 +269,11 @@ def test_a_checkpoint_scores_and_decides_nothing(folder, tmp_path):
     assert found["threshold"]["rule"] == "none" and found["files"][0]["decision"] is None
 
 
+def test_scores_that_cannot_get_their_name_are_a_mistake_before_any_work(model, folder, tmp_path):
+    done = ocim(model, folder, "--scores", tmp_path)
+    assert isinstance(done.exception, UserError) and "is a folder" in str(done.exception)
+
+
 @pytest.mark.parametrize("words", [["nothing.png"], ["empty"], ["text"]])
 def test_nothing_to_score_is_a_mistake_that_names_the_path(words, model, tmp_path):
     (tmp_path / "empty").mkdir()
@@ -351,14 +356,6 @@ def test_a_threshold_that_is_no_finite_number_is_refused(number):
         given_threshold(number)
 
 
-@pytest.mark.parametrize("change", [{"frame": "high"}, {"video": math.nan}, {"rule": ...}])
-def test_a_damaged_threshold_in_a_model_is_told(change):
-    carried = {**THRESHOLD, **change}
-    carried = {key: value for key, value in carried.items() if value is not ...}
-    with pytest.raises(UserError, match="threshold"):
-        threshold_of(made_model({"threshold": carried}))
-
-
 def test_shown_paths_have_no_control_characters():
     assert shown("a\tb\u202e\x7f.png") == "a?b??.png"
 
@@ -378,6 +375,8 @@ def of_replica(tmp_path_factory: pytest.TempPathFactory, video_writer: Writer) -
     run("replica", "-o", "replica", "--subjects", 1, "--seed", 5, "--cores", 2)
     real = place / "replica" / "msu" / "scene01" / "real"
     shown_frames = [image for _, image in decode(next(real.glob("*laptop*.mov")), False, bool)]
+    turned = [np.ascontiguousarray(image[::-1, ::-1]) for image in shown_frames]
+    video_writer(real / "real_client005_android_SD_scene01.mp4", turned)  # and does not say so
     gone = {5, *range(9, 18)}
     mixed = [f if n not in gone else np.zeros_like(f) for n, f in enumerate(shown_frames[:18])]
     video_writer(real / "real_client032_laptop_SD_scene01.mov", mixed)
@@ -407,6 +406,8 @@ def test_videos_of_a_bundle_give_its_crops_byte_for_byte_and_its_scores(of_repli
             zip(shard.read("video").tolist(), shard.read("frame").tolist(), strict=True)
         )
     }
+    index = {row.path: row for row in read_index(of_replica / "run" / "index" / "msu.csv")}
+    assert index["scene01/real/real_client005_android_SD_scene01.mp4"].upside_down
     root = of_replica / "replica" / "msu"
     seen: list[np.ndarray] = []
 
@@ -422,7 +423,8 @@ def test_videos_of_a_bundle_give_its_crops_byte_for_byte_and_its_scores(of_repli
         recorder = Recorder(path, checkpoint.load(path), torch.device("cpu"))
         for video in sorted({video for video, _ in scored}):
             seen.clear()
-            made = predict_file(root / video, recorder, landmarks, 5)
+            upside_down = bool(index[video].upside_down)
+            made = predict_file(root / video, recorder, landmarks, 5, upside_down)
             for frame, score, crop in zip(
                 made.frames.tolist(), made.scores.tolist(), np.concatenate(seen), strict=True
             ):
@@ -494,3 +496,14 @@ def test_odd_files_are_listed_or_scored_and_the_others_go_on(kind, model, folder
     assert done.exit_code == (0 if kind == "gif" else 1), done.output
     assert "2 files: " in done.output
     assert f"{folder / 'b face.png'}: live" in done.output
+
+
+@pytest.mark.slow
+def test_scores_are_not_written_over_what_is_read(tmp_path):
+    model, picture = write_model(tmp_path / "model.pt"), tmp_path / "face.png"
+    picture.write_bytes(b"a picture, as far as its name goes")
+    for read in (model, picture):
+        before = read.read_bytes()
+        done = CliRunner().invoke(cli, ["predict", str(model), str(picture), "--scores", str(read)])
+        assert isinstance(done.exception, UserError) and "is read here" in str(done.exception)
+        assert read.read_bytes() == before

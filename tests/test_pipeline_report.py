@@ -191,9 +191,9 @@ def test_a_frame_of_the_gallery_tells_score_threshold_and_where_it_is_wrong(page
     # At .6 a spoof of 6 passes and 2 live of 8 do not, at .5 two of 6 and 2 of 8: as far apart, so
     # the EER threshold is the higher.
     for words in (
-        r"0\.3000 , target EER 0\.6 wrong at every threshold train/1_live\.avi frame 5",
-        r"0\.7000 , target EER 0\.6 right at every threshold train/0_live\.avi frame 0",
-        r"0\.5000 , target EER 0\.6 wrong at fixed.{0,6} train/1_print\.avi frame 5, printer1",
+        r"0\.300000 , target EER 0\.6 wrong at every threshold train/1_live\.avi frame 5",
+        r"0\.700000 , target EER 0\.6 right at every threshold train/0_live\.avi frame 0",
+        r"0\.500000 , target EER 0\.6 wrong at fixed.{0,6} train/1_print\.avi frame 5, printer1",
     ):
         assert re.search(words, page.text), words
 

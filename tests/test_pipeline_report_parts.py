@@ -256,9 +256,9 @@ def test_this_run_stands_above_the_papers_rows(results):
 
 @pytest.mark.parametrize(
     "threshold, text",
-    [(0.26834, "0.2683"), (-math.inf, "−∞"), (math.inf, "∞"), (None, "–"), (1e-9, "1e-09")],
+    [(0.26834123, "0.268341"), (-math.inf, "−∞"), (math.inf, "∞"), (None, "–"), (1e-9, "1e-09")],
 )
-def test_a_threshold_is_told_with_four_digits(threshold, text):
+def test_a_threshold_is_told_with_six_digits(threshold, text):
     assert numbers.threshold_text(threshold) == text
 
 

@@ -3,10 +3,19 @@ import multiprocessing
 import os
 import signal
 import time
+from pathlib import Path
 
 import pytest
 
-from pipeline.store import canonical_json, replace_whole, stop_cleanly, write_json, write_text
+from pipeline.errors import UserError
+from pipeline.store import (
+    canonical_json,
+    check_apart,
+    replace_whole,
+    stop_cleanly,
+    write_json,
+    write_text,
+)
 
 
 def test_a_file_appears_whole_under_its_name_and_nothing_else_is_left(tmp_path):
@@ -123,3 +132,26 @@ def test_a_signal_to_stop_removes_what_is_unfinished(tmp_path, number):
     process.join(60)
     assert process.exitcode == 128 + number
     assert [path.name for path in tmp_path.iterdir()] == ["finished.txt"]
+
+
+def test_a_pipe_is_never_replaced_by_a_file(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(UserError, match="pipe: a device or a pipe"):
+        write_text(tmp_path / "pipe", "text")
+    assert (tmp_path / "pipe").is_fifo() and len(list(tmp_path.iterdir())) == 1
+
+
+@pytest.mark.skipif(not Path("/proc/self").is_dir(), reason="needs a folder that takes no file")
+def test_a_place_that_takes_no_file_is_told():
+    with pytest.raises(UserError, match="no file can be made here"):
+        write_text(Path("/proc/ocim.txt"), "text")
+
+
+def test_an_output_that_is_read_itself_is_refused(tmp_path):
+    one, other = tmp_path / "one", tmp_path / "other"
+    check_apart(one, [one])  # nothing is there yet
+    one.write_text("")
+    other.symlink_to(one)
+    check_apart(tmp_path / "new", [one, other])
+    with pytest.raises(UserError, match="is read here"):
+        check_apart(other, [one])

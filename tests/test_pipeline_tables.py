@@ -5,15 +5,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from made_bundle import SETTINGS, edit_manifest, make_bundle
 
+from pipeline.bundle import Bundle
 from pipeline.config import TablesSettings, validate
 from pipeline.errors import UserError
-from pipeline.tables import cells, formats, layout, summary
+from pipeline.tables import cells, formats, layout, make, summary
 from pipeline.tables.cells import Cell
+from pipeline.tables.stamp import Run
 from pipeline.tables.summary import Value
 from train.config import Settings
 from train.published import PROTOCOLS, RESULTS_SCHEMA, TABLE_I, TABLE_II
-from train.settings import settings_to_dict
 
 TO_C = "O&M&I to C"
 
@@ -25,7 +27,7 @@ def level(hter: float, auc: float, apcer: dict[str, float], sources: float | Non
     return {
         "hter_at_eer_threshold": hter,
         "auc": auc,
-        "intervals": {"auc": [auc - 0.125, 1.0]},
+        "intervals": {"auc": [auc - 0.125, 1.0], "hter_at_eer_threshold": [0.0, hter]},
         "at": {
             "target_eer": at,
             "sources_eer": None if sources is None else {"hter": sources},
@@ -142,6 +144,17 @@ def test_sampling_decides_the_tradition():
     assert summary.tradition_of(["every", "ssdg"]) == "mixed"
 
 
+def test_a_bundle_that_does_not_say_how_it_was_sampled_is_told(tmp_path: Path):
+    folder = make_bundle(tmp_path / "bundle", ["oulu", "casia"], videos=1, frames=1)
+    assert make.sampling_of([Cell("O to C", "ours", 0)], Bundle(folder)) == {
+        "casia": SETTINGS["sampling"]["sampling"],
+        "oulu": SETTINGS["sampling"]["sampling"],
+    }
+    edit_manifest(folder, lambda one: one["provenance"]["oulu"]["settings"].pop("sampling"))
+    with pytest.raises(UserError, match="does not say how oulu was sampled"):
+        make.sampling_of([Cell("O to C", "ours", 0)], Bundle(folder))
+
+
 def test_each_variant_stands_above_the_papers_own_number():
     runs = [made_run("ours", 0, 0.25, 0.75), made_run("ours", 1, 0.5, 0.75)]
     runs += [made_run("without_asc", 0, 0.125, 1.0)]
@@ -170,7 +183,7 @@ def test_every_published_method_stands_once_and_the_traditions_are_kept_apart():
     groups = [row.name for row in by_frame.rows if row.kind == "group"]
     assert groups == [
         "Every n-th frame, each scored by itself",
-        "A few frames a video, and their mean",
+        "A few frames a video, and their mean; here by frame, with nothing published to compare",
         "Published, how sampled is not known here",
     ]
     published = [
@@ -203,7 +216,7 @@ def test_a_failed_run_is_listed_with_its_reason_and_the_mean_says_so():
     failed = {"protocol": TO_C, "variant": "ours", "seed": 1, "run": "x/1", "failed": "diverged"}
     *others, runs = layout.tables([made_set([made_run("ours", 0, 0.25, 0.75), failed])])
     assert rows_of(others[0])["Ours"] == ["25.00 (1 of 2)", "75.00 (1 of 2)"]
-    assert rows_of(runs)[f"{TO_C}, ours, seed 1"][:2] == ["x/1", "diverged"]
+    assert rows_of(runs)[f"{TO_C}, ours, seed 1"][:2] == ["x/1", "failed: diverged"]
 
 
 def test_every_own_cell_knows_its_runs():
@@ -230,7 +243,7 @@ def test_names_from_data_are_text_in_every_format():
     text = formats.to_markdown("t", "w", made)
     assert "APCER \\<script\\>a\\|b\\_c & \\$d %" in text
     tex = formats.to_latex("t", "w", made)
-    assert r"<script>a|b\_c \& \$d \%" in tex
+    assert r"\textless{}script\textgreater{}a\textbar{}b\_c \& \$d \%" in tex
     columns = {
         line.count("|") - line.count("\\|") for line in text.splitlines() if "script" in line
     }
@@ -248,27 +261,42 @@ def test_latex_has_as_many_cells_in_each_line_as_columns():
         assert r"\multicolumn{2}{c}{O\&M\&I to C}" in "\n".join(lines) or table is not made[0]
 
 
-def test_a_run_of_another_version_bundle_or_settings_is_as_good_as_none(tmp_path: Path):
+def test_a_run_of_other_settings_or_bundle_or_files_is_as_good_as_none(tmp_path: Path):
     cell, base = Cell(TO_C, "ours", 0), Settings()
     place = cells.folder_of(tmp_path, cell)
     place.mkdir(parents=True)
 
-    def read(settings: Settings = base) -> dict[str, Any]:
-        return summary.read_run(tmp_path, cell, cell.settings(settings), "hash")
+    def read(settings: Settings = base, bundle: str = "hash") -> dict[str, Any]:
+        return summary.read_run(tmp_path, cell, cell.settings(settings), bundle)
 
-    assert read()["failed"] == "not run yet"
-    (place / "results.json").write_text(json.dumps({"schema": 1}))
-    with pytest.raises(UserError, match="run ocim tables again"):
-        read()
-    (place / "results.json").write_text("{")
-    with pytest.raises(UserError, match=r"results\.json: cannot be read"):
-        read()
-    results = {"schema": RESULTS_SCHEMA, "trained_on": "hash", "evaluated_on": "hash"}
-    (place / "results.json").write_text(json.dumps(results))
-    (place / "settings.json").write_text(json.dumps(settings_to_dict(cell.settings(base))))
+    assert read()["failed"] == "not finished"
+    results = {"schema": RESULTS_SCHEMA, "auc": 0.5}
+    (place / "results.json").write_text(json.dumps({**results, "published": {}}))
+    for name in ("model.pt", "scores.csv"):
+        (place / name).write_text("made")
+    assert read()["failed"] == "not finished"  # nothing says of what it is
+    Run(place, cell.settings(base), "hash").set_evaluated()
     assert read()["results"] == results
-    # How it runs is no other training; how long is.
-    assert "results" in read(Settings(threads=3))
-    assert read(Settings(steps=7))["failed"] == "of other settings (steps); run ocim tables again"
-    (place / "results.json").write_text(json.dumps({**results, "trained_on": "other"}))
-    assert read()["failed"] == "of another bundle; run ocim tables again"
+    assert "results" in read(Settings(threads=3))  # how it runs is no other training
+    for other in (read(Settings(steps=7)), read(bundle="other")):
+        assert other["failed"] == "not finished"
+    # A training of other settings that was begun in the folder takes the model away.
+    (place / "model.pt").unlink()
+    assert read()["failed"] == "not finished"
+    (place / "evaluated.json").write_text("{")
+    assert read()["failed"] == "not finished"
+
+
+def test_a_failure_is_that_of_its_settings_and_bundle_alone(tmp_path: Path):
+    cell, wild = Cell(TO_C, "ours", 0), Settings(learning_rate=1e29)
+    run = Run(cells.folder_of(tmp_path, cell), cell.settings(wild), "hash")
+    run.folder.mkdir(parents=True)
+    run.set_failed("diverged")
+
+    def read(settings: Settings, bundle: str = "hash") -> str:
+        return summary.read_run(tmp_path, cell, cell.settings(settings), bundle)["failed"]
+
+    assert read(wild) == "diverged"
+    assert read(Settings()) == read(wild, "other") == "not finished"
+    run.clear_failure()
+    assert read(wild) == "not finished"

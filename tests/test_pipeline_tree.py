@@ -53,7 +53,8 @@ def test_links_inside_are_followed_and_those_that_lead_out_are_told(tmp_path):
     assert found == ["a/b/file", "again/b/file", "one"]
     reason = "a link that leads out of the root is not followed"
     names = ("a/file", "again/file", "outside", "sibling")
-    assert told == [f"{name}: {reason}" for name in names]
+    lost = [f"{name}: a link to nothing" for name in ("gone", "itself")]
+    assert told == sorted([*(f"{name}: {reason}" for name in names), *lost])
 
 
 def test_two_folders_that_link_to_each_other_come_to_an_end(tmp_path):
@@ -86,9 +87,9 @@ def test_names_that_are_no_utf_8_are_seen_and_do_no_harm(tmp_path):
     assert [os.fsencode(path) for path in walk(tmp_path)] == [b"\xff.avi"]
 
 
-def test_what_is_neither_file_nor_folder_is_passed_over(tmp_path):
+def test_what_is_neither_file_nor_folder_is_passed_over_and_told(tmp_path):
     os.mkfifo(tmp_path / "pipe.avi")
-    assert seen(tmp_path) == ([], [])
+    assert seen(tmp_path) == ([], ["pipe.avi: no regular file"])
 
 
 @pytest.fixture
@@ -154,3 +155,19 @@ def test_a_list_that_is_no_text_is_told(tmp_path, data):
     (tmp_path / "list").write_bytes(data)
     with pytest.raises(UserError, match="list: cannot read this list"):
         list(lines_of(tmp_path / "list"))
+
+
+def test_what_is_no_file_and_links_to_nothing_are_told(tmp_path):
+    (tmp_path / "a.png").write_bytes(b"")
+    os.mkfifo(tmp_path / "pipe.png")
+    (tmp_path / "lost.png").symlink_to(tmp_path / "nothing")
+    (tmp_path / "loop.png").symlink_to(tmp_path / "loop.png")
+    (tmp_path / "out.png").symlink_to(tmp_path.parent)
+    told = {}
+    assert list(walk(tmp_path, trouble=told.__setitem__)) == ["a.png"]
+    assert told == {
+        "pipe.png": "no regular file",
+        "lost.png": "a link to nothing",
+        "loop.png": "a link to nothing",
+        "out.png": "a link that leads out of the root is not followed",
+    }

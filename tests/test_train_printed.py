@@ -28,9 +28,9 @@ def test_a_short_table_names_the_threshold_of_every_rate():
     lines = short(levels, thresholds).splitlines()
     assert lines[0] == "by frame: HTER 0.00%, AUC 100.00%, EER 0.00%"
     assert lines[1:4] == [
-        "  target_eer 0.8: HTER 0.00%, APCER 0.00% (paper), BPCER 0.00%, ACER 0.00%",
-        "  sources_eer 0.95: HTER 50.00%, APCER 0.00% (paper), BPCER 100.00%, ACER 50.00%",
-        "  fixed 0.5: HTER 0.00%, APCER 0.00% (paper), BPCER 0.00%, ACER 0.00%",
+        "  target_eer 0.8: HTER 0.00%, APCER 0.00%, BPCER 0.00%, ACER 0.00%",
+        "  sources_eer 0.95: HTER 50.00%, APCER 0.00%, BPCER 100.00%, ACER 50.00%",
+        "  fixed 0.5: HTER 0.00%, APCER 0.00%, BPCER 0.00%, ACER 0.00%",
     ]
     assert "thresholds:" in lines
     (line,) = [line for line in lines if line.startswith("  sources_eer: ")]

@@ -94,3 +94,8 @@ def test_a_file_that_is_not_there_or_not_text_is_told(tmp_path: Path):
     (tmp_path / "b.csv").write_bytes(b"\xff\xfe\x00video")
     with pytest.raises(UserError, match="not a CSV"):
         read_scores(tmp_path / "b.csv")
+
+
+def test_the_mean_of_scores_whose_sum_is_too_large_is_found_all_the_same():
+    rows = [Score("v", n, 1, score) for n, score in enumerate((1e308, 1e308, 1.6e308))]
+    assert video_scores(rows)[0].score == pytest.approx(1.2e308)

@@ -132,7 +132,7 @@ def planes(rgb: Tensor, colours: Colours = "rgb+hsv", hsv: Hsv = "exact") -> Ten
         return (rgb * 255 - 127.5) / 128
     beside = rgb_to_hsv(rgb) if hsv == "exact" else pil_hsv((rgb * 255).round()) / 255
     # Joined pixel by pixel: channels last, which is the default, then takes no further copy.
-    return torch.cat([part.movedim(1, -1) for part in (rgb, beside)], -1).movedim(-1, 1)
+    return torch.cat([part.movedim(1, 3) for part in (rgb, beside)], 3).movedim(3, 1)
 
 
 def laid_out(images: Tensor, channels_last: bool) -> Tensor:

@@ -9,7 +9,7 @@ from typing import Any
 
 from train.checkpoint import Model
 from train.methods import METHODS
-from train.printed import between, number, percent
+from train.printed import between, number, percent, worst_instrument
 from train.run import HOW_IT_RUNS
 from train.settings import settings_from_dict, settings_to_dict
 from train.thresholds import LEVELS, as_json
@@ -28,9 +28,9 @@ LIMITS = (
     " sex, which the data does not record.",
     "A threshold belongs to a place: another camera, room or public moves the scores. Measure on"
     " recordings of that place, and again from time to time.",
-    "Crops must be made as below. Another detector, margin or colour order gives other scores.",
+    "Crops must be made as above. Another detector, margin or colour order gives other scores.",
     "Faces are biometric data of people who can be recognised. In Europe the GDPR (article 9) asks"
-    " for a reason in law, and the licences of the data, below, bind whoever uses the model.",
+    " for a reason in law, and the licences of the data, above, bind whoever uses the model.",
     "Whether the datasets are recordings of people or made videos (`ocim replica`) cannot be told"
     " from a model. Trained or measured on made ones, it says nothing about real attacks.",
 )
@@ -62,8 +62,15 @@ def card_text(
 def plain(text: object) -> str:
     """A text from data as Markdown that shows it as it is, in one line."""
     line = " ".join("".join(c if c.isprintable() else " " for c in str(text)).split())
-    line = line.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-    return re.sub(r"([\\`*_\[\]|#~!])", r"\\\1", line)
+    line = re.sub(r"&(?=#?\w+;)", "&amp;", line).replace("<", "&lt;").replace(">", "&gt;")
+    # Within a word an underscore is one.
+    return re.sub(r"([\\`*\[\]|#~!]|(?<!\w)_|_(?!\w))", r"\\\1", line)
+
+
+def code(text: object) -> str:
+    """A text from data in the type of code, in one line."""
+    line = "".join(c if c.isprintable() and c not in "`|" else " " for c in str(text))
+    return f"`{' '.join(line.split()) or ' '}`"
 
 
 def _section(title: str, lines: Iterable[str]) -> str:
@@ -95,9 +102,9 @@ def _what(model: Model) -> str:
                 ("networks", f"width {settings.width:g}, input {settings.input_size} pixels"),
                 (
                     "state",
-                    f"after {model.steps} of {model.all_steps} steps; {plain(model.selection)}",
+                    f"{model.steps} of {model.all_steps} steps; chosen: {plain(model.selection)}",
                 ),
-                ("bundle", f"`{plain(model.bundle)}`"),
+                ("bundle", code(model.bundle)),
             ],
         ),
     ]
@@ -131,14 +138,20 @@ def _licences(lines: Sequence[str]) -> Iterator[str]:
         yield f"> {plain(line)}".rstrip()
 
 
+def _said(key: str, value: Any) -> Any:
+    """A setting's value, or what it stands for."""
+    return "as many as the epochs need" if (key, value) == ("steps", 0) else value
+
+
 def _settings(model: Model) -> Iterator[str]:
     """What was set otherwise than the variant was published with (the paper's, for ours)."""
     settings = model.settings
     stated = {"variant": settings.variant, "protocol": settings.protocol}
+    here = settings_to_dict(settings)
     published = settings_to_dict(settings_from_dict(stated, "card"))
     rows = [
-        (f"`{key}`", f"`{value}`", f"`{published[key]}`")
-        for key, value in settings_to_dict(settings).items()
+        (code(key), *(code(_said(key, one[key])) for one in (here, published)))
+        for key, value in here.items()
         if value != published[key] and key not in HOW_IT_RUNS | SIZE
     ]
     if not rows:
@@ -155,7 +168,7 @@ def _results(
         return
     if results is not None:
         yield f"On {plain(results['target'])}, which it has not seen (bundle"
-        yield f"`{plain(results['evaluated_on'])}`):"
+        yield f"{code(results['evaluated_on'])}):"
         yield from _measured(results)
     if held_out is not None:
         if results is not None:
@@ -196,7 +209,7 @@ def _level(name: str, found: Mapping[str, Any]) -> Iterator[str]:
             continue
         of = None if intervals is None else intervals["at"][rule]
         cells = [cell(at, key, of) for key in ("hter", "apcer_worst", "bpcer", "acer")]
-        worst = plain(at["worst_instrument"])
+        worst = plain(worst_instrument(at))
         rows.append((f"`{rule}`", number(at["threshold"]), *cells, worst))
     head = ["rule", "threshold", "HTER", "APCER, worst", "BPCER", "ACER", "worst instrument"]
     yield from _table(head, rows)
@@ -204,11 +217,11 @@ def _level(name: str, found: Mapping[str, Any]) -> Iterator[str]:
     instruments = sorted({name for at in found["at"].values() if at for name in at["apcer"]})
     yield f"Attack instruments: {plain(', '.join(instruments))}."
     if intervals is None:
-        yield "No intervals: they need two subjects."
+        yield "No intervals: they need two subjects, or videos where no subject is named."
     else:
         yield (
             f"[low, high] are {intervals['share']:.0%} intervals over {intervals['subjects']}"
-            f" subjects, {intervals['resamples']} resamples."
+            f" {intervals['by']}s, {intervals['resamples']} resamples."
         )
 
 
@@ -219,7 +232,7 @@ def _threshold(model: Model) -> Iterator[str]:
         return
     frame, video = (as_json(carried[level]) for level in LEVELS)
     yield f"Live from {number(video)} by video and {number(frame)} by frame on, rule"
-    yield f"`{plain(carried['rule'])}`: {plain(carried['how'])}; from: {plain(carried['from'])}."
+    yield f"{code(carried['rule'])}: {plain(carried['how'])}; from: {plain(carried['from'])}."
 
 
 def _crops(model: Model) -> Iterator[str]:

@@ -10,7 +10,7 @@ from train.card import card_text
 from train.checkpoint import Model
 from train.metrics import measure
 from train.run import CARD
-from train.scores import Score, read_scores
+from train.scores import Score, named, read_scores
 from train.thresholds import eer_threshold
 
 
@@ -23,9 +23,7 @@ def held_out_level(model: Model, rows: list[Score]) -> dict[str, Any]:
     rule = held_out.carried(model.threshold)
     if rule.frame is None or eer_threshold(rows) != rule.frame:
         raise UserError("not the scores that the model's threshold was found on")
-    rules = {"sources_eer": rule}
-    thresholds = {name: rule.to_json() for name, rule in rules.items()}
-    return {"thresholds": thresholds, **measure(rows, rules)}
+    return measure(rows, {"sources_eer": rule})
 
 
 def write_card(model: Model, results: dict[str, Any] | None, folder: Path) -> None:
@@ -36,9 +34,6 @@ def write_card(model: Model, results: dict[str, Any] | None, folder: Path) -> No
     """
     scores, found = folder / held_out.FILE, None
     if model.threshold is not None and model.threshold["rule"] == "sources_eer":
-        try:
+        with named(scores):
             found = held_out_level(model, read_scores(scores)) if scores.is_file() else None
-        except UserError as error:
-            named = str(error).startswith(str(scores))
-            raise UserError(str(error) if named else f"{scores}: {error}") from None
     write_text(folder / CARD, card_text(model, results, found))

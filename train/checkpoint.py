@@ -7,6 +7,7 @@ to go on from there; all that is random follows from the settings and the number
 import dataclasses
 import io
 import re
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -86,7 +87,9 @@ def save(path: Path, model: Model) -> None:
 def read(data: bytes, name: str) -> Model:
     """A state from a file's bytes, without unpickling code. name: what to call it in messages."""
     try:
-        content = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # what is wrong with a file is told in one line, below
+            content = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
     except Exception as error:  # torch raises whatever the bytes lead it to
         raise UserError(f"{name}: not a model.pt: {type(error).__name__}") from None
     names = {field.name for field in dataclasses.fields(Model)}
@@ -124,6 +127,8 @@ def _is_threshold(threshold: dict[str, Any] | None) -> bool:
     if threshold is None:
         return True
     kinds: dict[str, type] = {"frame": float, "video": float, "rule": str, "how": str, "from": str}
+    if threshold.get("rule") not in ("sources_eer", "fixed"):
+        return False
     return set(threshold) == set(kinds) and all(
         isinstance(threshold[key], kind) and threshold[key] == threshold[key]  # no NaN
         for key, kind in kinds.items()

@@ -1,5 +1,6 @@
 """Where a training runs: the device, threads, and algorithms that repeat."""
 
+import dataclasses
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,6 +10,11 @@ import torch
 
 from pipeline.errors import UserError
 from train.config import Settings
+
+
+def for_scoring(settings: Settings) -> Settings:
+    """Settings to score with: not only where it was trained, and in float32 that is no less."""
+    return dataclasses.replace(settings, device="auto", tf32=False)
 
 
 @contextmanager

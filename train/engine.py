@@ -35,6 +35,7 @@ def train(
     progress_every: int = 10,
     restart: bool = False,
     replace: bool = False,
+    replace_unfinished: bool = False,
 ) -> Path:
     """Train one protocol on a bundle and return the path of run_folder/model.pt.
 
@@ -43,7 +44,7 @@ def train(
     are not trained on: they give the threshold that the model carries. A run that was stopped or
     killed goes on from its newest checkpoint and ends with the same bytes as if it had not been; a
     finished one is left as it is. restart: neither, it is begun anew; replace: a finished one of
-    other settings is.
+    other settings is; replace_unfinished: one that was stopped, too.
     progress: see train/logbook.py. Where the bundle is replaced meanwhile, stderr says so in one
     line and the run goes on with the one it opened. Under torchrun every process calls it alike,
     and the first one writes.
@@ -64,10 +65,10 @@ def train(
         torch.random.fork_rng(devices=[device] if device.type == "cuda" else []),
     ):
         if not process.first:
-            _train(run, bundle, device, process, None, restart, replace)
+            _train(run, bundle, device, process, None, restart, replace, replace_unfinished)
             return run.model
         with run.alone(), Logbook(run, progress, progress_every) as book:
-            _train(run, bundle, device, process, book, restart, replace)
+            _train(run, bundle, device, process, book, restart, replace, replace_unfinished)
     return run.model
 
 
@@ -79,6 +80,7 @@ def _train(
     book: Logbook | None,
     restart: bool,
     replace: bool,
+    replace_unfinished: bool,
 ) -> None:
     """What each process does. book: of the first process, which alone reads and writes the run."""
     settings = run.settings
@@ -86,7 +88,8 @@ def _train(
     known: bytes | None = None
     if book and not restart:
         try:
-            finished, known = run.is_finished(replace), run.unfinished(process.world_size)
+            finished = run.is_finished(replace)
+            known = run.unfinished(process.world_size, replace_unfinished)
         except UserError as error:
             refusal = error
     if ranks.largest(int(refusal is not None), process, device):

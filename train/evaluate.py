@@ -1,6 +1,5 @@
 """Evaluation on the left-out dataset: scores.csv and results.json."""
 
-import dataclasses
 import sys
 from contextlib import suppress
 from pathlib import Path
@@ -14,7 +13,7 @@ from pipeline.store import write_json, write_text
 from train import checkpoint, protocols, published
 from train.card_file import write_card
 from train.checkpoint import Model
-from train.device import reproducible
+from train.device import for_scoring, reproducible
 from train.domain import Domain
 from train.held_out import carried
 from train.methods import METHODS
@@ -24,7 +23,7 @@ from train.origin import section
 from train.protocols import Protocol
 from train.run import CARD
 from train.score import as_scores, failures, in_order, score_samples
-from train.scores import Score, read_scores, scores_text
+from train.scores import Score, named, read_scores, scores_text
 from train.thresholds import fixed, rules_for
 
 
@@ -33,16 +32,15 @@ def score_target(model: Model, bundle: Bundle, target: str, name: str) -> list[S
 
     name: what to call the model in messages.
     """
-    # Not only where it was trained, and in float32 that is no less.
-    anywhere = dataclasses.replace(model.settings, device="auto", tf32=False)
-    with as_user_errors(), reproducible(anywhere) as device:
+    settings = for_scoring(model.settings)
+    with as_user_errors(), reproducible(settings) as device:
         domain = Domain(bundle, target)
         try:
             networks = model.build().to(device)
         except UserError as error:
             raise UserError(f"{name}: {error}") from None
         every = np.arange(len(domain))
-        scores = score_samples(networks, domain, anywhere, every)
+        scores = score_samples(networks, domain, settings, every)
         rows = as_scores(domain, every, scores)
     return in_order(rows + failures(bundle, target, protocols.SPLITS))
 
@@ -95,13 +93,10 @@ def evaluate(
     scored = score_target(model, bundle, protocol.target, str(model_path))
     write_text(scores_path, scores_text(scored))
     rows = read_scores(scores_path)  # the file is what counts, so the file is measured
-    try:
+    with named(scores_path):
         rules = rules_for(rows, carried(model.threshold), given)
-    except UserError as error:
-        raise UserError(f"{scores_path}: {error}") from None
     results = {
         **about(model, bundle, protocol),
-        "thresholds": {name: rule.to_json() for name, rule in rules.items()},
         **measure(rows, rules),
         "published": published.beside(protocol),
     }

@@ -3,20 +3,17 @@
 Words and equations: train/rates.py, train/thresholds.py, docs/results.md. Rates are fractions.
 """
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from sklearn.metrics import roc_auc_score
 
-from pipeline.errors import UserError
 from train.intervals import Groups, intervals
 from train.rates import At, Counts
-from train.scores import Score, by_level, read_scores
+from train.scores import LEVELS, Score, by_level, named, read_scores
 from train.thresholds import (
-    LEVELS,
     Rule,
     as_json,
     fixed,
@@ -102,16 +99,17 @@ def level(
 
 
 def measure(rows: list[Score], rules: Mapping[str, Rule]) -> dict[str, Any]:
-    """{"frame": ..., "video": ...}: all numbers by level, at the thresholds of the rules.
+    """{"thresholds", "frame", "video"}: the rules, and all numbers by level at their thresholds.
 
     Raises UserError when live or spoof has no score.
     """
     groups = Groups(rows)
     levels = by_level(rows)
-    return {
+    numbers: dict[str, Any] = {
         name: level(levels[name], {r: rule.at(name) for r, rule in rules.items()}, groups)
         for name in LEVELS
     }
+    return {"thresholds": {name: rule.to_json() for name, rule in rules.items()}, **numbers}
 
 
 def of_files(scores: Path, sources: Path | None, number: float | None) -> dict[str, Any]:
@@ -121,24 +119,12 @@ def of_files(scores: Path, sources: Path | None, number: float | None) -> dict[s
     Raises UserError naming the file that cannot be measured.
     """
     given = fixed(number)
-    with _of(scores):
+    with named(scores):
         rows = read_scores(scores)
         require_both(rows)
     if sources is None:
         source = no_sources("no scores of held-out subjects of the sources were given (--sources)")
     else:
-        with _of(sources):
+        with named(sources):
             source = sources_eer(read_scores(sources), f"the scores in {sources}")
-    rules = rules_for(rows, source, given)
-    thresholds = {name: rule.to_json() for name, rule in rules.items()}
-    return {"schema": SCHEMA, "thresholds": thresholds, **measure(rows, rules)}
-
-
-@contextmanager
-def _of(path: Path) -> Iterator[None]:
-    """Within the block what is wrong with scores names their file."""
-    try:
-        yield
-    except UserError as error:
-        named = str(error).startswith(str(path))
-        raise UserError(str(error) if named else f"{path}: {error}") from None
+    return {"schema": SCHEMA, **measure(rows, rules_for(rows, source, given))}

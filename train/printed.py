@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from train.thresholds import LEVELS
+from train.scores import LEVELS
 
 Interval = list[float] | None
 
@@ -25,6 +25,20 @@ def number(threshold: float | str | None) -> str:
     return f"{threshold:.6g}" if isinstance(threshold, float) else str(threshold)
 
 
+def worst_instrument(at: Mapping[str, Any]) -> str:
+    """The instrument of the worst APCER at a threshold; a dash where none passes, and "and others"
+    where several are as bad.
+    """
+    if not at["apcer_worst"]:
+        return "-"
+    as_bad = [name for name, apcer in at["apcer"].items() if apcer == at["apcer_worst"]]
+    return as_bad[0] + (" and others" if len(as_bad) > 1 else "")
+
+
+def _of(instrument: str) -> str:
+    return "" if instrument == "-" else f" ({instrument})"
+
+
 def short(levels: Mapping[str, Any], thresholds: Mapping[str, Any]) -> str:
     """A few lines a level: HTER and EER at the threshold target_eer, and AUC; then the rates at
     every threshold that there is; in the end where the thresholds came from.
@@ -40,7 +54,7 @@ def short(levels: Mapping[str, Any], thresholds: Mapping[str, Any]) -> str:
             if at is not None:
                 lines.append(
                     f"  {rule} {number(at['threshold'])}: HTER {percent(at['hter'])},"
-                    f" APCER {percent(at['apcer_worst'])} ({at['worst_instrument']}),"
+                    f" APCER {percent(at['apcer_worst'])}{_of(worst_instrument(at))},"
                     f" BPCER {percent(at['bpcer'])}, ACER {percent(at['acer'])}"
                 )
     return "\n".join([*lines, *sources(thresholds)])

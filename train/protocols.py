@@ -19,9 +19,14 @@ class Protocol(NamedTuple):
     sources: tuple[str, ...]
     target: str
 
+    @property
+    def datasets(self) -> tuple[str, ...]:
+        """All of them, the target last."""
+        return (*self.sources, self.target)
+
     def __str__(self) -> str:
         letters = {name: letter for letter, name in LETTERS.items()}
-        names = [letters.get(name, name) for name in (*self.sources, self.target)]
+        names = [letters.get(name, name) for name in self.datasets]
         return "&".join(names[:-1]) + " to " + names[-1]
 
 

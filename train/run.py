@@ -10,18 +10,10 @@ from pipeline.errors import UserError
 from pipeline.store import left_over
 from train import checkpoint, held_out
 from train.config import Settings
-from train.settings import settings_to_dict
+from train.settings import HOW_IT_RUNS, settings_to_dict
 
 CARD = "model-card.md"
 """The model card beside a model."""
-
-HOW_IT_RUNS = frozenset(
-    {
-        *("threads", "device", "deterministic", "precision", "tf32", "channels_last", "compile"),
-        *("cuda_graphs", "prefetch", "tensorboard", "checkpoint_every", "keep_checkpoints"),
-    }
-)
-"""Keys that say how a training runs, not what it is: a run goes on, or is finished, with others."""
 
 
 class Run:
@@ -74,10 +66,11 @@ class Run:
             )
         return not other
 
-    def unfinished(self, processes: int) -> bytes | None:
+    def unfinished(self, processes: int, replace: bool) -> bytes | None:
         """The newest checkpoint's content; None where there is none, or the run has finished.
 
         Raises UserError where it is of another training: it is somebody's work, and not removed.
+        replace: it is, and None is given.
         """
         steps = self.checkpoints.steps()
         if self.model.is_file() or not steps:
@@ -88,6 +81,8 @@ class Run:
         other = self._differs(there)
         if not other and there.environment["processes"] != processes:
             other = f"{there.environment['processes']} processes instead of {processes}"
+        if other and replace:
+            return None
         if other:
             raise UserError(
                 f"{self.folder}: holds an unfinished training with {other}, after {there.steps} of"

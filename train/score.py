@@ -18,6 +18,17 @@ from train.scores import Score, video_scores
 IMAGES_AT_ONCE = 16  # a constant, so that scores do not depend on the machine
 
 
+def score_images(networks: nn.Module, images: Tensor, settings: Settings) -> Tensor:
+    """Scores (n,) float64, on the CPU, of crops n x 256 x 256 x 3 uint8 on the networks' device.
+
+    Higher is live; the scale is the method's own (train/methods.py). The networks are in evaluation
+    mode.
+    """
+    inputs = augment.to_input(images, settings.input_size, settings.colours, settings.hsv)
+    inputs = augment.laid_out(inputs, settings.channels_last)
+    return METHODS[settings.method].score(networks, inputs).double().cpu()
+
+
 def score_samples(
     networks: nn.Module, domain: Domain, settings: Settings, samples: Sequence[int] | np.ndarray
 ) -> np.ndarray:
@@ -28,7 +39,6 @@ def score_samples(
     device = next(networks.parameters()).device
     memory, on_gpu = Buffers(), device.type == "cuda"
     shape, dtype = FIELDS["image"].shape, np.dtype(FIELDS["image"].dtype)
-    score = METHODS[settings.method].score
 
     def read(first: int) -> Tensor:
         those = samples[first : first + IMAGES_AT_ONCE]
@@ -41,9 +51,7 @@ def score_samples(
     with torch.inference_mode(), loader.ahead(read, firsts, settings.prefetch) as pictures:
         for images in pictures:
             images = images.to(device, non_blocking=True)
-            inputs = augment.to_input(images, settings.input_size, settings.colours, settings.hsv)
-            inputs = augment.laid_out(inputs, settings.channels_last)
-            found.append(score(networks, inputs).double().cpu().numpy())
+            found.append(score_images(networks, images, settings).numpy())
     return np.concatenate(found)
 
 

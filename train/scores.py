@@ -7,11 +7,16 @@ video that gave no face.
 import csv
 import io
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from pipeline.errors import UserError
+
+LevelName = Literal["frame", "video"]
+LEVELS: tuple[LevelName, ...] = ("frame", "video")
+"""What a sample is: each row by itself, or all rows of a video as one."""
 
 
 class Score(NamedTuple):
@@ -77,6 +82,16 @@ def read_scores(path: Path) -> list[Score]:
     return rows
 
 
+@contextmanager
+def named(path: Path) -> Iterator[None]:
+    """Within the block what is wrong with scores (UserError) names their file."""
+    try:
+        yield
+    except UserError as error:
+        known = str(error).startswith(str(path))
+        raise UserError(str(error) if known else f"{path}: {error}") from None
+
+
 def _score(values: dict[str, str | None], where: str) -> Score:
     """Check one row."""
     video, frame, live, score = (values[name] for name in NEEDED)
@@ -128,6 +143,16 @@ def scores_text(rows: Iterable[Score]) -> str:
     return text.getvalue()
 
 
+def _mean(scores: list[float]) -> float | None:
+    """The mean, the same in any order: the sum is exact, or of shares where it is too large."""
+    if not scores:
+        return None
+    try:
+        return math.fsum(scores) / len(scores)
+    except OverflowError:
+        return 2 * (math.fsum(score / 2 / len(scores) for score in scores))
+
+
 def video_scores(rows: Iterable[Score]) -> list[Score]:
     """One row a video, sorted by dataset and name: the mean of its frames' scores, None where none
     has one.
@@ -144,12 +169,12 @@ def video_scores(rows: Iterable[Score]) -> list[Score]:
     return [
         first[video]._replace(
             frame=len(found),
-            score=math.fsum(found) / len(found) if found else None,  # exact: no order of the rows
+            score=_mean(found),
         )
         for video, found in sorted(scores.items())
     ]
 
 
-def by_level(rows: list[Score]) -> dict[str, list[Score]]:
+def by_level(rows: list[Score]) -> dict[LevelName, list[Score]]:
     """Rows as they are, and by video. A video that failed whole counts as one frame that failed."""
     return {"frame": rows, "video": video_scores(rows)}

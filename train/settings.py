@@ -15,6 +15,14 @@ from train.config import Settings
 from train.protocols import parse
 from train.variants import PRESETS, VARIANTS
 
+HOW_IT_RUNS = frozenset(
+    {
+        *("threads", "device", "deterministic", "precision", "tf32", "channels_last", "compile"),
+        *("cuda_graphs", "prefetch", "tensorboard", "checkpoint_every", "keep_checkpoints"),
+    }
+)
+"""Keys that say how a training runs, not what it is: a run goes on, or is finished, with others."""
+
 
 def _mistake(value: Any, kind: Any) -> str | None:
     """Say what is expected where `value`, from JSON, is not of the annotated `kind`."""

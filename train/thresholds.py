@@ -8,17 +8,16 @@ import numpy as np
 
 from pipeline.errors import UserError
 from train.rates import Counts, Table
-from train.scores import Score, by_level
+from train.scores import LEVELS, LevelName, Score, by_level
 
-LEVELS = ("frame", "video")
 FIXED = 0.5
 """The number that stands where none is given."""
 
 CLOSEST = (
-    "where FAR and FRR lie closest; candidates are every distinct score and plus and minus"
+    "where FPR and FNR lie closest; candidates are every distinct score and plus and minus"
     " infinity, of several the highest"
 )
-GRID = "where FAR and FRR lie closest on the steps 0, 0.0001, ... 1 and 1.1, of several the last"
+GRID = "where FPR and FNR lie closest on the steps 0, 0.0001, ... 1 and 1.1, of several the last"
 GIVEN = "a number that was chosen beforehand"
 ITSELF = "the scores that it is used on: it looks at their labels"
 
@@ -33,13 +32,13 @@ class Rule(NamedTuple):
     how: str
     origin: str
 
-    def at(self, level: str) -> float | None:
+    def at(self, level: LevelName) -> float | None:
         """Its threshold at a level."""
         return self.frame if level == "frame" else self.video
 
     def to_json(self) -> dict[str, Any]:
         """As results.json has it; infinities as the texts inf and -inf."""
-        numbers = {level: as_json(self.at(level)) for level in LEVELS}
+        numbers: dict[str, Any] = {level: as_json(self.at(level)) for level in LEVELS}
         return {**numbers, "how": self.how, "from": self.origin}
 
 
@@ -68,7 +67,7 @@ def once(rows: Sequence[Score]) -> Counts:
 
 
 def eer_threshold(rows: Sequence[Score]) -> float:
-    """Where FAR and FRR of the scores that there are lie closest, of several the highest.
+    """Where FPR and FNR of the scores that there are lie closest, of several the highest.
 
     Candidates are every distinct score and plus and minus infinity; it may be an infinity. Raises
     UserError where live or spoof has no score.
@@ -78,7 +77,7 @@ def eer_threshold(rows: Sequence[Score]) -> float:
 
 def ssdg_threshold(rows: Sequence[Score]) -> float:
     """The threshold that SSDG's released code finds: on the steps 0, 0.0001, ... 1 and then 1.1 the
-    one where FAR and FRR lie closest, of several the last.
+    one where FPR and FNR lie closest, of several the last.
 
     Raises UserError where live or spoof has no score, or a score lies outside of [0, 1].
     """
@@ -93,8 +92,7 @@ def ssdg_threshold(rows: Sequence[Score]) -> float:
 
 def target_eer(rows: list[Score]) -> Rule:
     """The literature's rule: the EER threshold of the very scores that it is used on."""
-    found = {level: eer_threshold(those) for level, those in by_level(rows).items()}
-    return Rule(found["frame"], found["video"], CLOSEST, ITSELF)
+    return sources_eer(rows, ITSELF)
 
 
 def sources_eer(rows: list[Score], origin: str) -> Rule:

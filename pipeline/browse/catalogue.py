@@ -4,7 +4,6 @@ Texts are kept as numbers into a sorted list of the texts that occur, so that a 
 numbers and 200,000 samples take a few megabytes. No pixel is read.
 """
 
-from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -77,7 +76,7 @@ class Gathered:
         return Texts(values, place[np.concatenate(self._parts)])
 
 
-def read_catalogue(opened: Opened, shard_of: Callable[[str], Shard]) -> tuple[Catalogue, list[str]]:
+def read_catalogue(opened: Opened) -> tuple[Catalogue, list[str]]:
     """Read the columns of all shards; and a line for each shard that is left out, or lacks some.
 
     A shard whose identities cannot be read is left out with all its samples; of a figure that
@@ -90,7 +89,7 @@ def read_catalogue(opened: Opened, shard_of: Callable[[str], Shard]) -> tuple[Ca
     frames, sizes = [np.empty(0, np.int32)], []
     for entry in opened.entries:
         try:
-            shard = shard_of(entry["file"])
+            shard = opened.shard(entry["file"])
             known = texts_of(shard)
             numbers = column(shard, "frame")
         except BundleError as error:

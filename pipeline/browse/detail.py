@@ -139,7 +139,5 @@ def outline(affine: np.ndarray) -> list[list[float]] | None:
     """The corners (x, y) of the crop in the frame; None where the affine has no inverse."""
     if not origin.usable(affine):
         return None
-    square = np.array([(0, 0), (1, 0), (1, 1), (0, 1)], np.float64) * IMAGE_SIDE
-    return [
-        [float(x), float(y)] for x, y in crops.transform(crops.inverse(affine), square).round(2)
-    ]
+    corners = crops.corners(affine, (IMAGE_SIDE, IMAGE_SIDE))
+    return [[float(x), float(y)] for x, y in corners.round(2)]

@@ -10,6 +10,7 @@ import socket
 import sys
 import traceback
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from socketserver import TCPServer
 from typing import Any
 
 from pipeline.browse.site import Answer, GoneError, Site, refused
@@ -52,7 +53,8 @@ class Server(ThreadingHTTPServer):
 
     def server_bind(self) -> None:
         """As HTTPServer's, without asking a name server for our own name."""
-        socket_bind(self)
+        TCPServer.server_bind(self)
+        self.server_name, self.server_port = ADDRESS, int(self.server_address[1])
 
     @property
     def address(self) -> str:
@@ -67,14 +69,6 @@ class Server(ThreadingHTTPServer):
         *_, last = traceback.extract_tb(error.__traceback__)
         text = printable(" ".join(f"{type(error).__name__}: {error}".split()))
         print(f"ocim: {last.filename}:{last.lineno}: {text}", file=sys.stderr)
-
-
-def socket_bind(server: Server) -> None:
-    """Bind, and note the port that was given."""
-    server.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    server.socket.bind(server.server_address)
-    server.server_address = server.socket.getsockname()
-    server.server_name, server.server_port = ADDRESS, int(server.server_address[1])
 
 
 def listen(site: Site, port: int | None) -> Server:

@@ -8,7 +8,6 @@ import json
 import re
 import threading
 from collections.abc import Callable
-from functools import lru_cache
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -18,7 +17,7 @@ import numpy as np
 from labels import classes
 from pipeline.browse import detail, lists, pictures
 from pipeline.browse.catalogue import FIGURES, read_catalogue
-from pipeline.browse.query import SORTS, QueryError, parse, whole
+from pipeline.browse.query import QueryError, parse, whole
 from pipeline.browse.search import BINS, Search
 from pipeline.bundle import FIELDS, BundleError, Shard
 from pipeline.errors import UserError
@@ -62,7 +61,7 @@ class Site:
         """Read the columns of the bundle. Raises BundleError for what is no bundle, UserError for
         a root of a dataset that it has not.
         """
-        self.opened = Opened(folder)
+        self.opened = Opened(folder, _SHARDS_OPEN)
         for dataset, root in roots.roots.items():
             if dataset not in self.opened.datasets:
                 raise UserError(
@@ -71,23 +70,16 @@ class Site:
                 )
             if not root.is_dir():
                 raise UserError(f"--root {dataset}={root}: no such folder")
-        self.keys = {entry["file"]: entry["key"] for entry in self.opened.entries}
-        self.shard = lru_cache(maxsize=_SHARDS_OPEN)(self._shard)
-        self.catalogue, self.troubles = read_catalogue(self.opened, self.shard)
+        self.catalogue, self.troubles = read_catalogue(self.opened)
         self.search = Search(self.catalogue)
         self.roots = roots
         self._traced: dict[int, detail.Traced] = {}
         self._tracing = threading.Lock()
 
-    def _shard(self, file: str) -> Shard:
-        if Path(file).name != file:
-            raise BundleError(f"{self.opened.folder}: {file} is not a plain file name")
-        return Shard(self.opened.folder / file, self.keys[file])
-
     def place(self, number: int) -> tuple[Shard, int]:
         """The shard and the row of a sample."""
         file = self.catalogue.files[self.catalogue.shards[number]]
-        return self.shard(file), int(self.catalogue.rows[number])
+        return self.opened.shard(file), int(self.catalogue.rows[number])
 
     def answer(self, path: str, query: str, gone: Callable[[], bool] = lambda: False) -> Answer:
         """The answer to an address. gone: whether nobody waits for it any more; GoneError is raised
@@ -151,7 +143,6 @@ class Site:
                 }
                 for name in FIGURES
             },
-            "sorts": SORTS,
             "lists": {name: len(self.opened.rows(name)) for name in lists.LISTS},
             "troubles": self.troubles,
             "spoof_depth": self.opened.bundle.spoof_depth,
@@ -274,13 +265,12 @@ def shown_classes(also: dict[str, str]) -> list[int]:
     return [whole({"classes": part}, "classes", 0, last) for part in parts]
 
 
-def told(known: Any) -> Answer:
+def told(known: Any, status: int = 200) -> Answer:
     """Plain JSON."""
     text = json.dumps(known, ensure_ascii=False, allow_nan=False)
-    return Answer(200, "application/json; charset=utf-8", text.encode())
+    return Answer(status, "application/json; charset=utf-8", text.encode())
 
 
 def refused(status: int, line: str) -> Answer:
     """Why there is no answer, in one line."""
-    text = json.dumps({"error": " ".join(line.split())}, ensure_ascii=False)
-    return Answer(status, "application/json; charset=utf-8", text.encode())
+    return told({"error": " ".join(line.split())}, status)

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from pipeline.cli.options import PATH, config_option, load
+from pipeline.cli.options import PATH, config_option, load_or_default
 
 if TYPE_CHECKING:
     from pipeline.explain.inside import LayerName
@@ -36,7 +36,9 @@ if TYPE_CHECKING:
 @click.option("--perplexity", type=click.FloatRange(1, 500), default=30, show_default=True,
               help="Of t-SNE.")  # fmt: skip
 @config_option
+@click.pass_context
 def explain(
+    context: click.Context,
     runs: tuple[Path, ...],
     bundle: Path | None,
     out: Path,
@@ -72,5 +74,6 @@ def explain(
         points=points,
         perplexity=perplexity,
     )
-    folder = bundle or Layout(load(config_path).out).bundle
+    config = load_or_default(context, config_path, bundle)
+    folder = bundle or Layout(config.out).bundle
     explain(runs, folder, out, asked, click.echo)

@@ -2,17 +2,12 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
-from click.core import ParameterSource
 
-from pipeline.cli.options import PATH, config_option, load
+from pipeline.cli.options import PATH, config_option, load_or_default
 from train.config import Settings
 from train.options import training_options
-
-if TYPE_CHECKING:
-    from pipeline.config import Config
 
 
 @click.command()
@@ -35,7 +30,7 @@ def train(
     from pipeline.config import Layout
     from train.options import run_training
 
-    config = _config(context, config_path, bundle)
+    config = load_or_default(context, config_path, bundle)
     layout = Layout(config.out)
     run_training(
         change(config.train),
@@ -44,16 +39,6 @@ def train(
         restart,
         replace=out is None,  # the configuration's own place holds what the configuration says
     )
-
-
-def _config(context: click.Context, path: Path, bundle: Path | None) -> "Config":
-    """The configuration; outside of a checkout, where none is named, a bundle is enough."""
-    named = context.get_parameter_source("config_path") is not ParameterSource.DEFAULT
-    if named or bundle is None or path.is_file():
-        return load(path)
-    from pipeline.config import Config
-
-    return Config()
 
 
 @click.command()
@@ -81,7 +66,7 @@ def evaluate(
     from train.evaluate import evaluate
     from train.printed import short
 
-    layout = Layout(_config(context, config_path, bundle).out)
+    layout = Layout(load_or_default(context, config_path, bundle).out)
     out = out or layout.results
     scores = scores or out.with_name(layout.scores.name)
     results = evaluate(model or layout.model, bundle or layout.bundle, out, scores, threshold)

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+from click.core import ParameterSource
 
 if TYPE_CHECKING:
     from pipeline.config import Config, DatasetSettings
@@ -34,6 +35,16 @@ def load(path: Path) -> "Config":
     from pipeline.config import load
 
     return load(path)
+
+
+def load_or_default(context: click.Context, path: Path, bundle: Path | None) -> "Config":
+    """The configuration; outside of a checkout, where none is named, a bundle is enough."""
+    named = context.get_parameter_source("config_path") is not ParameterSource.DEFAULT
+    if named or bundle is None or path.is_file():
+        return load(path)
+    from pipeline.config import Config
+
+    return Config()
 
 
 def dataset_settings(config: "Config", dataset: str) -> "DatasetSettings":

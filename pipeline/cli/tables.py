@@ -1,12 +1,15 @@
 """The verb that trains and measures many runs, and makes tables of them."""
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from pipeline.cli.options import PATH, config_option
+from pipeline.cli.options import PATH, config_option, load_or_default
 from train.variants import PRESETS, VARIANTS
+
+if TYPE_CHECKING:
+    from pipeline.config import TablesSettings
 
 
 @click.command()
@@ -45,36 +48,25 @@ def tables(
 ) -> None:
     """Train every protocol, variant and seed, and write tables of them beside the paper's numbers.
 
-    Makes TABLES.md, .tex, .html and .json, and runs/PROTOCOL/VARIANT/seed-N below them. The same
+    Makes tables.md, .tex, .html and .json, and runs/PROTOCOL/VARIANT/seed-N beside them. The same
     command goes on where it was stopped; what is finished is not made again. Exit code 1: a
     training failed, which the tables say.
     """
-    from pipeline.cli.learn import _config
-    from pipeline.config import Layout, TablesSettings, validate
-    from pipeline.tables import cells as all_cells
+    from pipeline.config import Layout
+    from pipeline.tables.cells import cells_for, named
     from pipeline.tables.make import run_cells, write_tables
     from train.logbook import progress_line
     from train.opened import open_bundle
     from train.settings import changed
 
-    config = _config(context, config_path, bundle_folder)
+    config = load_or_default(context, config_path, bundle_folder)
     layout = Layout(config.out)
     folder = out or layout.tables
     bundle = open_bundle(bundle_folder or layout.bundle)
-    said: dict[str, Any] = {"protocols": protocols, "variants": variants, "seeds": seeds}
-    named = {key: list(values) for key, values in said.items() if values}
-    wanted: TablesSettings = config.tables
-    if named:
-        values = {**config.tables.model_dump(mode="json"), **named}
-        wanted = validate({"tables": values}, "options").tables
+    wanted = _wanted(config.tables, protocols=protocols, variants=variants, seeds=seeds)
     base = changed(config.train, preset=preset, changes=changes)
-    of_tables = all_cells.cells(
-        wanted,
-        all_cells.protocols_of(
-            wanted.protocols, bundle.datasets, base.protocol, str(bundle.folder)
-        ),
-    )
-    chosen = [all_cells.named(cell, of_tables)] if cell else of_tables
+    cells = cells_for(wanted, bundle.datasets, base.protocol, str(bundle.folder))
+    chosen = [named(cell, cells)] if cell else cells
 
     def progress(state: dict[str, Any]) -> None:
         click.echo(f"  {progress_line(state)}", err=True)
@@ -83,8 +75,16 @@ def tables(
     if not finished:
         failures = run_cells(chosen, base, bundle, folder, click.echo, progress)
     if not cell:
-        for path in write_tables(of_tables, base, bundle, folder, beside):
+        for path in write_tables(cells, base, bundle, folder, beside):
             click.echo(path)
     if failures:
         click.echo(f"{failures} of {len(chosen)} failed; the same command tries them again")
         raise SystemExit(1)
+
+
+def _wanted(settings: "TablesSettings", **options: tuple[Any, ...]) -> "TablesSettings":
+    """The section `tables`, with what the options say in place of its own."""
+    from pipeline.config import validate
+
+    given = {key: list(values) for key, values in options.items() if values}
+    return validate({"tables": {**settings.model_dump(mode="json"), **given}}, "options").tables

@@ -12,7 +12,9 @@ from pipeline.cli.options import PATH
 @click.argument("paths", metavar="PATH...", type=PATH, nargs=-1, required=True)
 @click.option("--every", type=click.IntRange(1, 10_000), default=5, show_default=True,
               help="Of a video: each N-th frame.")  # fmt: skip
-@click.option("--threshold", "number", type=float, metavar="X",
+@click.option("--upside-down", is_flag=True,
+              help="Turn files by 180 degrees that do not say which way up they are.")  # fmt: skip
+@click.option("--threshold", type=float, metavar="X",
               help="Live from this score on; default: the model's own.")  # fmt: skip
 @click.option("--frames", is_flag=True, help="A line for each frame as well, and every remark.")
 @click.option("--json", "as_json", is_flag=True, help="All of it as JSON.")
@@ -23,7 +25,8 @@ def predict(
     model: Path,
     paths: tuple[Path, ...],
     every: int,
-    number: float | None,
+    upside_down: bool,
+    threshold: float | None,
     frames: bool,
     as_json: bool,
     scores: Path | None,
@@ -35,9 +38,10 @@ def predict(
     the model's own crop settings. A score is no proof that a person is alive. Exit code 0: each
     file has a score, 1: some have none, 2: a mistake in the input.
     """
-    from pipeline.predict.run import run
+    from pipeline.predict.run import Wishes, run
 
-    if not run(model, paths, every, number, frames, as_json, scores, threads, click.echo):
+    wishes = Wishes(every, upside_down, threshold, frames, as_json, scores, threads)
+    if not run(model, paths, wishes, click.echo):
         raise SystemExit(1)
 
 

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from functools import cache
 from typing import Any, NamedTuple
 
+from pipeline import fonts
 from pipeline.explain.layout import Box
 
 DPI = 300
@@ -95,9 +96,8 @@ def drawing(width: float, height: float) -> Iterator[Canvas]:
 
 
 def drawable(text: str) -> str:
-    """The text with every letter that the font lacks as its code: \\u8138."""
-    known = _letters()
-    return "".join(one if ord(one) in known else ascii(one)[1:-1] for one in text)
+    """The text with every letter that the font, plain or bold, lacks as its code: \\u8138."""
+    return fonts.drawable(text, _letters())
 
 
 def length(text: str, size: float, bold: bool = False) -> float:
@@ -111,13 +111,11 @@ def length(text: str, size: float, bold: bool = False) -> float:
 
 @cache
 def _font(bold: bool) -> Any:
-    import matplotlib
     from matplotlib.ft2font import FT2Font
 
-    name = "DejaVuSans-Bold.ttf" if bold else "DejaVuSans.ttf"
-    return FT2Font(f"{matplotlib.get_data_path()}/fonts/ttf/{name}")
+    return FT2Font(str(fonts.font_file(bold)))
 
 
 @cache
 def _letters() -> frozenset[int]:
-    return frozenset(_font(False).get_charmap()) & frozenset(_font(True).get_charmap())
+    return fonts.letters() & fonts.letters(bold=True)

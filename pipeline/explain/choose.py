@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from pipeline.errors import UserError
+from pipeline.inspect.read import printable
 
 _NAMED = re.compile(r"([\w.-]+):(.+):([0-9]{1,9})", re.DOTALL)
 
@@ -84,9 +85,9 @@ def named(text: str) -> Identity:
     """The sample that DATASET:VIDEO:FRAME names; the path may hold colons. UserError for others."""
     match = _NAMED.fullmatch(text)
     if match is None:
-        shown = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
         raise UserError(
-            f"--sample {shown}: write DATASET:VIDEO:FRAME, like msu:scene01/real/client001.mov:15"
+            f"--sample {printable(text)}: write DATASET:VIDEO:FRAME, like"
+            " msu:scene01/real/client001.mov:15"
         )
     return Identity(match[1], match[2], int(match[3]))
 

@@ -1,6 +1,5 @@
 """The figures of runs, from their models and a bundle to the files of OUT."""
 
-import dataclasses
 import hashlib
 from collections.abc import Callable, Sequence
 from importlib.metadata import version
@@ -9,7 +8,7 @@ from typing import Any, NamedTuple, get_args
 
 import numpy as np
 
-from pipeline.bundle import IMAGE_SIDE, Bundle
+from pipeline.bundle import Bundle
 from pipeline.errors import UserError
 from pipeline.explain import pick, remarks, tsne
 from pipeline.explain.figures import Figure, drawn
@@ -19,7 +18,7 @@ from pipeline.explain.observe import Sample, measure, show
 from pipeline.explain.page import page
 from pipeline.explain.runs import Run, open_runs
 from pipeline.store import write_bytes, write_json, write_text
-from train.device import reproducible
+from train.device import for_scoring, reproducible
 from train.domain import Domain
 from train.opened import as_user_errors, open_bundle
 from train.protocols import require
@@ -96,15 +95,12 @@ def _material(runs: Sequence[Run], folder: Path, asked: Asked) -> Material:
 def _look(run: Run, material: Material, asked: Asked) -> Looked:
     """All that is asked of one run; its networks are gone afterwards."""
     settings = run.model.settings
-    # Not only where it was trained, and in float32 that is no less.
-    anywhere = dataclasses.replace(settings, device="auto", tf32=False)
     wanted = set(asked.only)
-    with reproducible(anywhere) as device:
+    with reproducible(for_scoring(settings)) as device:
         networks = run.build().to(device).requires_grad_(False)  # but of the layer looked at
         shown = show(
-            networks, run, material.shown, device, IMAGE_SIDE, asked.layer, asked.towards,
-            "gradcam" in wanted,
-        )  # fmt: skip
+            networks, run, material.shown, device, asked.layer, asked.towards, "gradcam" in wanted
+        )
         if not wanted - {"gradcam"}:
             return Looked(run, shown)
         names = [settings.target]

@@ -70,15 +70,16 @@ def gradcam(looked: Sequence[Looked], sight: Sequence[Sight], asked: Asked) -> F
         cells = []
         for number, one in enumerate(sight):
             live = of.decision(number)
-            text = f"{'live' if live else 'spoof'} {of.shown.score[number]:.2f}"
+            text = f"{'live' if live else 'spoof'} {of.shown.score[number]:.3f}"
             picture = figure.over(one.image, heat[number], HEAT)
             empty = "" if heat[number].any() else "0 everywhere"
             cells.append(Cell(picture, text, True, live != one.live, empty))
         shares = [share for n, one in enumerate(sight) if (share := of.on_face(n, one)) is not None]
         notes = [f"map {of.shown.size} × {of.shown.size}"]
         if shares:
-            notes.append(f"{np.mean(shares):.0%} on the face")
-        notes.append(f"live from {of.run.threshold:.2f}")
+            some = "" if len(shares) == len(sight) else f", {len(shares)} of {len(sight)} maps"
+            notes.append(f"{np.mean(shares):.0%} on the face{some}")
+        notes.append(f"live from {of.run.threshold:.3f}")
         rows.append(Row(of.run.name, notes, cells))
     face = np.mean([(one.parsing > 0).mean() for one in sight])
     what = (

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from pipeline.bundle import PIXELS
+from pipeline.bundle import IMAGE_SIDE, PIXELS
 from pipeline.errors import UserError
 from pipeline.explain import gradcam
 from pipeline.explain.inside import INSIDE, LayerName, Seen
@@ -66,12 +66,11 @@ def show(
     run: Run,
     samples: Sequence[Sample],
     device: torch.device,
-    side: int,
     layer: LayerName,
     towards: str,
     with_heat: bool,
 ) -> Shown:
-    """Look at the samples that are shown. side: of the enlarged maps."""
+    """Look at the samples that are shown."""
     inside = INSIDE[run.model.settings.method]
     scores, signs, heats, depths, parsings, size = [], [], [], [], [], 0
     for batch in batches(samples, run, device):
@@ -88,7 +87,7 @@ def show(
                 torch.from_numpy(sign).to(batch.images),
             )
             size = found.shape[-1]
-            heats.append(gradcam.enlarged(gradcam.normalised(found), side))
+            heats.append(gradcam.enlarged(gradcam.normalised(found), IMAGE_SIDE))
         scores.append(score)
         signs.append(sign)
         depths.append(None if seen.depth is None else seen.depth[:, 0].cpu().numpy())

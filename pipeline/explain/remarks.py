@@ -1,12 +1,12 @@
 """What whoever reads the figures should know of how they came about, one sentence each."""
 
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 from pipeline.bundle import Bundle
 from pipeline.explain.choose import halves
 from pipeline.explain.looked import Asked, Looked, Sight
 from pipeline.explain.pick import DEFAULT
+from train.origin import section
 
 COARSE = 4  # places a side; below that a map says little of where
 
@@ -40,22 +40,13 @@ def _bundles(bundle: Bundle, target: str, looked: Sequence[Looked]) -> Iterator[
         run = of_run.run
         if run.model.bundle != bundle.hash:
             yield f"{run.name} was trained on another bundle than this ({run.model.bundle[:12]})"
-        own, here = run.model.crop, crop_of(bundle, target)
+        own, here = run.model.crop, section(bundle, target, "crop")
         if own and here and own != here:
             differing = sorted(key for key in {*own, *here} if own.get(key) != here.get(key))
             said = ", ".join(f"{key} {own.get(key)}, here {here.get(key)}" for key in differing)
             yield f"{run.name} was trained on faces that were cut otherwise: {said}"
     if bundle.spoof_depth != "zero":
         yield "spoofs keep the depth that was made of them in this bundle: their label is not 0"
-
-
-def crop_of(bundle: Bundle, dataset: str) -> dict[str, Any]:
-    """How a dataset's faces were cut, as its provenance says; empty where it does not."""
-    provenance = bundle.manifest.get("provenance")
-    of_dataset = provenance.get(dataset) if isinstance(provenance, dict) else None
-    settings = of_dataset.get("settings") if isinstance(of_dataset, dict) else None
-    crop = settings.get("crop") if isinstance(settings, dict) else None
-    return dict(crop) if isinstance(crop, dict) else {}
 
 
 def _sources(bundle: Bundle, looked: Sequence[Looked], asked: Asked) -> Iterator[str]:

@@ -1,7 +1,5 @@
 """The runs that are explained: their models opened, and named apart."""
 
-import hashlib
-import math
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,9 +9,9 @@ from torch import nn
 
 from pipeline.errors import UserError
 from pipeline.inspect.read import printable
+from pipeline.keys import sha256_file
 from train import checkpoint
-
-FIXED = 0.5
+from train.thresholds import FIXED, as_json
 
 
 class Run(NamedTuple):
@@ -51,7 +49,7 @@ class Run(NamedTuple):
             "all_steps": model.all_steps,
             "selection": model.selection,
             "trained_on": model.bundle,
-            "threshold": self.threshold if math.isfinite(self.threshold) else str(self.threshold),
+            "threshold": as_json(self.threshold),
             "threshold_rule": self.rule,
         }
 
@@ -89,17 +87,16 @@ def open_runs(given: Sequence[Path], names: Sequence[str]) -> list[Run]:
     )
     found = []
     for name, path, model in zip(called, files, models, strict=True):
-        digest = hashlib.sha256(path.read_bytes()).hexdigest()
-        found.append(Run(name, path, digest, model, *threshold_of(model)))
+        found.append(Run(name, path, sha256_file(path), model, *threshold_of(model)))
     return found
 
 
 def threshold_of(model: checkpoint.Model) -> tuple[float, str]:
     """The threshold of a frame's score, and how it was come by; a checkpoint has none."""
     own = model.threshold
-    if own is None or own.get("frame") is None:
+    if own is None:
         return FIXED, "fixed: the model has no threshold of its own"
-    return float(own["frame"]), f"{own['rule']}: {own['from']}"
+    return own["frame"], f"{own['rule']}: {own['from']}"
 
 
 def checked(names: Sequence[str], runs: int) -> list[str]:

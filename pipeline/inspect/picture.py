@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Sequence
 from functools import cache
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -11,6 +10,7 @@ from PIL import Image, ImageDraw, ImageFont
 from labels import classes
 from pipeline import crops
 from pipeline.bundle import IMAGE_SIDE
+from pipeline.fonts import drawable, font_file, letters
 from pipeline.inspect.origin import usable
 from pipeline.label import grey, overlay
 
@@ -144,8 +144,7 @@ def _mark(frame: np.ndarray, scale: float, affine: np.ndarray, landmarks: np.nda
         cv2.circle(mesh, point, int(np.clip(extent / 110, 4, 8)), 255, -1)
     lay(mesh, _MESH, 0.8)
     if usable(affine):
-        square = np.array([(0, 0), (1, 0), (1, 1), (0, 1)], np.float64) * IMAGE_SIDE
-        corners = [places(crops.transform(crops.inverse(affine), square))]
+        corners = [places(crops.corners(affine, (IMAGE_SIDE, IMAGE_SIDE)))]
         for colour, thickness in (((0, 0, 0), 4 * _FINE), (_OUTLINE, 2 * _FINE)):
             outline = mask()
             cv2.polylines(outline, corners, True, 255, thickness)
@@ -167,7 +166,8 @@ def _wrapped(lines: Sequence[tuple[str, str]], width: int) -> Iterator[tuple[str
     """The lines broken so that their texts fit, the name before the first of each."""
     font = _font(_TEXT)
     for name, text in lines:
-        rest = _drawable(text if len(text) <= _LONGEST else text[: _LONGEST - 3] + "...")
+        short = text if len(text) <= _LONGEST else text[: _LONGEST - 3] + "..."
+        rest = drawable(short, letters())
         while rest:
             fits = next(n for n in range(len(rest), 0, -1) if font.getlength(rest[:n]) <= width)
             comma, space = rest.rfind(", ", 0, fits), rest.rfind(" ", 0, fits + 1)
@@ -177,26 +177,6 @@ def _wrapped(lines: Sequence[tuple[str, str]], width: int) -> Iterator[tuple[str
             name, rest = "", rest[end:].lstrip()
 
 
-def _drawable(text: str) -> str:
-    """The text with every letter that the font lacks as its code: \\u8138."""
-    known = _letters()
-    return "".join(one if ord(one) in known else ascii(one)[1:-1] for one in text)
-
-
-@cache
-def _letters() -> frozenset[int]:
-    from matplotlib.ft2font import FT2Font
-
-    return frozenset(FT2Font(str(_font_file())).get_charmap())
-
-
-def _font_file() -> Path:
-    """DejaVu Sans, which matplotlib carries: it has most letters but those of East Asia."""
-    import matplotlib
-
-    return Path(matplotlib.get_data_path()) / "fonts" / "ttf" / "DejaVuSans.ttf"
-
-
 @cache
 def _font(size: int) -> ImageFont.FreeTypeFont:
-    return ImageFont.truetype(str(_font_file()), size)
+    return ImageFont.truetype(str(font_file()), size)

@@ -36,10 +36,11 @@ def damage_told(path: Path) -> Iterator[None]:
 class Opened:
     """A bundle whose manifest has all its parts; its shards are opened one by one.
 
-    folder: of the bundle, or its bundle.json. Raises BundleError for what is no bundle.
+    folder: of the bundle, or its bundle.json. shards_open: how many stay open at most. Raises
+    BundleError for what is no bundle.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, shards_open: int = 32) -> None:
         folder = folder.parent if folder.name == MANIFEST and folder.is_file() else folder
         self.bundle = Bundle(folder)
         self.folder, self.path = folder, folder / MANIFEST
@@ -61,7 +62,8 @@ class Opened:
         files = [entry["file"] for entry in self.entries]
         if len(set(files)) < len(files):
             raise BundleError(f"{self.path}: a shard stands twice; ocim bundle verify says more")
-        self.shard = lru_cache(maxsize=32)(self._shard)
+        self._keys = {entry["file"]: entry["key"] for entry in self.entries}
+        self.shard = lru_cache(maxsize=shards_open)(self._shard)
 
     @property
     def entries(self) -> list[dict[str, Any]]:
@@ -91,8 +93,7 @@ class Opened:
     def _shard(self, file: str) -> Shard:
         if Path(file).name != file:
             raise BundleError(f"{self.folder}: {printable(file)} is not a plain file name")
-        (key,) = {entry["key"] for entry in self.entries if entry["file"] == file}
-        return Shard(self.folder / file, key)
+        return Shard(self.folder / file, self._keys[file])
 
 
 def column(shard: Shard, name: str, rows: Sequence[int] | None = None) -> np.ndarray:

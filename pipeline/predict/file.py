@@ -68,22 +68,27 @@ class Prediction:
     @property
     def reason(self) -> str:
         """Why it has no score: what is said of the file as a whole, else of its frames."""
-        whole = [failure.reason for failure in self.failures if failure.frame < 0]
-        if whole:
-            return whole[0]
-        reasons = sorted({failure.reason for failure in self.failures})
-        return reasons[0] if len(reasons) == 1 else f"no face found in {len(self.failures)} frames"
+        first = min(self.failures)
+        if first.frame < 0 or all(one.reason == first.reason for one in self.failures):
+            return first.reason
+        return f"none of {len(self.failures)} frames gave one; the first: {first.reason}"
 
 
-def predict_file(path: Path, scorer: Scorer, landmarks: "Landmarks", every: int) -> Prediction:
+def predict_file(
+    path: Path, scorer: Scorer, landmarks: "Landmarks", every: int, upside_down: bool = False
+) -> Prediction:
     """Score each `every`-th frame of a file, or the nearest one with a face.
+
+    upside_down: turn it by 180 degrees where the file itself does not say which way up it is.
 
     Which frames, which of several faces, and the crops are those of `ocim crop` of a dataset with
     `sampling: every`, the detector's faces and nothing corrected by hand. Crops wait in a nameless
     file in the folder for temporary files ($TMPDIR): memory is flat in the length of the video.
     What is wrong with the file is among the failures. Raises OSError where there is no room.
     """
-    row = Video(path.name, "predict", "test", live=UNKNOWN, subject="")
+    row = Video(
+        path.name, "predict", "test", live=UNKNOWN, subject="", upside_down=int(upside_down)
+    )
     picture = is_picture(path)
     dataset = DatasetSettings(
         root=str(path.parent), sampling="every", every=every, reach=0 if picture else REACH

@@ -2,55 +2,68 @@
 
 import json
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
+from pipeline.errors import UserError
 from pipeline.predict import tell
 from pipeline.predict.file import Prediction, predict_file
 from pipeline.predict.inputs import gather
 from pipeline.predict.scorer import given_threshold, scoring
-from pipeline.store import write_bytes
+from pipeline.store import check_apart, write_bytes
 
 
-def run(
-    model: Path,
-    paths: Sequence[Path],
-    every: int,
-    number: float | None,
-    frames: bool,
-    as_json: bool,
-    scores: Path | None,
-    threads: int | None,
-    say: Callable[[str], None],
-) -> bool:
+@dataclass(frozen=True)
+class Wishes:
+    """How it is to be done.
+
+    every, upside_down: see predict_file. threshold: a number in place of the model's. frames: a
+    line for each frame too. as_json: one JSON object at the end in place of lines. scores: where a
+    CSV goes. threads: of the processor; None: as the model was trained.
+    """
+
+    every: int = 5
+    upside_down: bool = False
+    threshold: float | None = None
+    frames: bool = False
+    as_json: bool = False
+    scores: Path | None = None
+    threads: int | None = None
+
+
+def run(model: Path, paths: Sequence[Path], wishes: Wishes, say: Callable[[str], None]) -> bool:
     """Score the pictures and videos at `paths`; whether each of them has a score.
 
-    number: a threshold in place of the model's. frames: a line for each frame too. as_json: one
-    JSON object at the end in place of lines. scores: where a CSV goes, or None. say: takes a line.
-    Raises UserError for a model that cannot score, or where there is nothing to score.
+    say: takes a line. Raises UserError for a model that cannot score, and where there is nothing to
+    score.
     """
-    given = None if number is None else given_threshold(number)
+    given = None if wishes.threshold is None else given_threshold(wishes.threshold)
+    if wishes.scores is not None and wishes.scores.is_dir():
+        raise UserError(f"{wishes.scores}: is a folder; name a file for the scores")
     inputs = gather(paths)
+    if wishes.scores is not None:
+        check_apart(wishes.scores, [model, *inputs.files])
     made: list[Prediction] = []
-    with scoring(model, threads) as scorer:
+    with scoring(model, wishes.threads) as scorer:
         threshold = given or scorer.threshold
-        with scorer.crop.choice().load() as landmarks:
-            if not as_json:
-                for line in tell.head(scorer, threshold):
-                    say(line)
-            for path in inputs.files:
-                made.append(predict_file(path, scorer, landmarks, every))
-                if not as_json:
-                    for line in tell.lines(made[-1], threshold, frames):
-                        say(line)
-        if scores is not None:
-            # A name that is no UTF-8 is written so that the file is.
-            write_bytes(scores, tell.scores_text(made).encode("utf-8", "backslashreplace"))
-        if as_json:
-            found = tell.as_json(scorer, threshold, made, inputs.passed_over, every)
-            say(json.dumps(found, indent=1, sort_keys=True, allow_nan=False))
-        else:
-            for line in tell.foot(Counter(tell.kind(one, threshold) for one in made),
-                                  inputs.passed_over):  # fmt: skip
+
+        def lines(of: Iterable[str]) -> None:
+            for line in () if wishes.as_json else of:
                 say(line)
+
+        with scorer.crop.choice().load() as landmarks:
+            lines(tell.head(scorer, threshold))
+            for path in inputs.files:
+                made.append(predict_file(path, scorer, landmarks, wishes.every, wishes.upside_down))
+                lines(tell.lines(made[-1], threshold, wishes.frames))
+        if wishes.scores is not None:
+            # A name that is no UTF-8 is written so that the file is.
+            text = tell.scores_text(made)
+            write_bytes(wishes.scores, text.encode("utf-8", "backslashreplace"))
+        if wishes.as_json:
+            about = {"every": wishes.every, "upside_down": wishes.upside_down}
+            found = tell.as_json(scorer, threshold, made, inputs.passed_over)
+            say(json.dumps({**found, **about}, indent=1, sort_keys=True, allow_nan=False))
+        lines(tell.foot(Counter(tell.kind(one, threshold) for one in made), inputs.passed_over))
     return all(one.score is not None for one in made)

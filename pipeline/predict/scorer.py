@@ -15,20 +15,16 @@ from torch import nn
 from pipeline.config import CropSettings
 from pipeline.errors import UserError
 from pipeline.keys import sha256_file
-from train import augment, checkpoint
-from train.config import Settings
-from train.device import reproducible
+from train import checkpoint
+from train.device import for_scoring, reproducible
 from train.methods import METHODS
-from train.score import IMAGES_AT_ONCE
+from train.score import IMAGES_AT_ONCE, score_images
 
 NO_PROOF = (
     "A score is no proof that a person is alive: it says how much a face looks like the live ones"
     " that the model learned from, and attacks it has never seen may look alive to it."
 )
 """What goes with every score that is handed out."""
-
-
-LEVELS = ("frame", "video")
 
 
 class Threshold(NamedTuple):
@@ -63,21 +59,12 @@ def given_threshold(number: float) -> Threshold:
 
 
 def threshold_of(model: checkpoint.Model) -> Threshold:
-    """The threshold that a model carries. Raises UserError where what it carries is none."""
+    """The threshold that a model carries; its reader has looked at what is in it."""
     carried = model.threshold
     if carried is None:
         why = "a checkpoint carries none; give --threshold"
         return Threshold(None, None, "none", "", why)
-    try:
-        frame, video = (
-            None if carried[level] is None else float(carried[level]) for level in LEVELS
-        )
-        rule, how, origin = (str(carried[key]) for key in ("rule", "how", "from"))
-    except (KeyError, TypeError, ValueError):
-        raise UserError("its threshold is damaged; give --threshold, or train again") from None
-    if any(number is not None and math.isnan(number) for number in (frame, video)):
-        raise UserError("its threshold is not a number; give --threshold, or train again")
-    return Threshold(frame, video, rule, how, origin)
+    return Threshold(*(carried[key] for key in ("frame", "video", "rule", "how", "from")))
 
 
 def crop_settings(model: checkpoint.Model) -> CropSettings:
@@ -103,34 +90,26 @@ def networks_of(model: checkpoint.Model) -> nn.Module:
     return networks
 
 
-def score_crops(networks: nn.Module, settings: Settings, images: torch.Tensor) -> torch.Tensor:
-    """Scores (n,) float64 of crops (n, 256, 256, 3) uint8 RGB; higher is live.
-
-    The networks are in evaluation mode; the scale is the method's own (train/methods.py).
-    """
-    with torch.inference_mode():
-        images = images.to(next(networks.parameters()).device)
-        inputs = augment.to_input(images, settings.input_size, settings.colours, settings.hsv)
-        inputs = augment.laid_out(inputs, settings.channels_last)
-        return METHODS[settings.method].score(networks, inputs).double().cpu()
-
-
 class Scorer:
     """Scores crops by one model, IMAGES_AT_ONCE at a time."""
 
     def __init__(self, path: Path, model: checkpoint.Model, device: torch.device) -> None:
-        self.path, self.model = path, model
+        self.path, self.model, self._settings = path, model, model.settings
         self.sha256 = sha256_file(path)
         self.crop = crop_settings(model)
         self.threshold = threshold_of(model)
-        self._networks = networks_of(model).to(device)
+        self._networks, self._device = networks_of(model).to(device), device
 
     def __call__(self, crops: np.ndarray) -> np.ndarray:
         """Scores (n,) float64 of crops (n, 256, 256, 3) uint8 RGB; not finite where the networks
         overflow.
         """
         parts = (crops[n : n + IMAGES_AT_ONCE] for n in range(0, len(crops), IMAGES_AT_ONCE))
-        found = [score_crops(self._networks, self.model.settings, torch.tensor(p)) for p in parts]
+        with torch.inference_mode():
+            found = [
+                score_images(self._networks, torch.tensor(part).to(self._device), self._settings)
+                for part in parts
+            ]
         return torch.cat(found).numpy() if found else np.empty(0)
 
     def about(self) -> dict[str, Any]:
@@ -157,7 +136,7 @@ def scoring(path: Path, threads: int | None = None) -> Iterator[Scorer]:
     or none that can score; OSError where it cannot be read.
     """
     model = checkpoint.load(path)
-    settings = dataclasses.replace(model.settings, device="auto", tf32=False)
+    settings = for_scoring(model.settings)
     if threads is not None:
         settings = dataclasses.replace(settings, threads=threads)
     with reproducible(settings) as device:

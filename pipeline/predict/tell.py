@@ -10,6 +10,7 @@ from typing import Any
 from pipeline.predict.file import QUALITY, Prediction
 from pipeline.predict.inputs import PassedOver
 from pipeline.predict.scorer import NO_PROOF, Scorer, Threshold
+from train import thresholds
 
 SCHEMA = 1
 """Of the JSON; docs/schemas/predict.schema.json."""
@@ -32,7 +33,7 @@ def head(scorer: Scorer, threshold: Threshold) -> Iterator[str]:
     """The lines that come first: the model, and the threshold with where it came from."""
     model = scorer.model
     about = f"{model.settings.variant}, {model.protocol}, after {model.steps} steps"
-    yield f"{shown(scorer.path)}: {about}"
+    yield f"{shown(scorer.path)}: {shown(about)}"
     if threshold.frame is None and threshold.video is None:
         yield f"no threshold, so no decision: {threshold.origin}"
         return
@@ -40,7 +41,7 @@ def head(scorer: Scorer, threshold: Threshold) -> Iterator[str]:
     if threshold.frame == threshold.video:
         numbers = number(threshold.frame)
     origin = f"{threshold.how}; from {threshold.origin}"
-    yield f"live from {numbers} on ({threshold.rule}: {origin})"
+    yield f"live from {numbers} on ({threshold.rule}: {shown(origin)})"
 
 
 def lines(made: Prediction, threshold: Threshold, frames: bool) -> Iterator[str]:
@@ -103,20 +104,18 @@ def as_json(
     threshold: Threshold,
     files: Sequence[Prediction],
     passed_over: Sequence[PassedOver],
-    every: int,
 ) -> dict[str, Any]:
-    """All of it; docs/schemas/predict.schema.json says what each key is."""
+    """What was found; docs/schemas/predict.schema.json says what each key is."""
     return {
         "schema": SCHEMA,
         "model": scorer.about(),
         "threshold": {
-            "frame": _finite(threshold.frame),
-            "video": _finite(threshold.video),
+            "frame": thresholds.as_json(threshold.frame),
+            "video": thresholds.as_json(threshold.video),
             "rule": threshold.rule,
             "how": threshold.how,
             "from": threshold.origin,
         },
-        "every": every,
         "files": [_file(made, threshold) for made in files],
         "passed_over": [one._asdict() for one in passed_over],
         "note": NO_PROOF,
@@ -146,13 +145,6 @@ def _file(made: Prediction, threshold: Threshold) -> dict[str, Any]:
         "failures": [{"frame": one.frame, "reason": one.reason} for one in made.failures],
         "remarks": [{"frame": one.frame, "text": one.text} for one in made.remarks],
     }
-
-
-def _finite(threshold: float | None) -> float | str | None:
-    """A threshold as JSON can say it: infinities are the texts inf and -inf."""
-    if threshold is None or math.isfinite(threshold):
-        return threshold
-    return "inf" if threshold > 0 else "-inf"
 
 
 def scores_text(files: Sequence[Prediction]) -> str:

@@ -22,10 +22,10 @@ FAR = 0.25
 
 QUALITY = {
     "face_size": ("face square, pixels", ".0f"),
-    "detection_score": ("score", ".2f"),
-    "yaw": ("yaw, degrees", ".0f"),
-    "pitch": ("pitch, degrees", ".0f"),
-    "roll": ("roll, degrees", ".0f"),
+    "detection_score": ("detection score", ".2f"),
+    "yaw": ("yaw, degrees", "z.0f"),
+    "pitch": ("pitch, degrees", "z.0f"),
+    "roll": ("roll, degrees", "z.0f"),
     "sharpness": ("sharpness", ".0f"),
     "brightness": ("brightness", ".2f"),
     "padding": ("padding", ".2f"),

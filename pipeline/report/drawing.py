@@ -1,12 +1,13 @@
 """Drawings: matplotlib's SVG as data URIs, the same bytes each time, for light and dark pages."""
 
-import base64
 import io
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
+
+from pipeline.pages import data_uri
 
 INK = "#010203"
 """Stands for the colour of text and axes, which is the page's."""
@@ -62,7 +63,7 @@ def as_svg(drawn: Any) -> str:
     drawn.savefig(buffer, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
     text = buffer.getvalue().replace(INK, "currentColor")
     text = text.replace('<style type="text/css">', f'<style type="text/css">{_COLOURS}', 1)
-    return "data:image/svg+xml;base64," + base64.b64encode(text.encode()).decode("ascii")
+    return data_uri("svg+xml", text.encode())
 
 
 def thin(x: np.ndarray, y: np.ndarray, steps: int = 500) -> tuple[np.ndarray, np.ndarray]:

@@ -53,6 +53,8 @@ def by_instrument(samples: Samples, rules: Mapping[str, float]) -> dict[str, str
 
     The names stand in the page, so that none of them is in a drawing. The first INSTRUMENTS_SHOWN.
     """
+    from matplotlib.ticker import MaxNLocator
+
     names = sorted(set(samples.instrument[~samples.live]))[:INSTRUMENTS_SHOWN]
     edges = edges_of(samples.score)
     drawings = {}
@@ -62,6 +64,7 @@ def by_instrument(samples: Samples, rules: Mapping[str, float]) -> dict[str, str
             those = ~samples.live & (samples.instrument == name)
             _steps(axis, samples.score[those], edges, SPOOF, name)
             _finish(axis, rules, edges)
+            axis.xaxis.set_major_locator(MaxNLocator(4))  # small drawings: labels stay apart
             drawings[str(name)] = as_svg(drawn)
     return drawings
 

@@ -4,8 +4,10 @@ import math
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from pipeline.report.results import LEVELS, RULES, Interval, LevelName, Point, Results
+from pipeline.report.results import RULES, Interval, Point, Results
+from train.printed import worst_instrument
 from train.published import TABLE_I
+from train.scores import LEVELS, LevelName
 
 RULE_NAMES = {
     "target_eer": "target EER",
@@ -74,17 +76,17 @@ def percent(fraction: float | None) -> str:
 
 
 def threshold_text(threshold: float | None) -> str:
-    """A threshold to read: four digits that count; infinities by their sign."""
+    """A threshold to read: six digits that count; infinities by their sign."""
     if threshold is None:
         return "–"
     if math.isinf(threshold):
         return "∞" if threshold > 0 else "−∞"
-    return f"{threshold:.4g}"
+    return f"{threshold:.6g}"
 
 
 def score_text(score: float) -> str:
-    """A score to read: always four digits that count."""
-    return f"{score:#.4g}"
+    """A score to read: always six digits that count."""
+    return f"{score:#.6g}"
 
 
 def headline(results: Results) -> list[tuple[str, dict[LevelName, Cell]]]:
@@ -133,10 +135,13 @@ def at_rules(results: Results) -> list[AtRule]:
                 name: Cell(getattr(point, name), getattr(within, name, None)) for name in RATES
             }
             text = threshold_text(point.threshold)
-            rows.append(
-                AtRule(rule, level, text, repr(point.threshold), cells, point.worst_instrument, "")
-            )
+            rows.append(AtRule(rule, level, text, repr(point.threshold), cells, _worst(point), ""))
     return rows
+
+
+def _worst(point: Point) -> str:
+    """The instrument of the worst APCER, as the other texts have it."""
+    return worst_instrument({"apcer": point.apcer, "apcer_worst": point.apcer_worst})
 
 
 def instruments(results: Results) -> list[OfInstrument]:

@@ -13,13 +13,14 @@ from labels import classes
 from pipeline.bundle import Bundle, Shard
 from pipeline.config import Config, Layout, dump
 from pipeline.errors import UserError
+from pipeline.pages import template
 from pipeline.report import data, gallery, histograms, numbers, rates, training, videos
-from pipeline.report.results import LEVELS, RULES, Results, read_results, text_of
+from pipeline.report.results import RULES, Results, read_results, text_of
 from pipeline.report.scores import read_scored, samples_of, videos_of
-from pipeline.sheets import choose, data_uri, sheet
+from pipeline.sheets import choose, jpeg_uri, sheet
 from pipeline.store import write_text
 from train.intervals import Groups
-from train.scores import Score, by_level
+from train.scores import LEVELS, Score, by_level
 
 FAILURES_SHOWN = 200  # and remarks
 
@@ -75,7 +76,7 @@ def of_scores(
             raise UserError(
                 f"{layout.scores}: live and spoof must both have a score; run ocim evaluate again"
             )
-        rules = results.rules(level)  # type: ignore[arg-type]
+        rules = results.rules(level)
         around = rates.band(those, groups)
         drawn[level] = {
             "histogram": histograms.histogram(samples, rules),
@@ -125,18 +126,9 @@ def of_data(
 
 def render(**values: Any) -> str:
     """The page. Style and script stand in it, and its policy allows these two by their hash."""
-    import jinja2
-
     style = _part("report.css") + class_colours()
     script = _part("report.js")
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("pipeline"),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    return environment.get_template("report.html").render(
+    return template("report.html", trim_blocks=True, lstrip_blocks=True).render(
         style=style, script=script, policy=policy(style, script), **values
     )
 
@@ -186,7 +178,7 @@ def contact_sheets(shards: dict[str, list[Shard]]) -> Iterator[dict[str, Any]]:
                 yield {
                     "title": f"{dataset}, {'live' if live else 'spoof'}",
                     "samples": [_caption(s.shard, s.row) for s in chosen],
-                    "picture": data_uri(sheet(chosen)),
+                    "picture": jpeg_uri(sheet(chosen)),
                 }
 
 

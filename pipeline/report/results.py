@@ -3,15 +3,14 @@
 import json
 import math
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from pipeline.errors import UserError
 from train.published import RESULTS_SCHEMA
+from train.scores import LevelName
 
-LevelName = Literal["frame", "video"]
-LEVELS: tuple[LevelName, ...] = ("frame", "video")
 RULES = ("target_eer", "sources_eer", "fixed", "ssdg")
 """How a threshold was come by; the first that there is decides where only one can be shown."""
 

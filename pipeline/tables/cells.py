@@ -11,9 +11,6 @@ from train.protocols import parse
 from train.published import PROTOCOLS
 from train.settings import changed
 
-RESULTS, FAILED = "results.json", "failed.json"
-"""In a run's folder: what evaluation gave, or why there is none."""
-
 
 class Cell(NamedTuple):
     """One training and its evaluation. protocol: as results name it, such as O&C&I to M."""
@@ -46,20 +43,16 @@ def protocols_of(
     """
     there = set(datasets)
     if wanted is None:
-        wanted = [text for text in PROTOCOLS if there.issuperset(_needed(text))] or [otherwise]
+        complete = [text for text in PROTOCOLS if there.issuperset(parse(text).datasets)]
+        wanted = complete or [otherwise]
     for text in wanted:
-        for name in _needed(text):
+        for name in parse(text).datasets:
             if name not in there:
                 raise UserError(
                     f"tables.protocols: '{text}' needs {name}, which {where} leaves out; change one"
                     " of the two"
                 )
     return [str(parse(text)) for text in wanted]
-
-
-def _needed(protocol: str) -> tuple[str, ...]:
-    sources, target = parse(protocol)
-    return (*sources, target)
 
 
 def cells(settings: TablesSettings, protocols: Iterable[str]) -> list[Cell]:
@@ -70,6 +63,13 @@ def cells(settings: TablesSettings, protocols: Iterable[str]) -> list[Cell]:
         for variant in settings.variants
         for seed in settings.seeds
     ]
+
+
+def cells_for(
+    settings: TablesSettings, datasets: Iterable[str], otherwise: str, where: str
+) -> list[Cell]:
+    """All trainings that the settings mean, on these datasets (see protocols_of)."""
+    return cells(settings, protocols_of(settings.protocols, datasets, otherwise, where))
 
 
 def named(name: str, among: Iterable[Cell]) -> Cell:

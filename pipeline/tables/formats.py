@@ -3,13 +3,14 @@
 import re
 from collections.abc import Iterable, Sequence
 
+from pipeline.pages import template
 from pipeline.tables.layout import Entry, Row, Table
 
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]<>|#~$])")
 _LATEX = {
     "\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_",
     "{": r"\{", "}": r"\}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}",
-    "±": r"$\pm$",
+    "±": r"$\pm$", "<": r"\textless{}", ">": r"\textgreater{}", "|": r"\textbar{}",
 }  # fmt: skip
 
 
@@ -57,11 +58,16 @@ def _markdown_row(row: Row, columns: int) -> Sequence[str]:
 
 
 def to_latex(title: str, words: str, tables: Iterable[Table]) -> str:
-    """Tables for a paper, each in a table environment; needs the package booktabs."""
-    lines = [f"% {latex_text(title)}", f"% {latex_text(words)}", r"% \usepackage{booktabs}"]
+    """Tables for a paper, each in a table environment, made narrower where it is too wide.
+
+    It needs the packages booktabs and graphicx.
+    """
+    lines = [f"% {latex_text(title)}", f"% {latex_text(words)}"]
+    lines.append(r"% \usepackage{booktabs,graphicx}")
     for number, table in enumerate(tables, 1):
         lines += ["", r"\begin{table*}", r"\centering", rf"\caption{{{latex_text(table.title)}. "
                   rf"{latex_text(table.note)}}}", rf"\label{{tab:ocim-{number}}}"]  # fmt: skip
+        lines.append(r"\resizebox{\ifdim\width>\textwidth\textwidth\else\width\fi}{!}{%")
         lines += [rf"\begin{{tabular}}{{l{'r' * (len(table.columns) - 1)}}}", r"\toprule"]
         if any(head for head, _ in table.heads):
             spans = (rf"\multicolumn{{{n}}}{{c}}{{{latex_text(head)}}}" for head, n in table.heads)
@@ -69,7 +75,7 @@ def to_latex(title: str, words: str, tables: Iterable[Table]) -> str:
         lines += [" & ".join(map(latex_text, table.columns)) + r" \\", r"\midrule"]
         for row in table.rows:
             lines.append(_latex_row(row, len(table.columns)))
-        lines += [r"\bottomrule", r"\end{tabular}", r"\end{table*}"]
+        lines += [r"\bottomrule", r"\end{tabular}}", r"\end{table*}"]
     return "\n".join(lines) + "\n"
 
 
@@ -84,15 +90,10 @@ def _latex_row(row: Row, columns: int) -> str:
 
 def to_html(title: str, words: str, tables: Sequence[Table]) -> str:
     """One page that asks nothing of anywhere; every own cell leads to the runs that it is of."""
-    import jinja2
-
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("pipeline"), autoescape=True, undefined=jinja2.StrictUndefined
-    )
 
     def anchor(entry: Entry) -> str:
         return f"#{entry.runs[0]}" if entry.runs else ""
 
-    return environment.get_template("tables.html").render(
+    return template("tables.html").render(
         title=title, words=words, tables=tables, anchor=anchor, one_line=one_line
     )

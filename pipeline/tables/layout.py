@@ -6,9 +6,10 @@ All numbers are percent.
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
-from pipeline.tables.summary import LEVEL, TRADITIONS, Value, of
+from pipeline.tables.summary import LEVEL, TRADITIONS, Value, over_seeds
 from train.protocols import LETTERS, parse
 from train.published import TABLE_I, TABLE_II, column
+from train.scores import LEVELS
 from train.variants import VARIANTS
 
 NAMES = {
@@ -28,6 +29,9 @@ PUBLISHED_AS = {"Ours": "frames", "RFMetaFAS": "frames", "SSDG-M": "videos", "SS
 """How published numbers were sampled, where released code or the paper followed here tells."""
 
 NOTHING = "-"
+
+Number = Callable[[dict[str, Any]], float | None]
+"""Takes a number out of results.json: a fraction; None where there is none."""
 
 
 class Entry(NamedTuple):
@@ -78,9 +82,7 @@ class _Set(NamedTuple):
         found = {run["variant"] for run in self.content["runs"]}
         return [name for name in dict.fromkeys((*TABLE_II, *VARIANTS)) if name in found]
 
-    def entry(
-        self, protocol: str, variant: str, number: Callable[[dict[str, Any]], float | None]
-    ) -> Entry:
+    def entry(self, protocol: str, variant: str, number: Number) -> Entry:
         """The cell of one protocol and variant."""
         runs = [
             run
@@ -89,7 +91,7 @@ class _Set(NamedTuple):
         ]
         if not runs:
             return Entry(NOTHING)
-        text = percent(of(runs, protocol, variant, number), len(runs))
+        text = percent(over_seeds(runs, number), len(runs))
         return Entry(text, tuple(run["run"] for run in runs))
 
 
@@ -98,7 +100,7 @@ def tables(sets: Sequence[dict[str, Any]]) -> list[Table]:
     protocols = list(dict.fromkeys(run["protocol"] for one in sets for run in one["runs"]))
     of_sets = [_Set(one) for one in sets]
     levels = list(dict.fromkeys(LEVEL[one["tradition"]] for one in sets))
-    levels += [level for level in ("frame", "video") if level not in levels]
+    levels += [level for level in LEVELS if level not in levels]
     made = [_compared(of_sets, protocols, level) for level in levels]
     made += [_deployed(of_sets, protocols)]
     # C first: the paper argues from its cut attacks, which no source has.
@@ -113,13 +115,10 @@ def _heads(protocols: Iterable[str], columns: int) -> tuple[tuple[str, int], ...
 
 def _compared(sets: Sequence[_Set], protocols: list[str], level: str) -> Table:
     """HTER and AUC of every variant, each beside the paper's, and the published methods."""
-
-    def numbers(protocol: str) -> Iterable[Callable[[dict[str, Any]], float | None]]:
-        return (
-            lambda results: results[level]["hter_at_eer_threshold"],
-            lambda results: results[level]["auc"],
-        )
-
+    numbers: tuple[Number, ...] = (
+        lambda results: results[level]["hter_at_eer_threshold"],
+        lambda results: results[level]["auc"],
+    )
     rows: list[Row] = []
     for tradition, words in TRADITIONS.items():
         here = [one for one in sets if one.content["tradition"] == tradition]
@@ -128,12 +127,12 @@ def _compared(sets: Sequence[_Set], protocols: list[str], level: str) -> Table:
         group: list[Row] = []
         for one in here:
             if len(here) > 1:
-                group.append(Row(one.content["name"], kind="group"))
+                group.append(Row(_sampled(one.content), kind="group"))
             for variant in one.variants:
                 entries = [
                     one.entry(protocol, variant, number)
                     for protocol in protocols
-                    for number in numbers(protocol)
+                    for number in numbers
                 ]
                 group.append(Row(NAMES[variant], tuple(entries)))
                 if comparable and tradition == "frames" and variant in TABLE_II:
@@ -145,7 +144,10 @@ def _compared(sets: Sequence[_Set], protocols: list[str], level: str) -> Table:
                 for name in TABLE_I
                 if PUBLISHED_AS.get(name) == tradition and not (name == "Ours" and "Ours" in own)
             ]
-        rows += [Row(words[0].upper() + words[1:], kind="group"), *group] if group else []
+        title = words[0].upper() + words[1:]
+        if not comparable:
+            title += f"; here by {level}, with nothing published to compare"
+        rows += [Row(title, kind="group"), *group] if group else []
     if level == "frame":
         unknown = [
             _published(TABLE_I[name], f"{name}, published", protocols)
@@ -176,7 +178,7 @@ def _published(row: Sequence[tuple[float, float]], name: str, protocols: Iterabl
 def _deployed(sets: Sequence[_Set], protocols: list[str]) -> Table:
     """HTER where the target's labels are not looked at, beside that where they are."""
 
-    def hter(level: str, rule: str) -> Callable[[dict[str, Any]], float | None]:
+    def hter(level: str, rule: str) -> Number:
         return lambda results: (results[level]["at"][rule] or {}).get("hter")
 
     rules = ("target_eer", "sources_eer", "fixed")
@@ -213,14 +215,14 @@ def _instruments(sets: Sequence[_Set], protocol: str) -> Table:
     for one in sets:
         for run in one.content["runs"]:
             if run["protocol"] == protocol and "results" in run:
-                for level in ("frame", "video"):
-                    names |= dict.fromkeys((run["results"][level]["at"][rule] or {})["apcer"])
+                for level in LEVELS:
+                    names |= dict.fromkeys(run["results"][level]["at"][rule]["apcer"])
     columns = [*sorted(names)]
 
-    def rate(level: str, path: str) -> Callable[[dict[str, Any]], float | None]:
-        return lambda results: results[level]["at"][rule].get(path)
+    def rate(level: str, name: str) -> Number:
+        return lambda results: results[level]["at"][rule][name]
 
-    def apcer(level: str, name: str) -> Callable[[dict[str, Any]], float | None]:
+    def apcer(level: str, name: str) -> Number:
         return lambda results: results[level]["at"][rule]["apcer"].get(name)
 
     rows: list[Row] = []
@@ -229,7 +231,7 @@ def _instruments(sets: Sequence[_Set], protocol: str) -> Table:
         rows.append(Row(f"{_sampled(one.content)}, by {level}", kind="group"))
         for variant in one.variants:
             numbers = [apcer(level, name) for name in columns]
-            numbers += [rate(level, path) for path in ("apcer_worst", "bpcer", "acer")]
+            numbers += [rate(level, name) for name in ("apcer_worst", "bpcer", "acer")]
             entries = tuple(one.entry(protocol, variant, number) for number in numbers)
             rows.append(Row(NAMES[variant], entries))
     target = parse(protocol).target
@@ -246,28 +248,28 @@ def _instruments(sets: Sequence[_Set], protocol: str) -> Table:
 
 def _sampled(content: dict[str, Any]) -> str:
     words = TRADITIONS[content["tradition"]]
-    return f"{content['name']}: {words}"
+    return f"{content['name']} (bundle {content['bundle'][:8]}): {words}"
 
 
 def _runs(sets: Sequence[dict[str, Any]]) -> Table:
     """Every run, so that each cell can be followed."""
     rows: list[Row] = []
     for one in sets:
-        rows.append(Row(f"{_sampled(one)}; bundle {one['bundle'][:12]}", kind="group"))
+        rows.append(Row(_sampled(one), kind="group"))
         for run in one["runs"]:
             head = f"{run['protocol']}, {run['variant']}, seed {run['seed']}"
             if "failed" in run:
-                texts = [run["run"], run["failed"], *[""] * 4]
+                texts = [run["run"], f"failed: {run['failed']}", *[""] * 4]
             else:
                 found = run["results"]
                 texts = [run["run"], f"{found['steps']} steps, kept: {found['selection']}"]
-                for level in ("frame", "video"):
-                    interval = (found[level]["intervals"] or {}).get("auc")
-                    texts.append(f"{100 * found[level]['hter_at_eer_threshold']:.2f}")
-                    auc = f"{100 * found[level]['auc']:.2f}"
-                    if interval:
-                        auc += f" [{100 * interval[0]:.2f}, {100 * interval[1]:.2f}]"
-                    texts.append(auc)
+                for level in LEVELS:
+                    within = found[level]["intervals"] or {}
+                    for name in ("hter_at_eer_threshold", "auc"):
+                        texts.append(f"{100 * found[level][name]:.2f}")
+                        if name in within:
+                            low, high = (100 * one for one in within[name])
+                            texts[-1] += f" [{low:.2f}, {high:.2f}]"
             rows.append(Row(head, tuple(Entry(text, (run["run"],)) for text in texts)))
     return Table(
         "The runs",

@@ -10,8 +10,10 @@ from pipeline.errors import UserError
 from pipeline.store import write_json, write_text
 from pipeline.tables import formats, layout
 from pipeline.tables.cells import Cell, folder_of
+from pipeline.tables.stamp import Run
 from pipeline.tables.summary import read_run, read_summary, summary
 from train.config import Settings
+from train.origin import section
 from train.protocols import parse
 
 FILES = ("tables.json", "tables.md", "tables.tex", "tables.html")
@@ -29,16 +31,19 @@ def run_cells(
 ) -> int:
     """Train and evaluate every cell that is not finished; give how many failed.
 
-    One that fails is told with its reason and the others go on.
+    One that fails is told with its reason and the others go on. Raises UserError for a bundle that
+    does not say how it was sampled.
     """
-    from pipeline.tables.run import run_cell  # here, for it brings torch
+    from pipeline.tables.run import make_run  # here, for it brings torch
 
+    sampling_of(cells, bundle)  # before any training is worth nothing
     failures = 0
     for number, cell in enumerate(cells, 1):
         where = f"{number} of {len(cells)}: {cell.name}"
         settings = cell.settings(base)
         try:
-            made = run_cell(settings, bundle.folder, bundle.hash, folder_of(folder, cell), progress)
+            run = Run(folder_of(folder, cell), settings, bundle.hash)
+            made = make_run(run, settings, bundle.folder, progress)
         except UserError as error:
             failures += 1
             tell(f"{where}: failed: {error}")
@@ -49,10 +54,21 @@ def run_cells(
     return failures
 
 
-def sampling_of(bundle: Bundle, datasets: Sequence[str]) -> dict[str, str]:
-    """How each dataset of a bundle was sampled, by its name (datasets.NAME.sampling)."""
-    provenance = bundle.manifest["provenance"]
-    return {name: provenance[name]["settings"]["sampling"]["sampling"] for name in datasets}
+def sampling_of(cells: Sequence[Cell], bundle: Bundle) -> dict[str, str]:
+    """How each dataset of the cells was sampled, by its name (datasets.NAME.sampling).
+
+    Raises UserError where the bundle's provenance does not say so.
+    """
+    found: dict[str, str] = {}
+    for name in sorted({name for cell in cells for name in parse(cell.protocol).datasets}):
+        sampling = section(bundle, name, "sampling").get("sampling")
+        if not isinstance(sampling, str):
+            raise UserError(
+                f"{bundle.folder}: does not say how {name} was sampled, so its numbers have no"
+                " place in the tables; run ocim pack again"
+            )
+        found[name] = sampling
+    return found
 
 
 def write_tables(
@@ -66,11 +82,11 @@ def write_tables(
 
     beside: tables.json of other bundles.
     """
-    datasets = sorted(set(bundle.datasets) & {name for cell in cells for name in _datasets(cell)})
+    place = folder.absolute()
     own = summary(
-        name=folder.absolute().parent.name,
+        name=place.parent.name if place.name == "tables" else place.name,
         bundle=bundle.hash,
-        sampling=sampling_of(bundle, datasets),
+        sampling=sampling_of(cells, bundle),
         runs=[read_run(folder, cell, cell.settings(base), bundle.hash) for cell in cells],
     )
     sets = [own, *(_moved(read_summary(path), path.parent, folder) for path in beside)]
@@ -78,19 +94,16 @@ def write_tables(
     protocols, variants, seeds = (list(dict.fromkeys(part)) for part in zip(*cells, strict=True))
     words = (
         f"{len(protocols)} protocols, {len(variants)} variants, seeds {', '.join(map(str, seeds))}."
-        " Written by ocim tables; tables.json beside this file holds every number."
+        " Written by ocim tables; tables.json beside this file holds every number. Where the videos"
+        " were made by ocim replica, own numbers say nothing about real attacks."
     )
     title = "ocim: tables of results"
     write_json(folder / "tables.json", own)
     write_text(folder / "tables.md", formats.to_markdown(title, words, made))
-    write_text(folder / "tables.tex", formats.to_latex(title, words, made))
+    # A paper wants no list of folders, which is the last one.
+    write_text(folder / "tables.tex", formats.to_latex(title, words, made[:-1]))
     write_text(folder / "tables.html", formats.to_html(title, words, made))
     return [folder / name for name in FILES]
-
-
-def _datasets(cell: Cell) -> tuple[str, ...]:
-    sources, target = parse(cell.protocol)
-    return (*sources, target)
 
 
 def _moved(content: dict[str, Any], place: Path, folder: Path) -> dict[str, Any]:

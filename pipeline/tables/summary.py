@@ -8,24 +8,23 @@ from statistics import fmean, stdev
 from typing import Any, Literal, NamedTuple
 
 from pipeline.errors import UserError
-from pipeline.tables.cells import FAILED, RESULTS, Cell, folder_of
+from pipeline.tables.cells import Cell, folder_of
+from pipeline.tables.stamp import RESULTS, Run
 from train.config import Settings
-from train.published import RESULTS_SCHEMA
-from train.run import HOW_IT_RUNS
-from train.settings import settings_to_dict
+from train.scores import LevelName
 
 SCHEMA = 1
 """Version of tables.json."""
 
 Tradition = Literal["frames", "videos", "mixed"]
-TRADITIONS: dict[str, str] = {
+TRADITIONS: dict[Tradition, str] = {
     "frames": "every n-th frame, each scored by itself",
     "videos": "a few frames a video, and their mean",
     "mixed": "datasets sampled in different ways",
 }
 """How the literature takes its samples: numbers of one cannot be set beside those of another."""
 
-LEVEL = {"frames": "frame", "videos": "video", "mixed": "frame"}
+LEVEL: dict[Tradition, LevelName] = {"frames": "frame", "videos": "video", "mixed": "frame"}
 """What a tradition's numbers are of."""
 
 
@@ -55,27 +54,16 @@ def read_run(tables: Path, cell: Cell, wanted: Settings, bundle: str) -> dict[st
     """One run as tables.json lists it: its results, or why there are none.
 
     run: its folder, from that of the tables. wanted, bundle: the settings, and the hash of the
-    bundle, that it must be of; a run of others is as good as none. Raises UserError for results of
-    another version.
+    bundle, that it must be of; a run of others is as good as none.
     """
-    folder = folder_of(tables, cell)
-    entry: dict[str, Any] = {**cell._asdict(), "run": folder.relative_to(tables).as_posix()}
-    failed, path = folder / FAILED, folder / RESULTS
-    if failed.is_file():
-        return {**entry, "failed": str(_read(failed)["reason"])}
-    if not path.is_file():
-        return {**entry, "failed": "not run yet"}
-    results = _read(path)
-    if results.get("schema") != RESULTS_SCHEMA:
-        raise UserError(f"{path}: not the results of this version; run ocim tables again")
-    if {results["trained_on"], results["evaluated_on"]} != {bundle}:
-        return {**entry, "failed": "of another bundle; run ocim tables again"}
-    settings, there = settings_to_dict(wanted), _read(folder / "settings.json")
-    other = [k for k in settings if settings[k] != there.get(k) and k not in HOW_IT_RUNS]
-    if other:
-        return {**entry, "failed": f"of other settings ({', '.join(other)}); run ocim tables again"}
-    # The same in every run of a protocol; once in the tables is enough.
-    return {**entry, "results": {k: v for k, v in results.items() if k != "published"}}
+    run = Run(folder_of(tables, cell), wanted, bundle)
+    entry: dict[str, Any] = {**cell._asdict(), "run": run.folder.relative_to(tables).as_posix()}
+    if run.is_evaluated():
+        # What is published is the same in every run of a protocol.
+        results = _read(run.folder / RESULTS)
+        return {**entry, "results": {k: v for k, v in results.items() if k != "published"}}
+    reason = run.failure()
+    return {**entry, "failed": "not finished" if reason is None else reason}
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -107,16 +95,9 @@ def read_summary(path: Path) -> dict[str, Any]:
     return found
 
 
-def of(
-    runs: Iterable[dict[str, Any]],
-    protocol: str,
-    variant: str,
-    number: Callable[[dict[str, Any]], float | None],
+def over_seeds(
+    runs: Iterable[dict[str, Any]], number: Callable[[dict[str, Any]], float | None]
 ) -> Value | None:
-    """A number of the results over the seeds of one protocol and variant."""
-    found = (
-        number(run["results"])
-        for run in runs
-        if (run["protocol"], run["variant"]) == (protocol, variant) and "results" in run
-    )
+    """A number of the results of runs that differ in their seed alone; of failed ones none."""
+    found = (number(run["results"]) for run in runs if "results" in run)
     return value(one for one in found if one is not None)

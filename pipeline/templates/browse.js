@@ -143,7 +143,7 @@ function toggleFilters() {
 }
 
 function pressed(event) {
-  if (!find("detail").hidden || event.ctrlKey || event.metaKey || event.altKey) return;
+  if (event.defaultPrevented || !find("detail").hidden || event.ctrlKey || event.metaKey || event.altKey) return;
   if (writes(event) && event.key !== "Escape") return;
   const size = (step) => change({ size: Math.min(384, Math.max(64, state.size + step)) }, ["look"]);
   const acts = {

@@ -119,7 +119,9 @@ function add(at) {
   tile.style.width = `${layout.width}px`;
   tile.dataset.at = at;
   tiles.set(at, tile);
-  canvas.append(tile);
+  // In the order of the samples, so that the Tab key goes through them as they lie.
+  const after = [...canvas.children].find((one) => Number(one.dataset.at) > at);
+  canvas.insertBefore(tile, after ?? null);
   return tile;
 }
 

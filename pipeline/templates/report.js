@@ -137,7 +137,7 @@
         const text = column === VIDEO ? document.createElement("code") : cell;
         if (text !== cell) cell.append(text);
         const isScore = column === SCORE && value !== null;
-        text.textContent = isScore ? value.toPrecision(4) : String(value ?? "");
+        text.textContent = isScore ? value.toPrecision(6) : String(value ?? "");
         if (isScore) cell.title = String(value);
       });
       return row;
@@ -151,8 +151,11 @@
       table.tBodies[0].replaceChildren(...shown.map(drawRow));
       const wrong = all.filter((number) => decisions[number][1] === "wrong").length;
       const failed = all.filter((number) => decisions[number][1] === "failed").length;
+      const rule = controls.rule.value === "" ? null : data.rules[Number(controls.rule.value)];
       find("videos-count").textContent =
-        `${all.length} of ${data.rows.length} videos; ${wrong} wrong, ${failed} without a score`;
+        `${all.length} of ${data.rows.length} videos; ${wrong} wrong, ${failed} without a score` +
+        (rule ? `, at ${rule[1]}` : "") +
+        (pages > 1 ? `; here ${page * PAGE + 1} to ${page * PAGE + shown.length}` : "");
       find("videos-page").textContent = `page ${page + 1} of ${pages}`;
       find("videos-before").disabled = page === 0;
       find("videos-after").disabled = page === pages - 1;

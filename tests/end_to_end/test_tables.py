@@ -96,6 +96,21 @@ def test_killed_in_the_middle_it_goes_on_and_ends_in_the_same_numbers(
     assert one["runs"] == other["runs"]
 
 
+def test_what_was_begun_with_other_settings_is_replaced(bundle: Path, tmp_path: Path):
+    out = tmp_path / "tables"
+    cell = ["--cell", "O-M-I-to-C/ours/seed-0"]
+    longer = command(bundle, out, *cell, "--set", "steps=500", "--set", "checkpoint_every=1")
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    with subprocess.Popen(longer, start_new_session=True, **quiet) as begun:
+        while not list(out.rglob("step-*.pt")):
+            assert begun.poll() is None
+            time.sleep(0.05)
+        os.killpg(begun.pid, signal.SIGKILL)
+    assert "not finished" not in run(command(bundle, out, *cell))
+    results = next(out.rglob("results.json"))
+    assert json.loads(results.read_text())["steps"] == 2
+
+
 def test_a_training_that_fails_is_listed_and_the_others_go_on(
     bundle: Path, finished: Path, tmp_path: Path
 ):
