@@ -110,6 +110,7 @@ def test_the_command_gives_every_number_of_the_reference_case_and_reads_none(
     assert compared >= least
 
 
+@pytest.mark.slow
 def test_total_losses_have_the_weights_of_the_case(small: Small):
     found = small("rfmetafas")
     train = found["loss_cls_train"] + 3 * found["loss_dep_train"]
@@ -123,6 +124,7 @@ def test_total_losses_have_the_weights_of_the_case(small: Small):
     assert found["loss_all"] == pytest.approx(parts)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("method", "changes", "moved", "stays"),
     [

@@ -60,6 +60,7 @@ def assert_close(depth: np.ndarray | LabelError, truth: np.ndarray) -> None:
     assert np.abs(depth - truth)[both].mean() < 0.015
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("yaw", "roll", "mode"), [(0, 0, "box"), (30, 8, "box"), (-20, 25, "aligned")]
 )
@@ -71,6 +72,7 @@ def test_a_drawn_face_gives_its_own_depth(yaw: float, roll: float, mode: str) ->
     assert_close(depth, true_depth(mesh, one.affine))
 
 
+@pytest.mark.slow
 def test_labels_of_the_whole_frame_have_its_size() -> None:
     mesh = face(18, (500, 450), 10)
     one = view(mesh)._replace(picture=np.zeros((900, 1000, 3), np.uint8), affine=np.eye(2, 3))
@@ -94,6 +96,7 @@ def test_a_map_does_not_depend_on_the_views_beside_it() -> None:
     assert run([]) == []
 
 
+@pytest.mark.slow
 def test_nothing_is_drawn_outside_of_the_frame() -> None:
     mesh = face(30, (60, 430))  # half of the face is off the left edge
     one = view(mesh)
@@ -113,6 +116,7 @@ class Nothing(nn.Module):
         return torch.zeros(len(patches), 68, 64, 64)
 
 
+@pytest.mark.slow
 def test_landmarks_that_are_no_face_give_a_reason_and_no_map() -> None:
     mesh = face(30, (480, 430))
     one = view(mesh)

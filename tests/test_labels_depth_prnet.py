@@ -53,6 +53,7 @@ def test_the_variables_are_those_of_the_released_checkpoint(reference):
     assert len(released) == 245
 
 
+@pytest.mark.slow
 def test_positions_are_those_of_the_authors_network(reference, shared):
     rule = {}
     exec((shared / "reference" / "rule_tensors.py").read_text(), rule)

@@ -132,6 +132,7 @@ def test_what_is_no_colour_picture_is_refused(mesh: FaceMesh) -> None:
         mesh.find(np.zeros((10, 10, 3), np.float32))
 
 
+@pytest.mark.slow
 def test_nothing_is_written_to_standard_error() -> None:
     code = (
         "import numpy as np, skimage.data\n"

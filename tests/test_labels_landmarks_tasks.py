@@ -157,6 +157,7 @@ def test_at_a_place_without_a_face_there_is_none(
     assert tasks.at(portrait, box) is None
 
 
+@pytest.mark.slow
 def test_both_runtimes_say_nearly_the_same(portrait: np.ndarray, face: Face) -> None:
     with load("embedded") as embedded:
         (other,) = embedded.find(portrait)
@@ -193,6 +194,7 @@ def landmarks_by(python: Path | str, portrait: np.ndarray, folder: Path) -> np.n
     return np.load(folder / "landmarks.npy")
 
 
+@pytest.mark.slow
 def test_nothing_is_written_to_standard_error(
     weights_store: Path, portrait: np.ndarray, face: Face, tmp_path: Path
 ) -> None:
@@ -200,6 +202,7 @@ def test_nothing_is_written_to_standard_error(
     assert np.array_equal(landmarks, face.landmarks_refined)
 
 
+@pytest.mark.slow
 def test_the_second_mediapipe_gives_the_same_landmarks(
     weights_store: Path, extra_python: Path, portrait: np.ndarray, face: Face, tmp_path: Path
 ) -> None:

@@ -116,6 +116,7 @@ def test_its_tensors_are_those_of_the_public_checkpoint(reference):
     assert len(wanted) == 191
 
 
+@pytest.mark.slow
 def test_it_gives_the_logits_of_the_reference(shared):
     network = BiSeNet(classes=19)
     network.load_state_dict(rule_made(shared), strict=True)
@@ -311,6 +312,7 @@ def test_onnx_files_of_another_kind_are_one_line(tmp_path: Path, runtime: str):
         assert "\n" not in str(told.value)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("runtime", ["onnxruntime", "openvino"])
 def test_an_onnx_network_of_another_shape_inside_is_run_whole(tmp_path: Path, runtime: str):
     torch.manual_seed(1)

@@ -305,6 +305,7 @@ def agreement(
     return scores, float((lefts & at_left | rights & ~at_left).sum() / (lefts | rights).sum())
 
 
+@pytest.mark.slow
 def test_the_classes_agree_with_a_real_bisenet(shared: Path, mesh: FaceFinder) -> None:
     # Two real networks agree with each other by .98, .85, .87, .97, .91 and .90 and .94.
     wanted = {"skin": 0.9, "brow": 0.66, "eye": 0.79, "nose": 0.885, "mouth": 0.73, "lip": 0.82}
@@ -318,6 +319,7 @@ def test_the_classes_agree_with_a_real_bisenet(shared: Path, mesh: FaceFinder) -
         assert np.mean(scores[key]) >= least, (key, scores[key])
 
 
+@pytest.mark.slow
 def test_grabcut_agrees_with_a_real_bisenet_as_well(shared: Path, mesh: FaceFinder) -> None:
     skin = [agreement(name, shared, mesh, "grabcut")[0]["skin"][0] for name in PICTURES]
     assert np.mean(skin) >= 0.89, skin

@@ -192,6 +192,7 @@ def test_one_solution_serves_both() -> None:
     assert pose.shift == pytest.approx(-VERTICES.mean(0) * (1, -1, -1) @ pose.turn.T + (0, 0, 60))
 
 
+@pytest.mark.slow
 def test_turning_a_photograph_changes_the_roll_alone(portrait: np.ndarray) -> None:
     square = cv2.copyMakeBorder(portrait, 40, 80, 80, 120, cv2.BORDER_REPLICATE)
     height, width = square.shape[:2]

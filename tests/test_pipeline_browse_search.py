@@ -89,6 +89,7 @@ def in_order(rows, query):
     return known + [n for n in numbers if n not in known]
 
 
+@pytest.mark.slow
 @given(catalogues(), queries())
 def test_samples_and_counts_are_those_that_a_loop_finds(rows, text):
     query, _ = parse(text)

@@ -139,6 +139,7 @@ def test_a_verb_before_its_time_is_one_line_and_exit_code_2(tmp_path, verb):
     assert str(Path("run")) in mistake(verb, "--config", config, cwd=tmp_path)
 
 
+@pytest.mark.slow
 def test_an_output_that_cannot_be_is_one_line_and_exit_code_2(tmp_path):
     (tmp_path / "oulu" / "Train_files").mkdir(parents=True)
     (tmp_path / "oulu" / "Train_files" / "1_1_01_1.avi").touch()
@@ -205,6 +206,7 @@ def hand_worked() -> dict[str, dict[str, float]]:
     }
 
 
+@pytest.mark.slow
 def test_metrics_gives_the_numbers_worked_out_by_hand(tmp_path):
     (tmp_path / "scores.csv").write_text(SCORES)
     done = ocim("metrics", tmp_path / "scores.csv", "--json")
@@ -215,6 +217,7 @@ def test_metrics_gives_the_numbers_worked_out_by_hand(tmp_path):
         assert {name: found[level][name] for name in expected} == pytest.approx(expected)
 
 
+@pytest.mark.slow
 def test_metrics_for_people_are_in_percent(tmp_path):
     (tmp_path / "scores.csv").write_text(SCORES)
     lines = ocim("metrics", tmp_path / "scores.csv").stdout.splitlines()
@@ -237,6 +240,7 @@ def test_label_of_no_picture_is_one_line_exit_code_2_and_no_file(tmp_path):
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.slow
 def test_label_without_a_face_is_one_line_exit_code_2_and_no_file(tmp_path):
     Image.new("RGB", (120, 90), (90, 120, 60)).save(tmp_path / "wall.png")
     assert "no face found" in mistake("label", tmp_path / "wall.png", "-o", tmp_path / "out")
@@ -273,6 +277,7 @@ def test_index_writes_nothing_when_it_is_refused(tmp_path):
     assert mistake(*folder) == f"ocim: {root}: Is a directory"
 
 
+@pytest.mark.slow
 def test_labels_alone_need_no_protocol(tmp_path):
     root = own_data(tmp_path)
     text = f"datasets: {{mine: {{adapter: table, root: {root}, table: {tmp_path}/table.csv}}}}\n"

@@ -102,6 +102,7 @@ def holder(portrait: np.ndarray) -> np.ndarray:
     return scene(portrait, (380, 80, 0.6))
 
 
+@pytest.mark.slow
 def test_the_nearest_frame_with_a_face_stands_in_and_keeps_its_own_number(film, one):
     stage = film([one, one, one, GREY, GREY, GREY, GREY, one, one, one])
     stage.run()  # wanted 0, 3, 6, 9; 3 takes 2, 6 takes 7
@@ -109,6 +110,7 @@ def test_the_nearest_frame_with_a_face_stands_in_and_keeps_its_own_number(film, 
     assert stage.failures == []
 
 
+@pytest.mark.slow
 def test_frames_too_far_from_a_face_are_listed_with_their_own_number(film, one):
     stage = film([one, *[GREY] * 9])
     stage.run(reach=2)
@@ -146,6 +148,7 @@ def test_all_takes_every_frame_once(film, one):
     ]
 
 
+@pytest.mark.slow
 def test_a_video_shorter_than_asked_for_lists_what_is_wanted_twice(film, one):
     stage = film([one])
     stage.run(sampling="uniform", frames=3)
@@ -153,6 +156,7 @@ def test_a_video_shorter_than_asked_for_lists_what_is_wanted_twice(film, one):
     assert len(stage.failures) == 2 and all("wanted twice" in r for _, r in stage.failures)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sampling, expected", [
     ("every", [("a.mp4", 0), ("a.mp4", 3), ("z.mp4", 0)]),
     ("uniform", [("a.mp4", 4), ("z.mp4", 0)]),
@@ -175,6 +179,7 @@ def test_the_last_video_of_the_list_may_have_one_frame(
     assert failed == ({"z.mp4"} if sampling == "ssdg" else set())
 
 
+@pytest.mark.slow
 def test_the_print_beside_its_holder_is_meant_in_every_frame(film, held, holder):
     stage = film([held, held, held, holder, held, held, held])
     stage.run(reach=0)  # 0, 3 (the holder alone), 6
@@ -215,6 +220,7 @@ def test_a_box_given_by_hand_without_a_face_is_told_and_nothing_stands_in(film, 
     assert stage.failures == [(3, "no face in the box given by hand; it may be too large")]
 
 
+@pytest.mark.slow
 def test_a_box_given_by_hand_for_a_frame_that_is_not_sampled_says_who_is_meant_too(film, held):
     stage = film([held] * 7)
     stage.overrides(("2", "face", "425 100 515 200", "the one behind is meant"))
@@ -239,6 +245,7 @@ def test_a_box_given_by_hand_comes_before_shipped_positions_that_are_missing(fil
     assert [frame for frame, _ in stage.failures] == [3]
 
 
+@pytest.mark.slow
 def test_a_picture_is_its_one_frame_whatever_the_sampling(tmp_path, portrait):
     Image.fromarray(portrait).save(tmp_path / "a.png")
     row = Video("a.png", "mydata", "test", 1, "1")
@@ -250,6 +257,7 @@ def test_a_picture_is_its_one_frame_whatever_the_sampling(tmp_path, portrait):
             assert layers.read_failures(file) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sampling", ["every", "all", "uniform", "ssdg"])
 def test_a_video_that_does_not_decode_fails_once_whatever_the_sampling(tmp_path, sampling):
     (tmp_path / "a.mp4").write_text("this is no video")
@@ -260,6 +268,7 @@ def test_a_video_that_does_not_decode_fails_once_whatever_the_sampling(tmp_path,
         assert len(layers.read_failures(file)) == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sampling", ["every", "all", "uniform", "ssdg"])
 def test_a_video_of_which_every_frame_is_excluded_does_not_fail(film, one, sampling):
     stage = film([one] * 4)
@@ -268,6 +277,7 @@ def test_a_video_of_which_every_frame_is_excluded_does_not_fail(film, one, sampl
     assert (stage.frames, stage.failures) == ([], [])
 
 
+@pytest.mark.slow
 def test_what_is_excluded_gives_no_sample_and_no_failure(film, one):
     stage = film([one] * 10)
     stage.overrides(("3-4 9", "exclude", "", "a hand before the face"))
@@ -288,6 +298,7 @@ def test_an_excluded_frame_does_not_stand_in_either(film, one):
     assert stage.frames == [2]
 
 
+@pytest.mark.slow
 def test_a_video_turned_by_hand_gives_the_upright_crop(film, one):
     stage = film([one] * 4)
     stage.run()
@@ -314,6 +325,7 @@ def test_the_reason_of_a_correction_and_a_new_subject_make_no_crop_anew(film, on
     assert stage.made is True
 
 
+@pytest.mark.slow
 def test_a_correction_of_frames_that_do_not_exist_is_remarked(film, one):
     stage = film([one] * 4)
     stage.overrides(("2-9", "exclude", "", "blurred"))
@@ -321,6 +333,7 @@ def test_a_correction_of_frames_that_do_not_exist_is_remarked(film, one):
     assert stage.remarks == [(-1, "overrides.csv names frames 2-9; the video has 4")]
 
 
+@pytest.mark.slow
 def test_shipped_eyes_are_compared_and_can_be_used_instead(film, held):
     stage = film([held] * 4)
     stage.run()
@@ -341,6 +354,7 @@ def test_shipped_eyes_are_compared_and_can_be_used_instead(film, held):
     assert all(centre < 250 for centre in stage.centres())
 
 
+@pytest.mark.slow
 def test_shipped_positions_are_turned_with_the_frame_by_hand(film, held):
     stage = film([held] * 4)
     stage.run()
@@ -359,6 +373,7 @@ def test_shipped_positions_are_turned_with_the_frame_by_hand(film, held):
     assert all(centre < 250 for centre in turned.centres())
 
 
+@pytest.mark.slow
 def test_shipped_positions_that_cannot_be_read_are_told(film, one):
     stage = film([one] * 4)
     broken = stage.folder / "a.txt"
@@ -373,6 +388,7 @@ def test_shipped_positions_that_cannot_be_read_are_told(film, one):
     assert stage.failures == [(-1, "no face positions come with this video that can be used")]
 
 
+@pytest.mark.slow
 def test_aligned_crops_have_level_eyes(film, one):
     turn = cv2.getRotationMatrix2D((320, 200), 20, 1)
     stage = film([cv2.warpAffine(one, turn, (640, 480))] * 4)
@@ -384,6 +400,7 @@ def test_aligned_crops_have_level_eyes(film, one):
     assert stage.columns["roll"] == pytest.approx([-20, -20], abs=4)
 
 
+@pytest.mark.slow
 def test_a_person_of_60_pixels_in_a_large_frame_is_found(film, portrait):
     # The astronaut's face is about 105 pixels wide in the portrait.
     frame = np.full((1080, 1920, 3), 110, np.uint8)

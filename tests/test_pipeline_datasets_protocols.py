@@ -211,6 +211,7 @@ def replay_lists(suffix: str = ".mov") -> dict[str, list[str]]:
     return out
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("prefix", ["", "replayattack-"])
 @pytest.mark.parametrize("suffix", ["", ".mov"])
 def test_replays_protocols_are_those_that_others_published(tmp_path, prefix, suffix):

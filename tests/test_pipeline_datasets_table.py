@@ -200,6 +200,7 @@ def test_the_root_itself_may_be_a_link(tmp_path):
     assert len(read(tmp_path / "root", "path,split,live\na.mp4,train,1\n")) == 1
 
 
+@pytest.mark.slow
 @settings(max_examples=150)
 @given(st.one_of(
     st.text(),

@@ -287,6 +287,7 @@ def test_networks_that_diverged_are_one_line(bundle, models, tmp_path):
         look({"nan": tmp_path / "nan.pt"}, bundle, tmp_path / "out", "nan")
 
 
+@pytest.mark.slow
 def test_the_verb_prints_what_it_did(bundle, models, tmp_path):
     done = ocim(
         models["without_parsing"], "--bundle", bundle, "-o", tmp_path / "out",

@@ -137,6 +137,7 @@ def test_the_same_model_gives_the_same_bytes_and_the_check_is_told(file, tmp_pat
     assert told.endswith(f"{out}: written\n")
 
 
+@pytest.mark.slow
 def test_where_scores_differ_nothing_is_written_and_the_exit_code_is_1(file, tmp_path, monkeypatch):
     monkeypatch.setattr(export_check, "TOLERANCE", -1.0)
     kept = tmp_path / "model.onnx"
@@ -146,6 +147,7 @@ def test_where_scores_differ_nothing_is_written_and_the_exit_code_is_1(file, tmp
     assert kept.read_text() == "what was there" and list(tmp_path.iterdir()) == [kept]
 
 
+@pytest.mark.slow
 def test_the_check_finds_a_graph_of_other_weights_also_where_every_score_is_one():
     right, wrong = made_model(), made_model(seed=3)
     crops = {kind: those[:2] for kind, those in fixed_crops().items()}

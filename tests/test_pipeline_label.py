@@ -142,6 +142,7 @@ def test_a_missing_picture_is_told(tmp_path):
         label_image(tmp_path / "none.png", tmp_path / "out", Config(), frame=False)
 
 
+@pytest.mark.slow
 def test_the_largest_of_several_faces_is_taken(tmp_path, portrait):
     small = Image.fromarray(portrait).resize((160, 200))
     both = Image.new("RGB", (500, 400), (127, 127, 127))

@@ -78,6 +78,7 @@ def test_the_overlay_video_shows_the_overlays_in_order(every_frame):
         assert np.abs(frame.astype(int) - picture.astype(int)).mean() < 8
 
 
+@pytest.mark.slow
 def test_every_nth_frame_and_the_size_of_the_frame(clip, tmp_path, portrait):
     result = label(clip, "-o", tmp_path / "out", "--every", 2, "--frame")
     assert result.exit_code == 0
@@ -94,12 +95,14 @@ def test_every_nth_frame_and_the_size_of_the_frame(clip, tmp_path, portrait):
         assert container.streams.video[0].average_rate == pytest.approx(12.5)
 
 
+@pytest.mark.slow
 def test_the_same_video_gives_the_same_bytes(clip, every_frame, tmp_path):
     label(clip, "-o", tmp_path)
     for path in every_frame[0].iterdir():
         assert (tmp_path / path.name).read_bytes() == path.read_bytes(), path.name
 
 
+@pytest.mark.slow
 def test_one_frame_of_a_clip_is_a_clip_too(clip, tmp_path):
     result = label(clip, "-o", tmp_path / "out", "--every", 10_000)
     assert result.exit_code == 0, result.output
@@ -115,6 +118,7 @@ def test_frames_of_odd_sides_are_shown_too(tmp_path, portrait, video_writer):
     assert Image.open(tmp_path / "out" / "odd_00000_depth.png").size == (319, 399)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["faceless", "text", "empty", "missing", "folder"])
 def test_a_video_that_gives_nothing_is_one_line_and_leaves_nothing(tmp_path, video_writer, kind):
     path = tmp_path / "a.mp4"
@@ -131,6 +135,7 @@ def test_a_video_that_gives_nothing_is_one_line_and_leaves_nothing(tmp_path, vid
     assert sorted(tmp_path.iterdir()) == before
 
 
+@pytest.mark.slow
 def test_a_video_that_breaks_off_keeps_its_frames_and_says_so(tmp_path, portrait, video_writer):
     whole = video_writer(tmp_path / "a.avi", [portrait] * 30, "mpeg4")
     data = whole.read_bytes()
@@ -203,6 +208,7 @@ def test_under_nohup_it_goes_on(tmp_path, portrait, video_writer):
     assert (tmp_path / "out" / "long_overlay.mp4").is_file()
 
 
+@pytest.mark.slow
 def test_a_video_that_changes_while_it_is_read_is_one_line(clip, tmp_path, monkeypatch):
     # Between the two passes of --frame.
     path = tmp_path / "a.mp4"

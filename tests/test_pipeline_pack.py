@@ -369,6 +369,7 @@ def test_crops_of_videos_that_left_the_index_are_told(tmp_path):
         pack(config, layout)
 
 
+@pytest.mark.slow
 def test_an_empty_partition_and_a_split_without_samples_are_fine(tmp_path):
     config = made_config(tmp_path, partitions=40)
     layout = write_run(config, ROWS[:2])

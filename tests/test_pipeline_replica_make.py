@@ -56,6 +56,7 @@ def test_a_folder_with_other_files_is_left_alone(tmp_path: Path) -> None:
     assert (tmp_path / "oulu").is_dir()
 
 
+@pytest.mark.slow
 def test_one_video_is_the_same_bytes_twice_and_another_with_another_seed(tmp_path: Path) -> None:
     videos = all_videos(1, 0)
     number = next(i for i, v in enumerate(videos) if v.dataset == "replay" and v.live)
@@ -137,6 +138,7 @@ def test_oulus_eye_positions_lie_on_the_eyes(replica: Path) -> None:
     assert np.hypot(*(points[[263, 362]].mean(0) - row[3:5])) < 4
 
 
+@pytest.mark.slow
 def test_replays_face_files_lie_on_the_faces_of_live_and_spoof(tmp_path: Path) -> None:
     videos, targets = all_videos(1, 0), all_targets(all_videos(1, 0), 0)
     for live in (True, False):

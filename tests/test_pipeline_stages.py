@@ -225,6 +225,7 @@ def test_a_videos_samples_do_not_depend_on_the_videos_before_it(root, made, tmp_
         assert np.array_equal(alone[name], of_video(together, name, "spoof.mov")), name
 
 
+@pytest.mark.slow
 def test_a_changed_video_row_or_setting_makes_the_crops_again(root, tmp_path):
     # The one video that is no video costs no decoding; the key is what counts.
     out = tmp_path / "crops.h5"

@@ -243,6 +243,7 @@ def test_running_statistics_move_once_a_step_over_all_sources_together(domains: 
     assert all(int(m.num_batches_tracked) == 1 for m in norms)  # type: ignore[arg-type]
 
 
+@pytest.mark.slow
 def test_dropout_leaves_out_half_of_the_units_in_training_alone():
     networks = make(settings_of(width=1.0))
     images = torch.cat([_batch(seed, [1, 0]).images for seed in range(2)])

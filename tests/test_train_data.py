@@ -188,6 +188,7 @@ def test_every_augmentation_together_keeps_shapes_and_ranges(bundle: Bundle):
     assert torch.equal(again.images, batch.images) and torch.equal(again.depth, batch.depth)
 
 
+@pytest.mark.slow
 def test_hsv_is_made_of_the_changed_colours(bundle: Bundle):
     settings = Settings(input_size=64, batch=8, augmentation="colour+jpeg", colour_range=0.5)
     images = Source(Domain(bundle, "oulu"), settings).batch(0, CPU).images

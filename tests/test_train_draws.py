@@ -291,6 +291,7 @@ def test_a_pool_too_small_for_a_step_is_repeated(domains: list[Domain]):
     assert {drawn.count(pair) for pair in drawn} == {2, 3}
 
 
+@pytest.mark.slow
 @settings(max_examples=40)
 @given(SEEDS, st.sampled_from(FRAMES), st.integers(0, 60), st.permutations(range(8)))
 def test_a_pooled_step_does_not_depend_on_what_was_asked_before(

@@ -20,6 +20,8 @@ from train.methods import METHODS
 from train.settings import settings_from_dict, settings_from_json
 from train.variants import VARIANTS, Name
 
+pytestmark = pytest.mark.slow
+
 SMALL: dict[str, Any] = {"width": 0.1, "input_size": 64, "batch": 4, "threads": 1, "device": "cpu"}
 
 
@@ -68,7 +70,6 @@ def test_a_seed_gives_the_same_bytes_twice_and_another_seed_does_not(bundle: Pat
         assert a != c, file
 
 
-@pytest.mark.slow
 def test_reading_ahead_changes_no_number(bundle: Path, tmp_path: Path):
     for prefetch in (0, 1, 3):
         settings = Settings(steps=3, prefetch=prefetch, augmentation="flip+zoom+colour", **SMALL)
@@ -137,7 +138,6 @@ def test_a_last_step_that_diverges_leaves_no_model(bundle: Path, tmp_path: Path)
     assert not (tmp_path / "model.pt").exists()
 
 
-@pytest.mark.slow
 def test_training_lowers_the_losses(bundle: Path, tmp_path: Path):
     train(Settings(steps=15, learning_rate=0.005, **SMALL), bundle, tmp_path)
     rows = curves(tmp_path)

@@ -23,6 +23,8 @@ from train.evaluate import evaluate
 from train.metrics import of_files
 from train.scores import COLUMNS, read_scores, scores_text
 
+pytestmark = pytest.mark.slow
+
 FAILURES = [
     {"dataset": dataset, "split": split, "video": video, "frame": frame, "live": live,
      "attack": "" if live else "replay", "instrument": "", "subject": subject, "reason": "no face"}
@@ -218,7 +220,6 @@ def test_a_bundle_without_the_target_is_refused(run: tuple[Path, Path], tmp_path
     assert not (tmp_path / "s.csv").exists()
 
 
-@pytest.mark.slow
 def test_train_needs_nothing_of_the_making_of_labels():
     code = (
         "import sys, train.engine, train.evaluate, train.__main__\n"
@@ -239,7 +240,6 @@ def call(*words: object) -> subprocess.CompletedProcess[str]:
     )  # fmt: skip
 
 
-@pytest.mark.slow
 def test_python_m_train_trains_and_evaluates(run: tuple[Path, Path], tmp_path: Path):
     bundle, _ = run
     settings = tmp_path / "settings.json"
@@ -259,7 +259,6 @@ def test_python_m_train_trains_and_evaluates(run: tuple[Path, Path], tmp_path: P
     assert (results["protocol"], results["published"]) == ("O&C to I", None)
 
 
-@pytest.mark.slow
 def test_a_users_mistake_is_one_line_and_exit_code_two(tmp_path: Path):
     settings = tmp_path / "settings.json"
     settings.write_text('{"widht": 1}')

@@ -137,6 +137,7 @@ def test_a_dev_split_of_one_class_gives_no_threshold_and_says_why(tmp_path: Path
     assert (tmp_path / "run" / "held_out_scores.csv").exists()
 
 
+@pytest.mark.slow
 def test_a_dev_split_that_is_cut_at_the_end_costs_no_step(tmp_path: Path):
     folder = make_bundle(tmp_path / "bundle", ["oulu", "casia"], 1, 1)
     path = folder / "oulu-dev-00000-of-00001.h5"

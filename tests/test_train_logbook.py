@@ -53,6 +53,7 @@ def test_tensorboard_shows_each_step_once_also_after_going_on(tmp_path: Path):
     assert {"run/images_per_second", "run/memory", "run/waiting"} <= set(found)
 
 
+@pytest.mark.slow
 def test_no_logs_are_written_where_they_are_not_wanted(tmp_path: Path):
     settings = Settings(**{**SMALL, "steps": 1}, tensorboard=False)
     train(settings, make_bundle(tmp_path / "bundle"), tmp_path / "run")

@@ -19,6 +19,7 @@ def make(**options: object) -> Networks:
     return networks
 
 
+@pytest.mark.slow
 def test_shapes_at_the_papers_size():
     with torch.device("meta"):
         networks = Networks(Settings())

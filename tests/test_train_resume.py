@@ -17,6 +17,8 @@ from train.config import Settings
 from train.engine import train
 from train.settings import settings_from_dict
 
+pytestmark = pytest.mark.slow
+
 SMALL: dict[str, Any] = {
     **{"width": 0.05, "input_size": 64, "batch": 4, "threads": 1, "device": "cpu"},
     **{"checkpoint_every": 2, "tensorboard": False},

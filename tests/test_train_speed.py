@@ -57,6 +57,7 @@ def assert_same_state(first: nn.Module, second: nn.Module) -> None:
         assert a[name].dtype == b[name].dtype and torch.equal(a[name], b[name]), name
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("variant", META)
 def test_with_everything_off_a_step_is_bit_for_bit_the_plain_float32_one(variant: str):
     settings = settings_of(variant=variant, **OFF)

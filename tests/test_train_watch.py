@@ -12,6 +12,8 @@ from train.config import Settings
 from train.engine import train
 from train.watch import Watch
 
+pytestmark = pytest.mark.slow
+
 SMALL: dict[str, Any] = {"width": 0.1, "input_size": 64, "batch": 4, "threads": 1, "device": "cpu"}
 ROOT = Path(__file__).parents[1]
 CASIA = "casia-train-00000-of-00001.h5"
@@ -98,7 +100,6 @@ def test_a_training_goes_on_with_the_shards_it_opened_and_records_their_bundle(
     assert checkpoint.load(tmp_path / "disturbed" / "model.pt").bundle == before
 
 
-@pytest.mark.slow
 def test_a_shard_that_is_not_the_manifests_stops_python_m_train_with_one_line(tmp_path: Path):
     folder = make_bundle(tmp_path / "bundle", ["casia", "oulu"], 1, 1)
     other = make_bundle(tmp_path / "other", ["casia", "oulu"], 2, 1)
