@@ -97,7 +97,8 @@ def write_results(layout: Layout, scores: list[Score], **changed: Any) -> None:
 
 def made_report_run(folder: Path) -> tuple[Config, Layout]:
     """A run of two labelled splits with failures, remarks, a correction, results and curves."""
-    config = made_config(folder, partitions=2)
+    train = {"protocol": "I&C&M to O", "variant": "without_asc", "width": 0.125, "input_size": 64}
+    config = made_config(folder, partitions=2, train=train)
     rows = [replace(ROWS[0], corrections=CORRECTION), *ROWS[1:]]
     layout = write_run(config, rows, FAILURES, remarks=REMARKS)
     pack(config, layout)

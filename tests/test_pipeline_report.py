@@ -240,6 +240,16 @@ def test_without_truth_beside_the_videos_nothing_is_said_of_the_replica(page):
 
 
 @pytest.mark.slow
+def test_results_of_another_training_than_the_configurations_are_told(run, copied):
+    config, layout = copied
+    write_results(layout, made_scores(), seed=3, variant="ours")
+    write_report(config, layout)
+    said = "which has another variant, another seed"
+    assert said in Page(layout.report.read_text()).text
+    assert "not that of the configuration" not in Page(run[1].report.read_text()).text
+
+
+@pytest.mark.slow
 def test_a_bundle_that_was_packed_since_is_told(run, copied):
     config, layout = copied
     write_results(layout, made_scores(), evaluated_on="another")

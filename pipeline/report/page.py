@@ -20,6 +20,7 @@ from pipeline.report.scores import read_scored, samples_of, videos_of
 from pipeline.sheets import choose, jpeg_uri, sheet
 from pipeline.store import write_text
 from train.intervals import Groups
+from train.protocols import parse
 from train.scores import LEVELS, Score, by_level
 
 FAILURES_SHOWN = 200  # and remarks
@@ -36,7 +37,7 @@ def write_report(config: Config, layout: Layout) -> Path:
     losses = training.read_curves(text_of(layout.model.parent / "curves.csv", "train"))
     shards = {name: bundle.shards(name) for name in bundle.datasets}
     page = render(
-        **of_results(results, bundle),
+        **of_results(results, bundle, config),
         **of_data(config, layout, bundle, shards),
         **of_scores(results, rows, shards, layout),
         curves=training.curves_picture(*losses, kept=results.steps),
@@ -45,8 +46,13 @@ def write_report(config: Config, layout: Layout) -> Path:
     return layout.report
 
 
-def of_results(results: Results, bundle: Bundle) -> dict[str, Any]:
+def of_results(results: Results, bundle: Bundle, config: Config) -> dict[str, Any]:
     """What the template takes of results.json."""
+    train = config.train
+    here = {
+        "protocol": str(parse(train.protocol)),
+        **{name: getattr(train, name) for name in ("variant", "seed", "width", "input_size")},
+    }
     return {
         "results": results,
         "levels": LEVELS,
@@ -61,6 +67,7 @@ def of_results(results: Results, bundle: Bundle) -> dict[str, Any]:
         "instruments": numbers.instruments(results),
         "paper": numbers.paper_rows(results),
         "other_bundle": results.evaluated_on != bundle.hash,
+        "other_training": [name for name in here if getattr(results, name) != here[name]],
     }
 
 
