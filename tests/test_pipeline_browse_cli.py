@@ -28,13 +28,19 @@ def mistake(*words) -> str:
     return line
 
 
+def heard() -> None:
+    """Hear the signals, whatever was handed down: a job in the background ignores them."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_DFL)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_it_says_what_to_open_serves_it_and_ends_cleanly(bundle, number, code):
     server = subprocess.Popen(
         [OCIM, "browse", bundle, "--port", "0"],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-        env={**os.environ, "PYTHONUNBUFFERED": "1"},
+        env={**os.environ, "PYTHONUNBUFFERED": "1"}, preexec_fn=heard,
     )  # fmt: skip
     try:
         line = server.stdout.readline()
