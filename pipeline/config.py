@@ -166,6 +166,17 @@ class Layout:
         self.truth = self.out / "truth.json"
         self.tables = self.out / "tables"
 
+    def with_run(self, folder: Path) -> "Layout":
+        """The same, with the training, results and report of another folder on this bundle, such as
+        that of `ocim train -o` or a run of the tables.
+        """
+        layout = Layout(self.out)
+        layout.model = folder / self.model.name
+        layout.scores, layout.results, layout.report = (
+            folder / path.name for path in (self.scores, self.results, self.report)
+        )
+        return layout
+
     def index(self, dataset: str) -> Path:
         """The index of a dataset, one row a video."""
         return self.out / "index" / f"{dataset}.csv"

@@ -8,6 +8,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 from made_report import (
     EVIL,
     REASON,
@@ -19,11 +20,13 @@ from made_report import (
 from PIL import Image
 
 from pipeline.bundle import Bundle, BundleError
-from pipeline.config import Config, Layout
+from pipeline.cli import cli
+from pipeline.config import Config, Layout, dump
 from pipeline.datasets.base import read_index, write_index
 from pipeline.errors import UserError
 from pipeline.report import write_report
 from pipeline.sheets import CELL, GAP, choose
+from train.settings import settings_to_dict
 
 
 @pytest.fixture(scope="module")
@@ -247,6 +250,27 @@ def test_results_of_another_training_than_the_configurations_are_told(run, copie
     said = "which has another variant, another seed"
     assert said in Page(layout.report.read_text()).text
     assert "not that of the configuration" not in Page(run[1].report.read_text()).text
+
+
+@pytest.mark.slow
+def test_another_training_on_the_bundle_has_its_report_in_its_own_folder(copied, tmp_path):
+    config, layout = copied
+    other = tmp_path / "other"
+    other.mkdir()
+    of_other = layout.with_run(other)
+    write_results(of_other, made_scores(), seed=3)
+    shutil.copy(layout.model.parent / "curves.csv", other)
+    settings = {**settings_to_dict(config.train), "seed": 3}
+    (other / "settings.json").write_text(json.dumps(settings))
+    (tmp_path / "config.yaml").write_text(dump(config))
+    words = ["report", "--config", str(tmp_path / "config.yaml"), "--run", str(other)]
+    done = CliRunner().invoke(cli, words)
+    assert done.exit_code == 0, done.output
+    text = Page((other / "report.html").read_text()).text
+    assert "seed 3." in text and "not that of the configuration" not in text
+    assert not layout.report.exists()
+    (other / "settings.json").unlink()
+    assert isinstance(CliRunner().invoke(cli, words).exception, UserError)
 
 
 @pytest.mark.slow

@@ -56,15 +56,23 @@ def label(
 
 
 @click.command()
+@click.option("--run", type=PATH,
+              help="Folder of another training on this bundle, with its results.json.")  # fmt: skip
 @config_option
-def report(config_path: Path) -> None:
+def report(run: Path | None, config_path: Path) -> None:
     """Write the report of a run, one HTML page: numbers, thresholds, curves, worst frames, data.
 
-    Reads bundle, index, train/curves.csv, scores.csv and results.json of the run.
+    Reads bundle, index, train/curves.csv, scores.csv and results.json of the run. With --run the
+    last three, and settings.json, come from that folder, and report.html goes there.
     """
     from pipeline.config import Layout
     from pipeline.report import write_report
+    from train.settings import settings_from_json
 
     config = load(config_path)
-    path = write_report(config, Layout(config.out))
+    layout = Layout(config.out)
+    if run is not None:
+        layout = layout.with_run(run)
+        config = config.model_copy(update={"train": settings_from_json(run / "settings.json")})
+    path = write_report(config, layout)
     click.echo(f"{path}: {path.stat().st_size / 1e6:.1f} MB, open it in a browser")

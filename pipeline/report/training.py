@@ -57,6 +57,8 @@ def curves_picture(steps: np.ndarray, losses: dict[str, np.ndarray], kept: int) 
     Of more than BINS steps: a band from the lowest to the highest of each run, thick their mean.
     kept: the step of the model that was kept, marked where it is not the last.
     """
+    from matplotlib.ticker import MaxNLocator
+
     lines = -(-len(losses) // A_ROW)
     with figure(11, 2.1 * lines, nrows=lines, ncols=A_ROW, squeeze=False) as (drawn, axes):
         for axis in axes.flat[len(losses) :]:
@@ -67,6 +69,7 @@ def curves_picture(steps: np.ndarray, losses: dict[str, np.ndarray], kept: int) 
             if kept < steps[-1]:
                 axis.axvline(kept, color=INK, linewidth=0.8, linestyle=":")
             axis.set_title(name.replace("_", " "), parse_math=False)
+            axis.xaxis.set_major_locator(MaxNLocator(5, integer=True))
             axis.set_ylim(bottom=min(0.0, float(np.min(values[there], initial=0))))
         return as_svg(drawn)
 
