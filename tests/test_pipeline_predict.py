@@ -198,7 +198,7 @@ def test_lines_for_people_name_the_threshold_and_say_that_a_score_is_no_proof(
     assert done.exit_code == 0, done.output
     lines = done.output.splitlines()
     assert lines[0] == f"{model}: ours, O&C to M, after 7 steps"
-    assert lines[1] == "live from 0.1000 on (fixed: a number that was given beforehand; from" \
+    assert lines[1] == "live from 0.1000 on (fixed: a number that was chosen beforehand; from" \
         " --threshold)"  # fmt: skip
     assert lines[2].startswith(f"{folder / 'b face.png'}: live, score 0.")
     assert lines[3].startswith(f"{clip}: live, score 0.")

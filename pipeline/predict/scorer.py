@@ -19,6 +19,7 @@ from train import checkpoint
 from train.device import for_scoring, reproducible
 from train.methods import METHODS
 from train.score import IMAGES_AT_ONCE, score_images
+from train.thresholds import GIVEN
 
 NO_PROOF = (
     "A score is no proof that a person is alive: it says how much a face looks like the live ones"
@@ -55,7 +56,7 @@ def given_threshold(number: float) -> Threshold:
     """A threshold of the user's. Raises UserError where it is no finite number."""
     if not math.isfinite(number):
         raise UserError(f"--threshold {number}: give a finite number")
-    return Threshold(number, number, "fixed", "a number that was given beforehand", "--threshold")
+    return Threshold(number, number, "fixed", GIVEN, "--threshold")
 
 
 def threshold_of(model: checkpoint.Model) -> Threshold:
