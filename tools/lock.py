@@ -20,7 +20,10 @@ from packaging.requirements import Requirement
 ROOT = Path(__file__).resolve().parents[1]
 
 # What is resolved (mediapipe 0.10.21 has no wheel for Linux on ARM, torch none for Intel Macs).
-ENVIRONMENTS = "python_version < '3.13' and sys_platform != 'win32'"
+ENVIRONMENTS = (
+    "python_version < '3.13' and sys_platform == 'linux' and platform_machine == 'x86_64'",
+    "python_version < '3.13' and sys_platform == 'darwin' and platform_machine == 'arm64'",
+)
 PYTHONS = ("3.11", "3.12")
 PLATFORMS = (("linux", "x86_64"), ("darwin", "arm64"))
 
@@ -28,9 +31,13 @@ PLATFORMS = (("linux", "x86_64"), ("darwin", "arm64"))
 # the hashes of one would forbid all others, so pip takes them from pyproject.toml's exact version.
 LEFT_TO_TORCH = re.compile(r"(torch|triton|nvidia-[a-z0-9-]+|cuda-[a-z0-9-]+)$")
 
-# What .venv-extra does without: torch and what needs it, other runtimes of networks, the graph.
+# What .venv-extra does without: torch and what needs it, other runtimes of networks, the graph,
+# clusters and object stores.
 WITH_TORCH = {"captum", "face-alignment", "torch"}
-NOT_EXTRA = {"ncnn", "onnx", "onnxruntime", "openvino", "snakemake", *WITH_TORCH}
+NOT_EXTRA = {
+    "bokeh", "distributed", "gcsfs", "ncnn", "onnx", "onnxruntime", "openvino", "s3fs", "snakemake",
+    "snakemake-executor-plugin-kubernetes", "snakemake-executor-plugin-slurm", *WITH_TORCH,
+}  # fmt: skip
 
 LOCK_HEADER = """\
 # Every package but torch (and what torch's CUDA builds ask for), exact, with the hashes of all its
@@ -70,7 +77,7 @@ def resolve(wanted: list[str], previous: str, upgrade: bool) -> str:
         project.write_text(
             '[project]\nname = "resolved"\nversion = "0"\nrequires-python = ">=3.11,<3.13"\n'
             f"dependencies = {json.dumps(wanted)}\n"
-            f'[tool.uv]\nenvironments = ["{ENVIRONMENTS}"]\n'
+            f"[tool.uv]\nenvironments = {json.dumps(ENVIRONMENTS)}\n"
         )
         lock = Path(folder) / "requirements.lock"
         if previous:
