@@ -5,7 +5,7 @@ import fcntl
 import sys
 from pathlib import Path
 
-from pipeline import run
+from pipeline import graph
 from snakemake.utils import update_config
 
 from pipeline.config import Layout, read_scalars, validate, write_once
@@ -30,7 +30,7 @@ try:
 except UserError as error:
     stop(error)
 layout = Layout(settings.out)
-videos = {dataset: run.fingerprints(settings, dataset) for dataset in settings.datasets}
+videos = {dataset: graph.fingerprints(settings, dataset) for dataset in settings.datasets}
 
 
 def every(stage):
@@ -49,7 +49,7 @@ def of_partition(wildcards):
 def train_settings(wildcards):
     """Asked for only where something is trained: labels alone need no protocol."""
     try:
-        return run.train_settings(settings)
+        return graph.train_settings(settings)
     except UserError as error:
         stop(error)
 
@@ -57,7 +57,7 @@ def train_settings(wildcards):
 def table_cells(wildcards):
     """The results of every training that the tables are made of."""
     try:
-        return [layout.tables / "runs" / cell.name / "results.json" for cell in run.table_cells(settings)]
+        return [layout.tables / "runs" / cell.name / "results.json" for cell in graph.table_cells(settings)]
     except UserError as error:
         stop(error)
 
@@ -73,7 +73,7 @@ onstart:
         layout.out.mkdir(parents=True, exist_ok=True)
         lock = open(layout.out / ".lock", "w")
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)  # freed by the system, also after kill -9
-        run.check_inputs(settings)
+        graph.check_inputs(settings)
         write_once(settings)
     except BlockingIOError:
         stop(f"{layout.out}: another run is writing here; wait for it, or set another out")
@@ -101,7 +101,7 @@ rule index:
 rule crop:
     input: layout.index("{dataset}")
     output: update(layout.out / "crops/{dataset}/{partition}.h5")
-    params: made_by=run.made_by(settings, "crop"), videos=of_partition, sampling=lambda w: settings.datasets[w.dataset].decides()
+    params: made_by=graph.made_by(settings, "crop"), videos=of_partition, sampling=lambda w: settings.datasets[w.dataset].decides()
     log: LOGS / "crop" / "{dataset}-{partition}.txt"
     benchmark: BENCH / "crop" / "{dataset}-{partition}.tsv"
     shell: "ocim crop --config {CONFIG:q} " + PARTITION + " 2>&1 | tee {log:q}"
@@ -110,7 +110,7 @@ rule crop:
 rule depth:
     input: layout.out / "crops/{dataset}/{partition}.h5"
     output: update(layout.out / "depth/{dataset}/{partition}.h5")
-    params: made_by=run.made_by(settings, "depth")
+    params: made_by=graph.made_by(settings, "depth")
     log: LOGS / "depth" / "{dataset}-{partition}.txt"
     benchmark: BENCH / "depth" / "{dataset}-{partition}.tsv"
     shell: "ocim depth --config {CONFIG:q} " + PARTITION + " 2>&1 | tee {log:q}"
@@ -119,7 +119,7 @@ rule depth:
 rule parse:
     input: layout.out / "crops/{dataset}/{partition}.h5"
     output: update(layout.out / "parsing/{dataset}/{partition}.h5")
-    params: made_by=run.made_by(settings, "parse")
+    params: made_by=graph.made_by(settings, "parse")
     log: LOGS / "parse" / "{dataset}-{partition}.txt"
     benchmark: BENCH / "parse" / "{dataset}-{partition}.tsv"
     shell: "ocim parse --config {CONFIG:q} " + PARTITION + " 2>&1 | tee {log:q}"

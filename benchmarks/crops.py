@@ -74,7 +74,7 @@ def measured_crop(rows: list[Video], root: Path, every: int, out: Path) -> dict[
     from labels.landmarks.embedded import FaceMesh, RefinedMesh
     from labels.landmarks.plain_mesh import PlainMesh
     from pipeline import crop, keys, layers, video
-    from pipeline.run import summary
+    from pipeline.partition import summary
     from pipeline.samples import Samples
 
     clock = Clock()

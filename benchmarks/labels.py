@@ -234,7 +234,6 @@ def steadiness(config: Config, folder: Path) -> dict[str, float]:
 
 def replica_run(folder: Path) -> Config:
     """A replica of one subject a split and its bundle, in a folder; the configuration."""
-    from pipeline import run
     from pipeline.cli.data import write_dataset_index
     from pipeline.pack import pack
     from pipeline.replica import make_replica
@@ -249,8 +248,7 @@ def replica_run(folder: Path) -> Config:
     )
     for name in DATASETS:
         write_dataset_index(config, name)
-        for stage in (run.crop_partition, run.depth_partition, run.parse_partition):
-            stage(config, name, 0)
+        label_partition(config, name, 0)
     pack(config, Layout(config.out))
     return config
 

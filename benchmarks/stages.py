@@ -65,7 +65,7 @@ def decode(config: Config) -> Iterator[tuple[str, Counts]]:
 def crop(config: Config) -> Iterator[tuple[str, Counts]]:
     """Decode, find the face and its landmarks, cut it out, write; hashing the videos included."""
     from labels.landmarks.embedded import FaceMesh
-    from pipeline.run import crop_partition, summary
+    from pipeline.partition import crop_partition, summary
 
     FaceMesh().close()
     yield "", {}
@@ -79,9 +79,9 @@ def layer(config: Config, stage: str) -> Iterator[tuple[str, Counts]]:
     """Depth or parsing of all crops; the first dataset is made once more, before, to warm up."""
     import h5py
 
-    from pipeline import run
+    from pipeline import partition
 
-    make = run.depth_partition if stage == "depth" else run.parse_partition
+    make = partition.depth_partition if stage == "depth" else partition.parse_partition
     make(config, next(iter(config.datasets)), 0)
     yield "", {}
     for dataset in config.datasets:

@@ -273,10 +273,11 @@ def test_a_damaged_shard_is_one_line(copy, tmp_path):
 @pytest.mark.slow
 def test_a_run_s_own_samples_lead_back_to_their_frames(tmp_path, portrait, video_writer):
     """The stages themselves crop turned videos; every frame is found again."""
-    from pipeline import corrections, run
+    from pipeline import corrections
     from pipeline.config import Layout, validate, write_once
     from pipeline.datasets.base import Video, write_index
     from pipeline.pack import pack
+    from pipeline.partition import label_partition
 
     root = tmp_path / "videos"
     videos = {"matrix.mp4": (-1, 90, 0), "upside.mp4": (2, None, 1), "ä/hand.mp4": (1, None, 0)}
@@ -292,8 +293,7 @@ def test_a_run_s_own_samples_lead_back_to_their_frames(tmp_path, portrait, video
     write_once(config)
     layout = Layout(config.out)
     write_index(layout.index("own"), rows)
-    for stage in (run.crop_partition, run.depth_partition, run.parse_partition):
-        stage(config, "own", 0)
+    label_partition(config, "own", 0)
     pack(config, layout)
     (path,) = layout.bundle.glob("*.h5")
     assert len(Shard(path)) == 6

@@ -72,7 +72,7 @@ def _check_replica(folder: Path) -> None:
 @config_option
 def check(config_path: Path, labels: bool) -> None:
     """Check a configuration, and that the folders are there."""
-    from pipeline.run import check_inputs, check_protocol
+    from pipeline.graph import check_inputs, check_protocol
 
     config = load(config_path)
     check_inputs(config)

@@ -16,29 +16,17 @@ from pipeline.cli.options import (
 )
 
 
-def _tell(stage: str, path: Path, made: bool) -> None:
-    from pipeline.run import summary
-
-    samples, failures = summary(path)
-    state = "made" if made else "finished already"
-    failed = f", {failures} failures listed" if failures else ""
-    click.echo(f"{stage} {path}: {samples} samples{failed} ({state})")
-
-
 def _stage(stage: str, config_path: Path, dataset: str, partition: int) -> None:
-    from pipeline import run
     from pipeline.config import Layout
+    from pipeline.partition import STAGES, label_partition
 
     config = load(config_path)
     check_partition(partition, dataset_settings(config, dataset).partitions, dataset)
-    function = {
-        "crop": run.crop_partition,
-        "depth": run.depth_partition,
-        "parse": run.parse_partition,
-    }[stage]
-    made = function(config, dataset, partition)
-    folder = {"crop": "crops", "depth": "depth", "parse": "parsing"}[stage]
-    _tell(stage, Layout(config.out).partition(folder, dataset, partition), made)
+    done = label_partition(config, dataset, partition, [stage])
+    path = Layout(config.out).partition(STAGES[stage], dataset, partition)
+    state = "made" if done.made else "finished already"
+    failed = f", {done.failures} failures listed" if done.failures else ""
+    click.echo(f"{stage} {path}: {done.samples} samples{failed} ({state})")
 
 
 @click.command()
@@ -111,7 +99,7 @@ def rebuild(dataset: str, only: str | None, config_path: Path, cores: int | None
     Crops are made again only where a video, the index or the crop settings changed. The other
     datasets are left untouched.
     """
-    from pipeline import run
+    from pipeline import partition as work
     from pipeline.cli.data import write_dataset_index
     from pipeline.config import Layout
     from pipeline.pack import pack
@@ -121,10 +109,10 @@ def rebuild(dataset: str, only: str | None, config_path: Path, cores: int | None
     cores = cores or os.cpu_count() or 1
     write_dataset_index(config, dataset)
     calls = [(config, dataset, number) for number in range(partitions)]
-    made = run.at_once(run.crop_partition, calls, cores)
+    made = work.at_once(work.crop_partition, calls, cores)
     click.echo(f"crops: {sum(made)} of {partitions} partitions made, the others kept")
-    for name, function in (("depth", run.depth_partition), ("parsing", run.parse_partition)):
+    for name, function in (("depth", work.depth_partition), ("parsing", work.parse_partition)):
         forced = [(*call, only in (None, name)) for call in calls]
-        made = run.at_once(function, forced, cores)
+        made = work.at_once(function, forced, cores)
         click.echo(f"{name}: {sum(made)} of {partitions} partitions made, the others kept")
     _tell_bundle(pack(config, layout, click.echo), layout.bundle)

@@ -4,7 +4,8 @@ import pytest
 
 from pipeline.config import Config, DepthSettings, validate
 from pipeline.errors import UserError
-from pipeline.run import at_once, check_inputs, check_protocol, fingerprints, made_by
+from pipeline.graph import check_inputs, check_protocol, fingerprints, made_by
+from pipeline.partition import at_once
 
 VIDEO = "scene01/real/real_client001_laptop_SD_scene01.mov"
 

@@ -1,80 +1,12 @@
-"""The stages as the command line, Snakemake and a local pool of processes call them.
+"""What the graph of rules asks: whether a configuration can run, and what has changed since."""
 
-Each function takes the configuration and a partition, finds its files, and calls the stage. Dask
-runs many of them at once where no Snakemake does.
-"""
-
-from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import h5py
-
-from pipeline import layers
-from pipeline.config import Config, Layout
+from pipeline.config import Config
 
 if TYPE_CHECKING:
     from pipeline.tables.cells import Cell
-
-
-def crop_partition(config: Config, dataset: str, partition: int) -> bool:
-    """Crop one partition; False when it was finished already."""
-    from pipeline.crop import Job, crop
-    from pipeline.datasets.base import read_index
-    from pipeline.index import dataset_root, partition_rows, shipped_file
-    from pipeline.keys import VideoHashes
-
-    layout, settings = Layout(config.out), config.datasets[dataset]
-    rows = read_index(layout.index(dataset))
-    root = dataset_root(dataset, settings)
-    job = Job(
-        root,
-        config.crop,
-        settings,
-        config.keeps_loose(),
-        shipped_file(dataset, settings, root),
-    )
-    return crop(
-        partition_rows(rows, partition, settings.partitions),
-        job,
-        layout.partition("crops", dataset, partition),
-        VideoHashes(),
-    )
-
-
-def depth_partition(config: Config, dataset: str, partition: int, force: bool = False) -> bool:
-    """Make the depth layer of one partition; False when it was finished already."""
-    from pipeline.depth import depth
-
-    place = Layout(config.out).partition
-    crops, out = place("crops", dataset, partition), place("depth", dataset, partition)
-    return depth(crops, config.depth, out, force)
-
-
-def parse_partition(config: Config, dataset: str, partition: int, force: bool = False) -> bool:
-    """Make the parsing layer of one partition; False when it was finished already."""
-    from pipeline.parse import parse
-
-    place = Layout(config.out).partition
-    crops, out = place("crops", dataset, partition), place("parsing", dataset, partition)
-    return parse(crops, config.parse, out, force)
-
-
-def summary(path: Path) -> tuple[int, int]:
-    """Samples and failures of one partition's file."""
-    with h5py.File(path, "r") as file:
-        return len(file["frame"]), len(layers.read_failures(file))
-
-
-def at_once(
-    function: Callable[..., Any], calls: Iterable[tuple[Any, ...]], cores: int
-) -> list[Any]:
-    """Run function(*call) for every call, `cores` processes at once; results in order."""
-    import dask
-
-    tasks = [dask.delayed(function, pure=False)(*call) for call in calls]
-    scheduler = "processes" if cores > 1 else "synchronous"
-    return list(dask.compute(*tasks, scheduler=scheduler, num_workers=cores))
 
 
 def check_inputs(config: Config) -> None:
