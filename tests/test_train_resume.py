@@ -1,9 +1,11 @@
 """A training that is broken off goes on, and ends as if it had not been."""
 
 import dataclasses
+import fcntl
 import shutil
 import subprocess
 import sys
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -165,3 +167,14 @@ def test_two_trainings_in_one_folder_are_refused(bundle: Path, tmp_path: Path):
             train(settings, bundle, tmp_path)
 
     train(settings, bundle, tmp_path, second)
+
+
+def test_a_graph_that_is_started_again_waits_for_the_training_that_outlived_it(
+    bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    with (tmp_path / ".lock").open("w") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        threading.Timer(0.5, lambda: fcntl.flock(held, fcntl.LOCK_UN)).start()
+        model = train(Settings(**SMALL, steps=1), bundle, tmp_path, replace=True)
+    assert model.is_file()
+    assert "another training is writing here; waiting for its end" in capsys.readouterr().err

@@ -44,7 +44,8 @@ def train(
     are not trained on: they give the threshold that the model carries. A run that was stopped or
     killed goes on from its newest checkpoint and ends with the same bytes as if it had not been; a
     finished one is left as it is. restart: neither, it is begun anew; replace: a finished one of
-    other settings is; replace_unfinished: one that was stopped, too.
+    other settings is, and one that is still going on here is waited for; replace_unfinished: one
+    that was stopped, too.
     progress: see train/logbook.py. Where the bundle is replaced meanwhile, stderr says so in one
     line and the run goes on with the one it opened. Under torchrun every process calls it alike,
     and the first one writes.
@@ -67,7 +68,7 @@ def train(
         if not process.first:
             _train(run, bundle, device, process, None, restart, replace, replace_unfinished)
             return run.model
-        with run.alone(), Logbook(run, progress, progress_every) as book:
+        with run.alone(wait=replace), Logbook(run, progress, progress_every) as book:
             _train(run, bundle, device, process, book, restart, replace, replace_unfinished)
     return run.model
 

@@ -2,6 +2,7 @@
 
 import fcntl
 import shutil
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -30,17 +31,22 @@ class Run:
         self.checkpoints = checkpoint.Folder(self.folder / "checkpoints")
 
     @contextmanager
-    def alone(self) -> Iterator[None]:
-        """Hold the folder for the block. Raises UserError where another process does."""
+    def alone(self, wait: bool) -> Iterator[None]:
+        """Hold the folder for the block.
+
+        wait: where another process does, wait for it and say so, for it may have outlived a graph
+        that was killed; else UserError.
+        """
         self.folder.mkdir(parents=True, exist_ok=True)
         with (self.folder / ".lock").open("w") as lock:  # freed by the system, also after kill -9
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
-                raise UserError(
-                    f"{self.folder}: another training is writing here; wait for it, or choose"
-                    " another folder"
-                ) from None
+                writing = f"{self.folder}: another training is writing here; "
+                if not wait:
+                    raise UserError(f"{writing}wait for it, or choose another folder") from None
+                print(f"{writing}waiting for its end", file=sys.stderr, flush=True)
+                fcntl.flock(lock, fcntl.LOCK_EX)
             for folder in (self.folder, self.checkpoints.path):
                 for path in left_over(folder):  # what killed processes left half-written
                     path.unlink(missing_ok=True)
