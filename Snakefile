@@ -1,6 +1,7 @@
 # The whole flow: videos -> index -> crops -> depth, parsing -> bundle -> model -> results -> report.
 # `snakemake --cores N all` runs config/default.yaml; every rule is one line that can be typed by hand.
 # `snakemake --cores N tables` trains each protocol, variant and seed, and makes tables of them.
+# `snakemake --profile profiles/slurm all` sends the jobs to a cluster (docs/cluster.md).
 import fcntl
 import sys
 from pathlib import Path
@@ -27,10 +28,14 @@ def stop(error):
 update_config(config, read_scalars(dict(workflow.config_settings.config)))
 try:
     settings = validate(dict(config), "configuration")
+    graph.check_files(settings)
 except UserError as error:
     stop(error)
 layout = Layout(settings.out)
-videos = {dataset: graph.fingerprints(settings, dataset) for dataset in settings.datasets}
+# A job that was sent away reads this file again. It is told what to do and compares nothing, so it
+# asks nothing of the data set: n jobs would list n files each.
+asks = workflow.is_main_process
+videos = {name: graph.fingerprints(settings, name) if asks else None for name in settings.datasets}
 
 
 def every(stage):
@@ -43,7 +48,26 @@ def every(stage):
 
 
 def of_partition(wildcards):
-    return videos[wildcards.dataset][int(wildcards.partition)]
+    return videos[wildcards.dataset][int(wildcards.partition)] if asks else None
+
+
+def made_by(stage):
+    return graph.made_by(settings, stage) if asks else None
+
+
+def job_of(stage):
+    """What goes to a cluster as one job: a partition, but for a stage that wants a GPU."""
+    return "on_gpu" if graph.gpu(settings, stage) else "partition"
+
+
+def all_cores(wildcards):
+    """For what uses all there are. A cluster's profile sets resources.cpus_per_task instead."""
+    return workflow.resource_settings.cores or 1
+
+
+def times_attempt(amount):
+    """A resource that grows with each retry."""
+    return lambda wildcards, attempt: amount * attempt
 
 
 def train_settings(wildcards):
@@ -81,6 +105,9 @@ onstart:
         stop(error)
 
 
+localrules: all, index, report, tables  # small ones, never worth a cluster's job
+
+
 wildcard_constraints:
     dataset="|".join(settings.datasets),
     partition=r"\d+",
@@ -95,83 +122,93 @@ rule index:
     output: update(layout.index("{dataset}"))
     params: videos=lambda w: videos[w.dataset]
     log: LOGS / "index" / "{dataset}.txt"
-    shell: "ocim index --config {CONFIG:q} --dataset {wildcards.dataset} 2>&1 | tee {log:q}"
+    shell: "ocim index --config {CONFIG:q} --dataset {wildcards.dataset} 2>&1 | tee -- {log:q}"
 
 
 rule crop:
     input: layout.index("{dataset}")
     output: update(layout.out / "crops/{dataset}/{partition}.h5")
-    params: made_by=graph.made_by(settings, "crop"), videos=of_partition, sampling=lambda w: settings.datasets[w.dataset].decides()
+    params: made_by=made_by("crop"), videos=of_partition, sampling=lambda w: settings.datasets[w.dataset].decides()
+    group: job_of("crop")
+    resources: mem_mb=times_attempt(2000), runtime=times_attempt(120), disk_mb=1000, gpu=graph.gpu(settings, "crop")
     log: LOGS / "crop" / "{dataset}-{partition}.txt"
     benchmark: BENCH / "crop" / "{dataset}-{partition}.tsv"
-    shell: "ocim crop --config {CONFIG:q} " + PARTITION + " 2>&1 | tee {log:q}"
+    shell: "ocim crop --config {CONFIG:q} " + PARTITION + " 2>&1 | tee -- {log:q}"
 
 
 rule depth:
     input: layout.out / "crops/{dataset}/{partition}.h5"
     output: update(layout.out / "depth/{dataset}/{partition}.h5")
-    params: made_by=graph.made_by(settings, "depth")
+    params: made_by=made_by("depth")
+    group: job_of("depth")
+    resources: mem_mb=times_attempt(2000), runtime=times_attempt(60), disk_mb=1000, gpu=graph.gpu(settings, "depth")
     log: LOGS / "depth" / "{dataset}-{partition}.txt"
     benchmark: BENCH / "depth" / "{dataset}-{partition}.tsv"
-    shell: "ocim depth --config {CONFIG:q} " + PARTITION + " 2>&1 | tee {log:q}"
+    shell: "ocim depth --config {CONFIG:q} " + PARTITION + " 2>&1 | tee -- {log:q}"
 
 
 rule parse:
     input: layout.out / "crops/{dataset}/{partition}.h5"
     output: update(layout.out / "parsing/{dataset}/{partition}.h5")
-    params: made_by=graph.made_by(settings, "parse")
+    params: made_by=made_by("parse")
+    group: job_of("parse")
+    resources: mem_mb=times_attempt(2000), runtime=times_attempt(60), disk_mb=1000, gpu=graph.gpu(settings, "parse")
     log: LOGS / "parse" / "{dataset}-{partition}.txt"
     benchmark: BENCH / "parse" / "{dataset}-{partition}.tsv"
-    shell: "ocim parse --config {CONFIG:q} " + PARTITION + " 2>&1 | tee {log:q}"
+    shell: "ocim parse --config {CONFIG:q} " + PARTITION + " 2>&1 | tee -- {log:q}"
 
 
 rule pack:
     input: every("crops"), every("depth"), every("parsing"), [layout.index(name) for name in settings.datasets]
     output: update(layout.bundle / "bundle.json")
     params: pack=settings.pack.model_dump()
+    resources: mem_mb=times_attempt(4000), runtime=times_attempt(240), disk_mb=1000
     log: LOGS / "pack.txt"
     benchmark: BENCH / "pack.tsv"
-    shell: "ocim pack --config {CONFIG:q} 2>&1 | tee {log:q}"
+    shell: "ocim pack --config {CONFIG:q} 2>&1 | tee -- {log:q}"
 
 
 rule train:
     input: layout.bundle / "bundle.json"
     output: update(layout.model)
     params: train=train_settings
-    threads: workflow.cores
+    threads: all_cores
+    resources: mem_mb=times_attempt(16000), runtime=times_attempt(1440), disk_mb=1000, gpu=graph.gpu(settings, "train")
     log: LOGS / "train.txt"
     benchmark: BENCH / "train.tsv"
-    shell: "ocim train --config {CONFIG:q} 2>&1 | tee -i {log:q}"
+    shell: "ocim train --config {CONFIG:q} 2>&1 | tee -i -- {log:q}"
 
 
 rule evaluate:
     input: layout.bundle / "bundle.json", layout.model
     output: update(layout.results), update(layout.scores)
-    threads: workflow.cores
+    threads: all_cores
+    resources: mem_mb=times_attempt(8000), runtime=times_attempt(240), disk_mb=1000, gpu=graph.gpu(settings, "train")
     log: LOGS / "evaluate.txt"
     benchmark: BENCH / "evaluate.tsv"
-    shell: "ocim evaluate --config {CONFIG:q} 2>&1 | tee {log:q}"
+    shell: "ocim evaluate --config {CONFIG:q} 2>&1 | tee -- {log:q}"
 
 
 rule report:
     input: layout.bundle / "bundle.json", layout.results, layout.scores
     output: update(layout.report)
     log: LOGS / "report.txt"
-    shell: "ocim report --config {CONFIG:q} 2>&1 | tee {log:q}"
+    shell: "ocim report --config {CONFIG:q} 2>&1 | tee -- {log:q}"
 
 
 rule cell:
     input: layout.bundle / "bundle.json"
     output: update(layout.tables / "runs/{cell}/results.json")
     params: train=settings_to_dict(settings.train)
-    threads: workflow.cores
+    threads: all_cores
+    resources: mem_mb=times_attempt(16000), runtime=times_attempt(1440), disk_mb=1000, gpu=graph.gpu(settings, "train")
     log: LOGS / "tables" / "{cell}.txt"
     benchmark: BENCH / "tables" / "{cell}.tsv"
-    shell: "ocim tables --config {CONFIG:q} --cell {wildcards.cell:q} 2>&1 | tee -i {log:q}"
+    shell: "ocim tables --config {CONFIG:q} --cell {wildcards.cell:q} 2>&1 | tee -i -- {log:q}"
 
 
 rule tables:
     input: layout.bundle / "bundle.json", table_cells
     output: update(layout.tables / "tables.html"), update(layout.tables / "tables.md"), update(layout.tables / "tables.tex"), update(layout.tables / "tables.json")
     log: LOGS / "tables.txt"
-    shell: "ocim tables --config {CONFIG:q} --finished 2>&1 | tee {log:q}"
+    shell: "ocim tables --config {CONFIG:q} --finished 2>&1 | tee -- {log:q}"

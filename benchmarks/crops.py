@@ -1,5 +1,6 @@
 """Where the time of the crop stage goes, against the bare decoding of the same files by OpenCV.
 
+Videos are cropped in the process that measures (`Here`), and not in a child as by `ocim crop`.
 Without arguments it makes a replica of one subject a split in a temporary folder. All figures are
 seconds of one process: `parts` of the crop stage, each without the parts inside it, and `opencv`,
 which only reads the same frames of the same files (grab each, retrieve each n-th). `own_share` is
@@ -17,6 +18,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
@@ -33,22 +35,23 @@ NOT_OWN = ("decode", "convert", "detector", "mesh")
 
 
 class Clock:
-    """Wall time by name; what is measured inside something else is taken off there."""
+    """Seconds by name, of any clock; what is measured inside something else is taken off there."""
 
-    def __init__(self) -> None:
+    def __init__(self, now: Callable[[], float] = time.perf_counter) -> None:
         self.seconds: Counter[str] = Counter()
+        self._now = now
         self._inside: list[float] = []
 
     def timed(self, name: str, function: Callable[..., Any]) -> Callable[..., Any]:
         """The same function, its time counted under a name."""
 
         def call(*values: Any, **named: Any) -> Any:
-            started = time.perf_counter()
+            started = self._now()
             self._inside.append(0.0)
             try:
                 return function(*values, **named)
             finally:
-                whole, inner = time.perf_counter() - started, self._inside.pop()
+                whole, inner = self._now() - started, self._inside.pop()
                 self.seconds[name] += whole - inner
                 if self._inside:
                     self._inside[-1] += whole
@@ -69,17 +72,42 @@ class Clock:
         return call
 
 
+class Here:
+    """In the place of `pipeline.isolated.Isolated`: crops in this process, where clocks are."""
+
+    left_out = False
+
+    def __init__(self, landmarks: Any) -> None:
+        self.made_on = landmarks.made_on
+        self._landmarks = landmarks
+
+    def crop(self, row: Video, job: Any, samples: Any) -> None:
+        """As `Isolated.crop`, without any limit but that of frames."""
+        from pipeline.crop_video import crop_video
+
+        crop_video(row, self._landmarks, job, samples)
+
+
+@contextmanager
+def here(choice: Any) -> Iterator[Here]:
+    """In the place of `pipeline.isolated.cropper`."""
+    with choice.load() as landmarks:
+        yield Here(landmarks)
+
+
 def measured_crop(rows: list[Video], root: Path, every: int, out: Path) -> dict[str, Any]:
     """Crop these videos; seconds by part, and how many samples came of it."""
     from labels.landmarks.embedded import FaceMesh, RefinedMesh
     from labels.landmarks.plain_mesh import PlainMesh
-    from pipeline import crop, keys, layers, video
+    from pipeline import crop, crop_video, keys, layers, video
+    from pipeline.crop_job import Job
     from pipeline.partition import summary
     from pipeline.samples import Samples
 
     clock = Clock()
     dataset = DatasetSettings(root=str(root), every=every)
-    crop.frames = clock.stepped("decode", video.frames)  # type: ignore[assignment]
+    crop.cropper = here  # type: ignore[assignment]
+    crop_video.frames = clock.stepped("decode", video.frames)  # type: ignore[assignment]
     video.Frame.rgb = clock.timed("convert", video.Frame.rgb)  # type: ignore[method-assign]
     video.own_copy = clock.timed("keep", video.own_copy)
     FaceMesh.find = clock.timed("find", FaceMesh.find)  # type: ignore[method-assign]
@@ -96,7 +124,7 @@ def measured_crop(rows: list[Video], root: Path, every: int, out: Path) -> dict[
     layers.write = clock.timed("write", layers.write)
     digest = clock.timed("hash", keys.sha256_file)
     whole = clock.timed("other", crop.crop)
-    whole(rows, crop.Job(root, CropSettings(), dataset), out, digest)
+    whole(rows, Job(root, CropSettings(), dataset), out, digest)
     samples, failures = summary(out)
     start_s = clock.seconds.pop("start")
     total = sum(clock.seconds.values())
@@ -133,14 +161,15 @@ def bare_opencv(rows: list[Video], root: Path, every: int) -> dict[str, Any]:
 
 def child(rows: list[Video], root: Path, every: int, out: Path, pipe: Connection) -> None:
     """Get ready, wait for the word, crop, send the seconds that it took."""
-    from labels.landmarks.embedded import FaceMesh
     from pipeline import crop, keys
+    from pipeline.crop_job import Job
 
-    FaceMesh().close()
+    with crop.cropper(CropSettings().choice()):
+        pass  # its child has loaded the models, and is kept
     pipe.send("ready")
     pipe.recv()
     started = time.perf_counter()
-    job = crop.Job(root, CropSettings(), DatasetSettings(root=str(root), every=every))
+    job = Job(root, CropSettings(), DatasetSettings(root=str(root), every=every))
     crop.crop(rows, job, out, keys.sha256_file)
     pipe.send(time.perf_counter() - started)
 

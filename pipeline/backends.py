@@ -1,13 +1,18 @@
 """The back ends that a configuration chooses: loaded, and what of them decides bytes."""
 
 from collections.abc import Iterable
+from contextlib import suppress
 from functools import lru_cache
 from importlib import import_module
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from labels.backends import Backend
 from pipeline import keys
 from pipeline.store import canonical_json
+
+State = tuple[str, int, int]
+"""A file's path, size and time of change."""
 
 
 class Choice(NamedTuple):
@@ -28,6 +33,13 @@ class Choice(NamedTuple):
     def load(self) -> Any:
         """The back end ready to work. UserError where its weights are missing or wrong."""
         return import_module(self.backend.module).load(**self.options)
+
+    def loaded(self) -> Any:
+        """The same, loaded once a process for all its partitions; for depth and parsing, which hold
+        nothing of one picture when they see the next. Loaded anew where a weight file has changed.
+        """
+        files = tuple(_state(name) for name in self.weights)
+        return _loaded(self.backend.module, tuple(sorted(self.options.items())), files)
 
     def digests(self) -> list[str]:
         """Sha256 of the weight files. UserError where one is missing or wrong."""
@@ -55,8 +67,31 @@ class Choice(NamedTuple):
         )
 
 
-@lru_cache
+@lru_cache(maxsize=4)  # a depth and a parsing network, before and after a change
+def _loaded(module: str, options: tuple[tuple[str, Any], ...], files: tuple[State, ...]) -> Any:
+    return import_module(module).load(**dict(options))
+
+
+def _state(name: str) -> State:
+    """The file of a kind of weights, or of one's own, as it is now: path, size, time of change.
+
+    A process may live for days: what it remembers of a file is worth nothing after a change.
+    """
+    from labels.weights import REGISTRY, expected, folder
+
+    path = folder() / expected(name) / REGISTRY[name].file if name in REGISTRY else Path(name)
+    with suppress(OSError):
+        status = path.stat()
+        return str(path), status.st_size, status.st_mtime_ns
+    return str(path), -1, -1  # whoever opens it says what is wrong
+
+
 def _digest(name: str) -> str:
+    return _digest_of(name, _state(name))
+
+
+@lru_cache
+def _digest_of(name: str, file: State) -> str:
     from labels.weights import digest
 
     return digest(name)

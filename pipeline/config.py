@@ -15,6 +15,7 @@ from pipeline.datasets import require_adapter
 from pipeline.errors import UserError
 from pipeline.sections import CropSettings, DepthSettings, ParseSettings, Section
 from pipeline.store import write_text
+from pipeline.urls import checked, is_url, local_only
 from train.config import Settings as TrainSettings
 from train.protocols import parse as parse_protocol
 from train.published import TABLE_II
@@ -156,6 +157,8 @@ class Layout:
     """The place of every file under OUT."""
 
     def __init__(self, out: str | Path) -> None:
+        if isinstance(out, str):
+            local_only(out, "this")
         self.out = Path(out)
         self.config = self.out / "config.yaml"
         self.bundle = self.out / "bundle"
@@ -185,6 +188,10 @@ class Layout:
         """The output of a stage (crops, depth, parsing) for one partition."""
         return self.out / stage / dataset / f"{partition:04d}.h5"
 
+    def hashes(self, dataset: str, partition: int) -> Path:
+        """The sha256 of a partition's videos, where these lie in a store: a cache."""
+        return self.out / "cache" / "hashes" / dataset / f"{partition:04d}.json"
+
 
 def validate(values: Any, source: str) -> Config:
     """Turn a parsed mapping into a Config; UserError names `source` and the path of the bad key.
@@ -213,7 +220,10 @@ def validate(values: Any, source: str) -> Config:
             raise UserError(f"{source}: {message}") from None
     try:
         config = Config.model_validate(values)
+        checked(config.out, "out")
         for name, dataset in config.datasets.items():
+            for field in ("root", "table", "overrides"):
+                checked(getattr(dataset, field) or "", f"datasets.{name}.{field}")
             reader = dataset.adapter or name
             require_adapter(name, reader)
             if dataset.table is not None and reader != "table":
@@ -276,10 +286,17 @@ def dump(config: Config) -> str:
     return yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
 
 
-def write_once(config: Config) -> Path:
-    """Write OUT/config.yaml unless it already says the same; return its path."""
-    path = Layout(config.out).config
+def write_once(config: Config) -> Path | None:
+    """Write OUT/config.yaml unless it already says the same; return its path, None where OUT is in
+    an object store.
+    """
     text = dump(config)
+    if is_url(config.out):
+        from pipeline.places import send_text
+
+        send_text(config.out, "config.yaml", text)
+        return None
+    path = Layout(config.out).config
     if not path.is_file() or path.read_text("utf-8") != text:
         write_text(path, text)
     return path

@@ -11,18 +11,15 @@ from pipeline.config import DepthSettings
 VERSION = 5
 
 
-def depth(crops: Path, settings: DepthSettings, out: Path, force: bool = False) -> bool:
-    """Write the depth layer that belongs to `crops`; see labelling.make_layer.
-
-    The layer holds `depth` N x 32 x 32 float32 in [0, 1], `video` and `frame` as in the crops.
-    """
+def layer(settings: DepthSettings) -> labelling.Layer:
+    """What the stage makes: `depth` N x 32 x 32 float32 in [0, 1]."""
 
     def reduced(full: np.ndarray) -> np.ndarray:
         from labels.depth.maps import reduce_depth
 
         return reduce_depth(full, DEPTH_SIDE, settings.reduce)
 
-    layer = labelling.Layer(
+    return labelling.Layer(
         name="depth",
         version=VERSION,
         shape=(DEPTH_SIDE, DEPTH_SIDE),
@@ -31,4 +28,11 @@ def depth(crops: Path, settings: DepthSettings, out: Path, force: bool = False) 
         of_spoofs=settings.spoof_depth == "raw",
         finish=reduced,
     )
-    return labelling.make_layer(layer, crops, out, force)
+
+
+def depth(crops: Path, settings: DepthSettings, out: Path, force: bool = False) -> bool:
+    """Write the depth layer that belongs to `crops`; see labelling.make_layer.
+
+    It holds `video` and `frame` as in the crops as well.
+    """
+    return labelling.make_layer(layer(settings), crops, out, force)

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipeline.config import Config
+from pipeline.errors import UserError
 
 if TYPE_CHECKING:
     from pipeline.tables.cells import Cell
@@ -13,7 +14,6 @@ def check_inputs(config: Config) -> None:
     """Raise UserError, naming what to do, unless every dataset's index can be made and the weights
     of the chosen back ends are there and right.
     """
-    from pipeline.errors import UserError
     from pipeline.index import dataset_root, index, shipped_file
 
     for dataset, settings in config.datasets.items():
@@ -27,9 +27,36 @@ def check_inputs(config: Config) -> None:
         choice.digests()
 
 
+def check_files(config: Config) -> None:
+    """Raise UserError where Snakemake cannot have OUT or a root: it goes by the times of files, so
+    they are folders; and it takes braces in a file's name for wildcards.
+    """
+    places = {"out": config.out} | {
+        f"datasets.{name}.root": dataset.root for name, dataset in config.datasets.items()
+    }
+    for key, place in places.items():
+        if "://" in place:
+            raise UserError(
+                f"{key}: {place}: Snakemake works on folders; with an object store: ocim run"
+            )
+    if "{" in config.out or "}" in config.out:
+        raise UserError(f"out: {config.out}: Snakemake takes braces for wildcards; set another out")
+
+
+def gpu(config: Config, stage: str) -> int | None:
+    """How many GPUs a stage (crop, depth, parse, train) asks of a cluster; None, not 0, for none:
+    a resource that is not there.
+    """
+    wants = {
+        "depth": config.depth.backend != "facemesh" and config.depth.device != "cpu",
+        "parse": config.parse.backend == "bisenet" and config.parse.runtime in ("auto", "torch"),
+        "train": config.train.device != "cpu",
+    }
+    return 1 if wants.get(stage) else None
+
+
 def check_protocol(config: Config) -> None:
     """Raise UserError when train.protocol needs a dataset that the configuration leaves out."""
-    from pipeline.errors import UserError
     from train.protocols import parse
 
     protocol = parse(config.train.protocol)
@@ -50,8 +77,6 @@ def made_by(config: Config, stage: str) -> dict[str, Any]:
     from contextlib import suppress
     from importlib import import_module
 
-    from pipeline.errors import UserError
-
     choice = config.choices()[stage]
     made: dict[str, Any] = {
         "settings": choice.decides,
@@ -71,7 +96,6 @@ def fingerprints(config: Config, dataset: str) -> list[str]:
     It lets Snakemake see that a video was added, taken away, changed or corrected. Where the
     index cannot be made every hash is that of nothing, so that a dry run works without data.
     """
-    from pipeline.errors import UserError
     from pipeline.index import dataset_root, index, partition_of, shipped_file
     from pipeline.keys import key
 

@@ -2,7 +2,8 @@
 
 import hashlib
 import importlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,6 +12,8 @@ from pipeline.config import DatasetSettings
 from pipeline.datasets import require_adapter, table
 from pipeline.datasets.base import Adapter, Video, resolve_root
 from pipeline.errors import UserError
+from pipeline.records import shown
+from pipeline.urls import is_url
 
 
 def adapter(dataset: str, settings: DatasetSettings) -> Adapter:
@@ -21,8 +24,42 @@ def adapter(dataset: str, settings: DatasetSettings) -> Adapter:
 
 
 def dataset_root(dataset: str, settings: DatasetSettings) -> Path:
-    """The folder to which the index's paths are relative; the root may be one level above it."""
-    return resolve_root(Path(settings.root), adapter(dataset, settings), dataset)
+    """The folder to which the index's paths are relative; the root may be one level above it.
+
+    Of a root in an object store it is a folder of this machine with the same names
+    (places/names.py), which is there until the process ends.
+    """
+    with _told(settings):
+        return resolve_root(_folder(settings.root), adapter(dataset, settings), dataset)
+
+
+def _folder(root: str) -> Path:
+    if not is_url(root):
+        return Path(root)
+    from pipeline.places.names import names_of
+
+    return names_of(root, with_faces=False).root
+
+
+def _list(text: str) -> Path:
+    if not is_url(text):
+        return Path(text)
+    from pipeline.places.names import fetch_beside
+
+    return fetch_beside(text)
+
+
+@contextmanager
+def _told(settings: DatasetSettings) -> Iterator[None]:
+    """Name the URL in errors where a folder of this machine stands for it."""
+    try:
+        yield
+    except UserError as error:
+        if is_url(settings.root):
+            raise UserError(
+                str(error).replace(str(_folder(settings.root)), settings.root)
+            ) from None
+        raise
 
 
 def index(dataset: str, settings: DatasetSettings) -> list[Video]:
@@ -30,16 +67,35 @@ def index(dataset: str, settings: DatasetSettings) -> list[Video]:
 
     Raises UserError when the folder is missing or nothing in it is named like the dataset.
     """
+    if is_url(settings.root):
+        from pipeline.places.names import names_of
+
+        names_of(settings.root, oldest=0)  # and what is asked below is of these
     place = dataset_root(dataset, settings)
     module = adapter(dataset, settings)
-    found = table.rows(place, settings.table) if module is table else module.rows(place)
-    rows = sorted((replace(row, dataset=dataset) for row in found), key=lambda r: r.path.encode())
-    if not rows:
-        raise UserError(f"{place}: no video here is named as {dataset} names them")
-    overrides = overrides_file(dataset, settings, place)
-    if overrides is not None:
-        rows = corrections.apply(rows, corrections.read_overrides(overrides, rows))
+    listed = settings.table and str(_list(settings.table))
+    with _told(settings):
+        found = table.rows(place, listed) if module is table else module.rows(place)
+        rows = [replace(row, dataset=dataset) for row in found]
+        rows.sort(key=lambda row: row.path.encode())
+        if not rows:
+            raise UserError(f"{place}: no video here is named as {dataset} names them")
+        overrides = overrides_file(dataset, settings, place)
+        if overrides is not None:
+            rows = corrections.apply(rows, corrections.read_overrides(overrides, rows))
     return rows
+
+
+def objects_passed_over(root: str) -> list[str]:
+    """A line for each object of a root in a store that can be no file of this machine: why not."""
+    if not is_url(root):
+        return []
+    from pipeline.places.names import names_of
+
+    return [
+        f"  passed over: {shown(key)}: {reason}"
+        for key, reason in names_of(root, with_faces=False).passed_over
+    ]
 
 
 def overrides_file(dataset: str, settings: DatasetSettings, place: Path) -> Path | None:
@@ -49,8 +105,8 @@ def overrides_file(dataset: str, settings: DatasetSettings, place: Path) -> Path
     file may lie in either, but not in both.
     """
     if settings.overrides is not None:
-        return Path(settings.overrides)
-    folders = dict.fromkeys((Path(settings.root), place))
+        return _list(settings.overrides)
+    folders = dict.fromkeys((_folder(settings.root), place))
     found = [path for folder in folders if (path := folder / "overrides.csv").is_file()]
     if len(found) > 1:
         raise UserError(
@@ -88,3 +144,11 @@ def partition_of(dataset: str, path: str, partitions: int) -> int:
 def partition_rows(rows: Sequence[Video], partition: int, partitions: int) -> list[Video]:
     """The rows of one partition, in the order of the index."""
     return [row for row in rows if partition_of(row.dataset, row.path, partitions) == partition]
+
+
+def by_partition(rows: Sequence[Video], partitions: int) -> list[list[Video]]:
+    """The rows of every partition, each in the order of the index: all of them in one pass."""
+    parts: list[list[Video]] = [[] for _ in range(partitions)]
+    for row in rows:
+        parts[partition_of(row.dataset, row.path, partitions)].append(row)
+    return parts

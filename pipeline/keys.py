@@ -17,10 +17,25 @@ from typing import Any
 import h5py
 
 
+class Encoded(str):
+    """The canonical JSON of a value: what is in many keys is encoded once."""
+
+
+def encoded(value: Any) -> Encoded:
+    """The canonical JSON of a value, for `key`."""
+    return Encoded(json.dumps(value, sort_keys=True, ensure_ascii=False, allow_nan=False))
+
+
 def key(**parts: Any) -> str:
     """Sha256 in hex of the parts' canonical JSON."""
-    text = json.dumps(parts, sort_keys=True, ensure_ascii=False, allow_nan=False)
-    return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()
+    digest, before = hashlib.sha256(), "{"
+    for name in sorted(parts):
+        part = parts[name]
+        text = part if isinstance(part, Encoded) else encoded(part)
+        digest.update(f'{before}"{name}": {text}'.encode("utf-8", "surrogateescape"))
+        before = ", "
+    digest.update(b"}" if parts else b"{}")
+    return digest.hexdigest()
 
 
 # One library under several names; where two are there, they are of one version (make lock).
@@ -79,20 +94,29 @@ class VideoHashes:
     def __call__(self, path: Path) -> str:
         """Sha256 of the file at `path`, in hex."""
         status = path.stat()
-        name = str(path.resolve())
-        if self._table is not None:
-            found = self._table.execute(
-                "SELECT sha256 FROM videos WHERE path = ? AND size = ? AND changed = ?",
-                (name, status.st_size, status.st_mtime_ns),
-            ).fetchone()
-            if found:
-                return str(found[0])
+        state = (str(path.resolve()), status.st_size, status.st_mtime_ns)
+        if found := self.remembered(*state):
+            return found
         digest = sha256_file(path)
+        self.remember(*state, digest)
+        return digest
+
+    def remembered(self, name: str, size: int, changed: int | str) -> str:
+        """The sha256 of the video of this name, path or URL, in this state; "": not known."""
+        if self._table is None:
+            return ""
+        found = self._table.execute(
+            "SELECT sha256 FROM videos WHERE path = ? AND size = ? AND changed = ?",
+            (name, size, changed),
+        ).fetchone()
+        return str(found[0]) if found else ""
+
+    def remember(self, name: str, size: int, changed: int | str, digest: str) -> None:
+        """Keep it for the next time."""
         if self._table is not None:
             # Where the table cannot be written, the next one hashes the video again.
             with suppress(sqlite3.Error), self._table:
                 self._table.execute(
                     "INSERT OR REPLACE INTO videos VALUES (?, ?, ?, ?)",
-                    (name, status.st_size, status.st_mtime_ns, digest),
+                    (name, size, changed, digest),
                 )
-        return digest

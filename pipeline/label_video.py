@@ -14,7 +14,8 @@ from PIL import Image
 
 from labels.view import LabelError, View
 from pipeline.config import Config, DatasetSettings
-from pipeline.crop import Job, crop_video
+from pipeline.crop_job import Job
+from pipeline.crop_video import crop_video
 from pipeline.datasets.base import Video
 from pipeline.errors import UserError
 from pipeline.label import Labeller

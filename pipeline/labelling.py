@@ -35,6 +35,16 @@ def made_for(choice: Choice, crops: str) -> str:
     return keys.key(settings=choice.decides, weights=choice.digests(), crops=crops)
 
 
+def layer_key(layer: Layer, crops: str) -> str:
+    """The key of a layer over the crops of this key."""
+    return keys.key(
+        stage=layer.name,
+        version=(layer.version, layer.choice.backend.version),
+        made_for=made_for(layer.choice, crops),
+        versions=layer.choice.versions(),
+    )
+
+
 def make_layer(layer: Layer, crops: Path, out: Path, force: bool) -> bool:
     """Write the layer that belongs to `crops`; False when `out` is finished work already.
 
@@ -44,12 +54,7 @@ def make_layer(layer: Layer, crops: Path, out: Path, force: bool) -> bool:
     choice = layer.choice
     with layers.open_input(crops, "crop", views.needed(choice.backend.loose)) as file:
         purpose = made_for(choice, str(file.attrs["key"]))
-        key = keys.key(
-            stage=layer.name,
-            version=(layer.version, choice.backend.version),
-            made_for=purpose,
-            versions=choice.versions(),
-        )
+        key = layer_key(layer, str(file.attrs["key"]))
         if not force and keys.stored_key(out) == key:
             return False
         label = choice.load()

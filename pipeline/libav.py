@@ -1,16 +1,21 @@
 """One video file through libav: its packets and its errors, every error a VideoError."""
 
 import stat
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from pipeline.memory import may_take
 
 if TYPE_CHECKING:
     import av
 
 MAX_PIXELS = 2**27
 """Larger frames and pictures are refused: as RGB this many pixels take 400 MB."""
+LARGEST_REQUEST = 2**31
+"""Bytes; libav refuses to ask the system for more at once."""
 MAX_DAMAGED = 1000
 """So many damaged packets on end, without a frame between them, end the decoding."""
 CONTAINERS = (
@@ -23,6 +28,10 @@ CONTAINERS = (
 
 class VideoError(Exception):
     """A video that cannot be decoded (any further): the reason, in one line."""
+
+
+class TooMuchMemory(VideoError):  # noqa: N818  (not an error of the video)
+    """There was no memory to go on with. It says nothing of the video: elsewhere there may be."""
 
 
 Remark = Callable[[int, str], None]
@@ -72,8 +81,15 @@ def told(path: Path) -> Iterator[None]:
 
 
 def reason(error: Exception) -> str:
-    """One short line on an error, without the name of a file."""
+    """One short line on an error, without the name of a file.
+
+    Raises TooMuchMemory where it came of this process's limit, and not of the data alone.
+    """
     if isinstance(error, MemoryError):
+        # Damaged data makes libav ask itself for more than it ever gives, whatever there is.
+        at_once = LARGEST_REQUEST if hasattr(error, "errno") else sys.maxsize
+        if not may_take(at_once):
+            raise TooMuchMemory("not enough memory") from error
         return "not enough memory"
     text = getattr(error, "strerror", None) or str(error) or type(error).__name__
     return " ".join(str(text).split())[:160]

@@ -4,7 +4,8 @@ The rules of the labels are checked here, once: zero depth for spoofs and only f
 0 to 12, one split a subject, no sample twice.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
@@ -14,39 +15,60 @@ from pipeline import bundle, corrections, keys
 from pipeline.config import Config, Layout
 from pipeline.datasets.base import Video, read_index
 from pipeline.errors import UserError
-from pipeline.gather import FROM_CROPS, FROM_INDEX, Partition, Sample
+from pipeline.gather import FROM_CROPS, FROM_INDEX, read_columns, refuse_changed
 from pipeline.hdf5 import fixed_strings
-from pipeline.pack_plan import (
-    Piece,
-    Plan,
-    hdf5_damage_told,
-    partitions_of,
-    plan_dataset,
-    recorded,
-)
+from pipeline.many import Each, one_by_one
+from pipeline.pack_plan import Piece, Plan, finished_in, plan_dataset, recorded
+from pipeline.places import Out, out_of
 from pipeline.provenance import notice
 from pipeline.records import same_person
-from pipeline.room import Room, room_for
+from pipeline.room import Room, room_for, room_on_the_way
 from pipeline.shard import Pixels, write_shard
 from pipeline.store import left_over, replace_whole, write_json, write_text
 
+_BATCH = 64
+"""Samples whose pixels are read together: 17 MB."""
+_MUCH = 2_000_000_000
+"""Bytes of shards that are there from which it is worth to hash them in several processes."""
+
 
 def pack(
-    config: Config, layout: Layout, tell: Callable[[str], None] = lambda line: None
+    config: Config,
+    layout: Layout | None = None,
+    tell: Callable[[str], None] = lambda line: None,
+    each: Each = one_by_one,
+    at_once: int = 1,
 ) -> dict[str, Any]:
     """Write the shards and bundle.json of a configuration; return the manifest.
 
-    tell: is given a line for people before anything is written. A shard that carries the right key
-    and is undamaged is left as it is. Raises UserError when a stage's output is missing, when
-    labels break their rules, when a dataset has no sample at all, or where the disk has no room for
-    what is to be written.
+    layout: of config.out, which follows from the configuration. tell: is given a line for people
+    before anything is written. each: runs the calls that read partitions and write shards, as in
+    pipeline/many.py; at_once: how many of them at a time, which the disk must have room for. A
+    shard that carries the right key and is undamaged is left as it is. Raises UserError when a
+    stage's output is missing, when labels break their rules, when a dataset has no sample at all,
+    or where the disk has no room for what is to be written.
     """
-    plans = plan(config, layout)
-    room = estimate(plans, layout)
-    tell(room.told())
-    room.require()
-    remove_left_over(layout.bundle)
-    entries = [entry for one in plans for entry in write_pieces(one, config, layout)]
+    with out_of(config.out) as out:
+        plans, done = plan(config, out, each)
+        room = estimate(plans, done, out, at_once)
+        tell(room.told())
+        room.require()
+        folder = out.layout.bundle
+        remove_left_over(folder)
+        entries = write_pieces(plans, done, config, each)
+        manifest = manifest_of(config, plans, entries)
+        write_text(folder / bundle.NOTICE, manifest["notice"])
+        out.send(folder / bundle.NOTICE)
+        write_json(folder / bundle.MANIFEST, manifest)
+        out.send(folder / bundle.MANIFEST)
+        remove_strangers(out, {entry["file"] for entry in entries})
+        return manifest
+
+
+def manifest_of(
+    config: Config, plans: Sequence[Plan], entries: Sequence[dict[str, Any]]
+) -> dict[str, Any]:
+    """What bundle.json says. entries: of its shards."""
     provenance = {one.dataset: one.provenance for one in plans}
     manifest: dict[str, Any] = {
         "schema": bundle.SCHEMA,
@@ -59,80 +81,123 @@ def pack(
     for name in ("corrections", "failures", "remarks"):
         manifest[name] = [row for one in plans for row in one.lists[name]]
     manifest["hash"] = bundle.manifest_hash(manifest)
-    write_text(layout.bundle / bundle.NOTICE, manifest["notice"])
-    write_json(layout.bundle / bundle.MANIFEST, manifest)
-    remove_strangers(layout.bundle, {entry["file"] for entry in entries})
     return manifest
 
 
-def plan(config: Config, layout: Layout) -> list[Plan]:
-    """What `pack` would do. Nothing is written; UserError as there, but for the disk."""
-    for dataset in config.datasets:
-        check_one_split_a_subject(dataset, read_index(layout.index(dataset)))
-    known = recorded(layout.bundle)
-    return [plan_dataset(dataset, config, layout, known) for dataset in sorted(config.datasets)]
+def plan(config: Config, out: Out, each: Each = one_by_one) -> tuple[list[Plan], dict[str, str]]:
+    """What `pack` would do, and the sha256 of each shard that is finished work, by its name.
+
+    Nothing is written; UserError as there, but for the disk.
+    """
+    rows = {
+        dataset: read_index(out.bring(out.layout.index(dataset)))
+        for dataset in sorted(config.datasets)
+    }
+    for dataset, of_dataset in rows.items():
+        check_one_split_a_subject(dataset, of_dataset)
+    plans = [plan_dataset(dataset, config, own, each) for dataset, own in rows.items()]
+    there = out.states(out.layout.bundle)
+    if bundle.MANIFEST in there:
+        out.bring(out.layout.bundle / bundle.MANIFEST)
+    known = recorded(out.layout.bundle)
+    pieces = [piece for one in plans for piece in one.pieces if piece.name in there]
+    calls = [(config, p.name, p.attributes["key"], known.get(p.name)) for p in pieces]
+    much = sum(there[piece.name].size for piece in pieces) > _MUCH
+    found = (each if much else one_by_one)(sha256_if_finished, calls)
+    names = [piece.name for piece in pieces]
+    return plans, {name: sha256 for name, sha256 in zip(names, found, strict=True) if sha256}
 
 
-def estimate(plans: Sequence[Plan], layout: Layout) -> Room:
-    """What the shards that are to be written need of the disk."""
-    pieces = [piece for one in plans for piece in one.pieces if not piece.sha256]
-    return room_for(layout.bundle, [(piece.path, piece.size) for piece in pieces])
+def sha256_if_finished(config: Config, name: str, key: str, known: tuple[str, str] | None) -> str:
+    """Sha256 of a shard if it is finished work, else ""; see pack_plan.finished."""
+    with out_of(config.out) as out:
+        return finished_in(out, out.layout.bundle / name, key, known)
 
 
-def write_pieces(plan: Plan, config: Config, layout: Layout) -> Iterator[dict[str, Any]]:
-    """Write the shards of a dataset that are not finished; give the manifest's entry of each."""
-    videos = {row.path: row for row in plan.rows}
-    opened = partitions_of(plan.dataset, config, layout, plan.rows)
-    with opened as partitions, hdf5_damage_told(plan.dataset):
-        for piece in plan.pieces:
-            if not piece.sha256:
-                write(piece, partitions, videos, raw=config.depth.spoof_depth == "raw")
-            live = sum(videos[sample.video].live for sample in piece.samples)
-            yield {
-                "file": piece.path.name,
-                "dataset": plan.dataset,
-                "split": piece.attributes["split"],
-                "samples": len(piece.samples),
-                "live": live,
-                "spoof": len(piece.samples) - live,
-                "bytes": piece.path.stat().st_size,
-                "key": piece.attributes["key"],
-                "sha256": piece.sha256 or keys.sha256_file(piece.path),
-            }
+def estimate(plans: Sequence[Plan], done: Mapping[str, str], out: Out, at_once: int = 1) -> Room:
+    """What the shards that are to be written need of the disk. done: the names of the others."""
+    folder = out.layout.bundle
+    pieces = [piece for one in plans for piece in one.pieces if piece.name not in done]
+    files = [(folder / piece.name, piece.size) for piece in pieces]
+    if out.stays:
+        return room_for(folder, files, at_once)
+    return room_on_the_way(folder.parent.parent, files, at_once)
 
 
-def write(
-    piece: Piece, partitions: Sequence[Partition], videos: dict[str, Video], raw: bool
-) -> None:
+def write_pieces(
+    plans: Sequence[Plan], done: Mapping[str, str], config: Config, each: Each
+) -> list[dict[str, Any]]:
+    """Write the shards that are not finished; give the manifest's entry of each."""
+    pieces = [piece for one in plans for piece in one.pieces]
+    written = each(write, ((config, piece) for piece in pieces if piece.name not in done))
+    with out_of(config.out) as out:
+        there = out.states(out.layout.bundle)
+    return [
+        entry_of(piece, there[piece.name].size, done[piece.name])
+        if piece.name in done
+        else next(written)
+        for piece in pieces
+    ]
+
+
+def entry_of(piece: Piece, size: int, sha256: str) -> dict[str, Any]:
+    """What the manifest says of a shard. size: bytes of its file."""
+    live = sum(piece.rows[sample.video].live for sample in piece.samples)
+    return {
+        "file": piece.name,
+        "dataset": piece.dataset,
+        "split": piece.attributes["split"],
+        "samples": len(piece.samples),
+        "live": live,
+        "spoof": len(piece.samples) - live,
+        "bytes": size,
+        "key": piece.attributes["key"],
+        "sha256": sha256,
+    }
+
+
+def write(config: Config, piece: Piece) -> dict[str, Any]:
     """Write one shard whole, checking the rules of the labels sample by sample.
+
+    It opens what it needs itself, so that it can run in any process. Returns the manifest's entry.
+    """
+    with out_of(config.out) as out:
+        path = out.layout.bundle / piece.name
+        columns = read_columns(out, piece.dataset, piece.parts, piece.samples, FROM_CROPS)
+        of_samples = [piece.rows[sample.video] for sample in piece.samples]
+        for name in FROM_INDEX:
+            columns[name] = fixed_strings([getattr(row, name) for row in of_samples])
+        columns["video"] = fixed_strings([row.path for row in of_samples])
+        raw = config.depth.spoof_depth == "raw"
+        with replace_whole(path) as temporary:
+            write_shard(
+                temporary,
+                piece.attributes,
+                columns,
+                pixels(out, piece, raw),
+                piece.videos,
+                piece.failures,
+            )
+            refuse_changed(out, piece.dataset, piece.parts.values())
+        sha256, size = keys.sha256_file(path), path.stat().st_size
+        out.send(path)
+        out.forget(path)
+        return entry_of(piece, size, sha256)
+
+
+def pixels(out: Out, piece: Piece, raw: bool) -> Iterator[Pixels]:
+    """Image, depth and parsing of each sample, checked.
 
     raw: whether spoofs keep the depth that was made of them (depth.spoof_depth).
     """
-    samples = piece.samples
-    columns = {name: column(name, samples, partitions) for name in FROM_CROPS}
-    for name in FROM_INDEX:
-        columns[name] = fixed_strings([getattr(videos[s.video], name) for s in samples])
-    columns["video"] = fixed_strings([sample.video for sample in samples])
-
-    stored = [(p.crops["image"], p.depth["depth"], p.parsing["parsing"]) for p in partitions]
-
-    def pixels() -> Iterator[Pixels]:
-        for sample in samples:
-            image, depth, parsing = (field[sample.row] for field in stored[sample.partition])
-            has_depth = bool(videos[sample.video].live) or raw
-            where = f"{piece.attributes['dataset']}: {sample[:2]}"
-            check_labels(depth, parsing, has_depth, where)
+    for start in range(0, len(piece.samples), _BATCH):
+        batch = piece.samples[start : start + _BATCH]
+        found = read_columns(out, piece.dataset, piece.parts, batch, bundle.PIXELS)
+        for at, sample in enumerate(batch):
+            image, depth, parsing = (found[name][at] for name in bundle.PIXELS)
+            has_depth = bool(piece.rows[sample.video].live) or raw
+            check_labels(depth, parsing, has_depth, f"{piece.dataset}: {sample[:2]}")
             yield image, depth, parsing
-
-    with replace_whole(piece.path) as temporary:
-        write_shard(temporary, piece.attributes, columns, pixels(), piece.videos, piece.failures)
-
-
-def column(name: str, samples: Sequence[Sample], partitions: Sequence[Partition]) -> np.ndarray:
-    """One field of the samples: read whole from each partition, which is faster than row by row."""
-    used = {sample.partition for sample in samples}
-    whole = {number: partitions[number].crops[name][:] for number in used}
-    return np.array([whole[sample.partition][sample.row] for sample in samples])
 
 
 def check_labels(depth: np.ndarray, parsing: np.ndarray, has_depth: bool, where: str) -> None:
@@ -182,8 +247,8 @@ def remove_left_over(folder: Path) -> None:
         path.unlink(missing_ok=True)
 
 
-def remove_strangers(folder: Path, keep: set[str]) -> None:
+def remove_strangers(out: Out, keep: set[str]) -> None:
     """Remove shards that the manifest no longer names: cut otherwise, or of a dataset now gone."""
-    for path in folder.glob("[!.]*-of-*.h5"):
-        if path.name not in keep:
-            path.unlink()
+    for name in out.states(out.layout.bundle):
+        if fnmatchcase(name, "[!.]*-of-*.h5") and name not in keep:
+            out.remove(out.layout.bundle / name)

@@ -4,52 +4,72 @@ A plan is made from the identities of the samples, without a look at their pixel
 that has no room is refused before it is begun.
 """
 
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from pipeline import keys, layers, shard
+import h5py
+
+from pipeline import keys, shard
 from pipeline.bundle import Bundle, BundleError, Shard, order, sample_checksum
-from pipeline.config import Config, Layout
-from pipeline.datasets.base import SPLITS, Video, read_index
+from pipeline.config import Config
+from pipeline.datasets.base import SPLITS, Video
 from pipeline.errors import UserError
 from pipeline.gather import (
-    Partition,
+    Found,
+    Part,
     Sample,
     corrections_of,
     failures_of,
-    opened,
+    find,
     remarks_of,
     samples_of,
 )
-from pipeline.index import partition_rows
+from pipeline.index import by_partition
+from pipeline.many import Each
+from pipeline.places import Out, out_of
 from pipeline.provenance import notice, of_dataset
 from pipeline.store import canonical_json
 
 VERSION = 5
+_TOGETHER = 32
+"""Partitions that one call looks at: below that another process costs more than it saves."""
 
 
 @dataclass(frozen=True)
 class Piece:
-    """One shard that is to be: its samples in order, and what it says of itself.
+    """One shard that is to be, and all that is needed to write it: it can be handed to a process.
 
-    attributes: of the file, its key among them. sha256: of the file that is there and is finished
-    work; "" where it is to be written.
+    samples: in order. rows: of the index, by the paths of the samples' videos. parts: the
+    partitions that the samples lie in, by number. attributes: of the file, its key among them.
+    videos, failures: the rows of its tables, which are those of its whole split.
     """
 
-    path: Path
+    dataset: str
+    name: str
     samples: Sequence[Sample]
-    attributes: dict[str, str]
+    rows: Mapping[str, Video]
+    parts: Mapping[int, Part]
+    attributes: Mapping[str, str]
     videos: Sequence[dict[str, Any]]
     failures: Sequence[dict[str, Any]]
-    sha256: str
 
     @property
     def size(self) -> int:
         """How many bytes it takes at most."""
         return shard.size_limit(len(self.samples), len(self.videos), len(self.failures))
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is to be written of one dataset, and what the manifest lists of it."""
+
+    dataset: str
+    pieces: Sequence[Piece]
+    provenance: dict[str, Any]
+    lists: dict[str, list[dict[str, Any]]]
 
 
 @contextmanager
@@ -67,79 +87,61 @@ def hdf5_damage_told(dataset: str) -> Iterator[None]:
         ) from None
 
 
-@dataclass(frozen=True)
-class Plan:
-    """What is to be written of one dataset, and what the manifest lists of it."""
-
-    dataset: str
-    rows: Sequence[Video]
-    pieces: Sequence[Piece]
-    provenance: dict[str, Any]
-    lists: dict[str, list[dict[str, Any]]]
+def find_some(
+    config: Config, dataset: str, parts: Sequence[tuple[int, Sequence[Video]]]
+) -> list[Found]:
+    """Look at some partitions: their numbers, each with its part of the index."""
+    with out_of(config.out) as out, hdf5_damage_told(dataset):
+        return [find(config, out, dataset, number, rows) for number, rows in parts]
 
 
-@contextmanager
-def partitions_of(
-    dataset: str, config: Config, layout: Layout, rows: Sequence[Video]
-) -> Iterator[list[Partition]]:
-    """The files of every partition of a dataset, open for reading in the block."""
-    count = config.datasets[dataset].partitions
-    with ExitStack() as stack:
-        yield [
-            stack.enter_context(
-                opened(config, layout, dataset, number, partition_rows(rows, number, count))
-            )
-            for number in range(count)
-        ]
-
-
-def plan_dataset(
-    dataset: str, config: Config, layout: Layout, known: dict[str, tuple[str, str]]
-) -> Plan:
-    """Plan the shards of one dataset. known: see `recorded`.
+def plan_dataset(dataset: str, config: Config, rows: Sequence[Video], each: Each) -> Plan:
+    """Plan the shards of one dataset, whose index is `rows`.
 
     Raises UserError when a stage's output is missing or the dataset has no sample at all.
     """
-    rows = read_index(layout.index(dataset))
     videos = {row.path: row for row in rows}
-    with (
-        partitions_of(dataset, config, layout, rows) as partitions,
-        hdf5_damage_told(dataset),
-    ):
-        failures = failures_of(dataset, partitions, videos)
-        dropped = {
-            (failure.video, failure.frame)
-            for partition in partitions
-            for layer in (partition.depth, partition.parsing)
-            for failure in layers.read_failures(layer)
-        }
-        samples = [s for s in samples_of(partitions) if (s.video, s.frame) not in dropped]
-        if not samples:
-            reasons = sorted({f["reason"] for f in failures})[:3]
-            raise UserError(
-                f"{dataset}: no sample at all from {len(videos)} videos"
-                f" ({'; '.join(reasons) or 'no video in the index'}); check its root"
-            )
-        lists = {
-            "corrections": list(corrections_of(dataset, videos, samples)),
-            "failures": failures,
-            "remarks": remarks_of(dataset, partitions),
-        }
-        sources = {s.video: s for part in partitions for s in layers.read_sources(part.crops)}
-        pieces = []
-        for name in SPLITS:
-            split = Split(
-                dataset,
-                name,
-                [row for row in rows if row.split == name],
-                [{**sources[row.path]._asdict(), "upside_down": row.upside_down}
-                 for row in rows if row.split == name],
-                [failure for failure in failures if failure["split"] == name],
-                sorted((sample for sample in samples if videos[sample.video].split == name),
-                       key=lambda sample: order(dataset, sample.video, sample.frame)),
-            )  # fmt: skip
-            pieces += list(pieces_of(split, partitions, config, layout, known))
-        return Plan(dataset, rows, pieces, of_dataset(config, dataset, partitions), lists)
+    parts = list(enumerate(by_partition(rows, config.datasets[dataset].partitions)))
+    calls = [
+        (config, dataset, parts[start : start + _TOGETHER])
+        for start in range(0, len(parts), _TOGETHER)
+    ]
+    partitions = [found for some in each(find_some, calls) for found in some]
+    failures = failures_of(dataset, partitions, videos)
+    dropped = {
+        (failure.video, failure.frame)
+        for found in partitions
+        for of_layer in found.failures[1:]
+        for failure in of_layer
+    }
+    samples = [s for s in samples_of(dataset, partitions) if (s.video, s.frame) not in dropped]
+    if not samples:
+        reasons = sorted({f["reason"] for f in failures})[:3]
+        raise UserError(
+            f"{dataset}: no sample at all from {len(videos)} videos"
+            f" ({'; '.join(reasons) or 'no video in the index'}); check its root"
+        )
+    lists = {
+        "corrections": list(corrections_of(dataset, videos, samples)),
+        "failures": failures,
+        "remarks": remarks_of(dataset, partitions),
+    }
+    sources = {source.video: source for found in partitions for source in found.sources}
+    all_parts = [found.part for found in partitions]
+    pieces = []
+    for name in SPLITS:
+        split = Split(
+            dataset,
+            name,
+            [row for row in rows if row.split == name],
+            [{**sources[row.path]._asdict(), "upside_down": row.upside_down}
+             for row in rows if row.split == name],
+            [failure for failure in failures if failure["split"] == name],
+            sorted((sample for sample in samples if videos[sample.video].split == name),
+                   key=lambda sample: order(dataset, sample.video, sample.frame)),
+        )  # fmt: skip
+        pieces += list(pieces_of(split, all_parts, config))
+    return Plan(dataset, pieces, of_dataset(config, dataset, all_parts), lists)
 
 
 class Split(NamedTuple):
@@ -155,36 +157,35 @@ class Split(NamedTuple):
     samples: Sequence[Sample]
 
 
-def pieces_of(
-    split: Split,
-    partitions: Sequence[Partition],
-    config: Config,
-    layout: Layout,
-    known: dict[str, tuple[str, str]],
-) -> Iterator[Piece]:
+def pieces_of(split: Split, parts: Sequence[Part], config: Config) -> Iterator[Piece]:
     """Cut the samples of one split into shards of nearly equal size."""
     samples, size = split.samples, len(split.samples)
+    rows = {row.path: row for row in split.rows}
+    # The same for every shard of the split, and long: encoded once.
+    same = {
+        "rows": keys.encoded([list(row.__dict__.values()) for row in split.rows]),
+        "videos": keys.encoded(split.videos),
+        "failures": keys.encoded(split.failures),
+    }
     count = -(-size // config.pack.shard_samples)
     for number in range(count):
         part = samples[size * number // count : size * (number + 1) // count]
-        path = layout.bundle / f"{split.dataset}-{split.name}-{number:05d}-of-{count:05d}.h5"
-        used = sorted({sample.partition for sample in part})
-        provenance = of_dataset(config, split.dataset, [partitions[at] for at in used])
+        name = f"{split.dataset}-{split.name}-{number:05d}-of-{count:05d}.h5"
+        used = {at: parts[at] for at in sorted({sample.partition for sample in part})}
+        provenance = of_dataset(config, split.dataset, used.values())
         told = notice({split.dataset: provenance})
         # What decides the bytes is said of videos and samples, never of partitions: how a dataset
         # is cut, and what changed in a split that shares partitions with this one, is no matter.
-        makers = {s.video: partitions[s.partition].makers for s in part}
+        makers = {s.video: parts[s.partition].makers for s in part}
         key = keys.key(
             stage="pack",
             version=VERSION,
-            shard=path.name,
+            shard=name,
             provenance=provenance,
             notice=told,
-            rows=[list(row.__dict__.values()) for row in split.rows],
-            videos=split.videos,
             makers=makers,
             samples=[(sample.video, sample.frame) for sample in part],
-            failures=split.failures,
+            **same,
         )
         attributes = {
             "dataset": split.dataset,
@@ -193,8 +194,8 @@ def pieces_of(
             "provenance": canonical_json(provenance),
             "notice": told,
         }
-        sha256 = finished(path, key, known.get(path.name))
-        yield Piece(path, part, attributes, split.videos, split.failures, sha256)
+        own = {sample.video: rows[sample.video] for sample in part}
+        yield Piece(split.dataset, name, part, own, used, attributes, split.videos, split.failures)
 
 
 def recorded(folder: Path) -> dict[str, tuple[str, str]]:
@@ -230,3 +231,20 @@ def finished(path: Path, key: str, known: tuple[str, str] | None) -> str:
     except (BundleError, OSError, ValueError):
         return ""
     return found if whole else ""
+
+
+def finished_in(out: Out, path: Path, key: str, known: tuple[str, str] | None) -> str:
+    """Sha256 of a shard if it is finished work, else "", wherever the bundle lies.
+
+    In a store an object is whole or not there, and its sha256 was checked when it was sent.
+    """
+    if out.stays:
+        return finished(path, key, known)
+    found = out.sha256(path)
+    if known:
+        return found if known == (key, found) else ""
+    try:
+        with out.reading(path) as source, h5py.File(source, "r") as file:
+            return found if file.attrs.get("key") == key else ""
+    except (OSError, RuntimeError):
+        return ""

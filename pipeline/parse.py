@@ -9,12 +9,9 @@ from pipeline.config import ParseSettings
 VERSION = 5
 
 
-def parse(crops: Path, settings: ParseSettings, out: Path, force: bool = False) -> bool:
-    """Write the parsing layer that belongs to `crops`; see labelling.make_layer.
-
-    The layer holds `parsing` N x 256 x 256 uint8 in 0..12, `video` and `frame` as in the crops.
-    """
-    layer = labelling.Layer(
+def layer(settings: ParseSettings) -> labelling.Layer:
+    """What the stage makes: `parsing` N x 256 x 256 uint8 in 0..12."""
+    return labelling.Layer(
         name="parsing",
         version=VERSION,
         shape=(IMAGE_SIDE, IMAGE_SIDE),
@@ -23,4 +20,11 @@ def parse(crops: Path, settings: ParseSettings, out: Path, force: bool = False) 
         of_spoofs=True,
         finish=lambda classes: classes,
     )
-    return labelling.make_layer(layer, crops, out, force)
+
+
+def parse(crops: Path, settings: ParseSettings, out: Path, force: bool = False) -> bool:
+    """Write the parsing layer that belongs to `crops`; see labelling.make_layer.
+
+    It holds `video` and `frame` as in the crops as well.
+    """
+    return labelling.make_layer(layer(settings), crops, out, force)

@@ -7,13 +7,19 @@ configuration and the partition's number, and calls the stage.
 
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import h5py
 
 from pipeline import layers
-from pipeline.config import Config, Layout
+from pipeline.config import Config
 from pipeline.datasets.base import Video
+from pipeline.many import in_processes
+from pipeline.places import Out, out_of
+from pipeline.store import named
+
+if TYPE_CHECKING:
+    from pipeline.crop_job import Job
 
 STAGES = {"crop": "crops", "depth": "depth", "parse": "parsing"}
 """The stages of a partition in their order, and the folder of each."""
@@ -43,16 +49,16 @@ def label_partition(
     rows: the partition's part of the index; None: read from the index that lies in OUT.
     """
     made, samples, failures = [], 0, 0
-    for stage in stages:
-        if stage == "crop":
-            fresh = crop_partition(config, dataset, partition, rows)
-        else:
-            function = depth_partition if stage == "depth" else parse_partition
-            fresh = function(config, dataset, partition)
-        if fresh:
-            made.append(stage)
-        samples, failed = summary(Layout(config.out).partition(STAGES[stage], dataset, partition))
-        failures += failed
+    with out_of(config.out) as out:
+        for stage in stages:
+            if stage == "crop":
+                fresh = _crop(config, dataset, partition, out, rows)
+            else:
+                fresh = _label(stage, config, dataset, partition, out)
+            if fresh:
+                made.append(stage)
+            samples, failed = summary(out, out.layout.partition(STAGES[stage], dataset, partition))
+            failures += failed
     return Done(dataset, partition, tuple(made), samples, failures)
 
 
@@ -60,47 +66,106 @@ def crop_partition(
     config: Config, dataset: str, partition: int, rows: Sequence[Video] | None = None
 ) -> bool:
     """Crop one partition; False when it was finished already. rows: as for label_partition."""
-    from pipeline.crop import Job, crop
-    from pipeline.datasets.base import read_index
-    from pipeline.index import dataset_root, partition_rows, shipped_file
-    from pipeline.keys import VideoHashes
-
-    layout, settings = Layout(config.out), config.datasets[dataset]
-    if rows is None:
-        of_dataset = read_index(layout.index(dataset))
-        rows = partition_rows(of_dataset, partition, settings.partitions)
-    root = dataset_root(dataset, settings)
-    job = Job(
-        root,
-        config.crop,
-        settings,
-        config.keeps_loose(),
-        shipped_file(dataset, settings, root),
-    )
-    return crop(rows, job, layout.partition("crops", dataset, partition), VideoHashes())
+    with out_of(config.out) as out:
+        return _crop(config, dataset, partition, out, rows)
 
 
 def depth_partition(config: Config, dataset: str, partition: int, force: bool = False) -> bool:
     """Make the depth layer of one partition; False when it was finished already."""
-    from pipeline.depth import depth
-
-    place = Layout(config.out).partition
-    crops, out = place("crops", dataset, partition), place("depth", dataset, partition)
-    return depth(crops, config.depth, out, force)
+    with out_of(config.out) as out:
+        return _label("depth", config, dataset, partition, out, force)
 
 
 def parse_partition(config: Config, dataset: str, partition: int, force: bool = False) -> bool:
     """Make the parsing layer of one partition; False when it was finished already."""
-    from pipeline.parse import parse
-
-    place = Layout(config.out).partition
-    crops, out = place("crops", dataset, partition), place("parsing", dataset, partition)
-    return parse(crops, config.parse, out, force)
+    with out_of(config.out) as out:
+        return _label("parse", config, dataset, partition, out, force)
 
 
-def summary(path: Path) -> tuple[int, int]:
+def index_rows(config: Config, dataset: str) -> list[Video]:
+    """The index of a dataset as it lies in OUT."""
+    from pipeline.datasets.base import read_index
+
+    with out_of(config.out) as out:
+        return read_index(out.bring(out.layout.index(dataset)))
+
+
+def _crop(
+    config: Config, dataset: str, partition: int, out: Out, rows: Sequence[Video] | None
+) -> bool:
+    from pipeline.crop import Job, crop
+    from pipeline.datasets.base import read_index
+    from pipeline.index import partition_rows
+    from pipeline.places.videos import videos_of
+
+    settings = config.datasets[dataset]
+    if rows is None:
+        of_dataset = read_index(out.bring(out.layout.index(dataset)))
+        rows = partition_rows(of_dataset, partition, settings.partitions)
+    path = out.layout.partition("crops", dataset, partition)
+    with videos_of(dataset, settings, partition, rows, out) as videos:
+        job = Job(videos.root, config.crop, settings, config.keeps_loose(), videos.shipped_file)
+        stored = stored_key(out, path)
+        # Known from what is remembered of the videos, so that none is fetched in vain.
+        if videos.partly and stored and stored in _crop_keys(rows, job, videos.hash_video):
+            return False
+        videos.fetch()
+        with named(path):
+            made = crop(rows, job, path, videos.hash_video, lambda path: stored)
+        if not made:
+            return False
+        out.send(path)
+        return True
+
+
+def _crop_keys(
+    rows: Sequence[Video], job: "Job", hash_video: Callable[[Path], str]
+) -> tuple[str, str]:
+    """The keys that finished crops of the partition can carry, as pipeline.crop.crop has them."""
+    from pipeline import corrections, crop
+
+    hashes = []
+    for row in rows:
+        of_video = ""
+        if corrections.excluded(corrections.of_row(row), None) is None:
+            of_video, _ = crop.hash_of_video(job.root, row.path, hash_video)
+        hashes.append((of_video, crop.hash_of_shipped(job.shipped_file(row.path))))
+    purpose = crop.made_for(rows, job.settings, job.dataset)
+    versions = job.settings.choice().versions(crop.PACKAGES)
+    key = crop.crop_key(purpose, hashes, job.keep_loose, versions)
+    return key, crop.limited_key(key, job.settings.limits)
+
+
+def _label(
+    stage: str, config: Config, dataset: str, partition: int, out: Out, force: bool = False
+) -> bool:
+    """Make a layer of labels, of the stage depth or parse."""
+    from pipeline import depth, labelling, parse
+
+    crops = out.layout.partition("crops", dataset, partition)
+    path = out.layout.partition(STAGES[stage], dataset, partition)
+    layer = depth.layer(config.depth) if stage == "depth" else parse.layer(config.parse)
+    if not force:
+        key = stored_key(out, crops)
+        if key is not None and stored_key(out, path) == labelling.layer_key(layer, key):
+            return False
+    labelling.make_layer(layer, out.bring(crops), path, force=True)
+    out.send(path)
+    return True
+
+
+def stored_key(out: Out, path: Path) -> str | None:
+    """The key that an output carries; None when there is no readable one with a key."""
+    try:
+        with out.reading(path) as source, h5py.File(source, "r") as file:
+            return str(file.attrs["key"])
+    except (OSError, KeyError, RuntimeError):
+        return None
+
+
+def summary(out: Out, path: Path) -> tuple[int, int]:
     """Samples and failures of one partition's file."""
-    with h5py.File(path, "r") as file:
+    with out.reading(path) as source, h5py.File(source, "r") as file:
         return len(file["frame"]), len(layers.read_failures(file))
 
 
@@ -108,8 +173,5 @@ def at_once(
     function: Callable[..., Any], calls: Iterable[tuple[Any, ...]], cores: int
 ) -> list[Any]:
     """Run function(*call) for every call, `cores` processes at once; results in order."""
-    import dask
-
-    tasks = [dask.delayed(function, pure=False)(*call) for call in calls]
-    scheduler = "processes" if cores > 1 else "synchronous"
-    return list(dask.compute(*tasks, scheduler=scheduler, num_workers=cores))
+    with in_processes(cores) as each:
+        return list(each(function, calls))

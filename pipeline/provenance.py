@@ -6,7 +6,7 @@ from typing import Any
 
 from pipeline import keys
 from pipeline.config import Config
-from pipeline.gather import Partition
+from pipeline.gather import STAGES, Part
 
 LABELS = {"landmarks": "crops", "depth": "depth", "parsing": "parsing"}
 """What is made by a back end, and the file of a partition that says by which."""
@@ -19,7 +19,7 @@ TERMS = {
 }
 
 
-def of_dataset(config: Config, dataset: str, partitions: Iterable[Partition]) -> dict[str, Any]:
+def of_dataset(config: Config, dataset: str, partitions: Iterable[Part]) -> dict[str, Any]:
     """What decides the bytes of shards besides their videos.
 
     partitions: those that samples come from. Settings; for landmarks, depth and parsing the back
@@ -39,12 +39,12 @@ def of_dataset(config: Config, dataset: str, partitions: Iterable[Partition]) ->
     }
 
 
-def makers(partitions: Iterable[Partition]) -> dict[str, list[dict[str, Any]]]:
+def makers(partitions: Iterable[Part]) -> dict[str, list[dict[str, Any]]]:
     """The different makers of each kind of label; several where machines differed."""
     texts: dict[str, set[str]] = {label: set() for label in LABELS}
     for partition in partitions:
         for label, part in LABELS.items():
-            texts[label].add(str(getattr(partition, part).attrs["made_by"]))
+            texts[label].add(partition.makers[STAGES.index(part)])
     return {label: [json.loads(text) for text in sorted(texts[label])] for label in LABELS}
 
 

@@ -10,6 +10,8 @@ from pipeline.errors import UserError
 
 LONGEST_LABEL = 200
 """Letters that a subject, an attack, an instrument, a session or a device may have."""
+LARGEST_TABLE = 2_000_000_000
+"""Bytes of a table: some ten million rows, which are kept in memory."""
 _LONGEST_LINE = 1_000_000
 
 
@@ -127,7 +129,7 @@ def _rows(path: Path, file: BinaryIO) -> Iterator[tuple[int, list[str]]]:
 
 def _lines(path: Path, file: BinaryIO) -> Iterator[str]:
     """The lines, decoded one by one: a video named by mistake is not read whole."""
-    number = 0
+    number = size = 0
     while True:
         number += 1
         try:
@@ -136,6 +138,11 @@ def _lines(path: Path, file: BinaryIO) -> Iterator[str]:
             raise UserError(f"{path}: line {number}: cannot read on: {error}") from None
         if not line:
             return
+        size += len(line)
+        if size > LARGEST_TABLE:
+            raise UserError(
+                f"{path}: line {number}: more than {LARGEST_TABLE} bytes; is this file a table?"
+            )
         if len(line) == _LONGEST_LINE:
             raise UserError(f"{path}: line {number} has no end; is this file a CSV?")
         try:

@@ -39,16 +39,24 @@ class Room(NamedTuple):
             )
 
 
-def room_for(folder: Path, files: Sequence[tuple[Path, int]]) -> Room:
-    """What writing files of these sizes needs, one after the other, each whole before it takes the
-    place of the one that is there.
+def room_for(folder: Path, files: Sequence[tuple[Path, int]], at_once: int = 1) -> Room:
+    """What writing files of these sizes needs, `at_once` of them at a time and in order, each whole
+    before it takes the place of the one that is there.
     """
     grown = peak = 0
-    for path, size in files:
-        peak = max(peak, grown + size)
+    for number, (path, size) in enumerate(files):
+        peak = max(peak, grown + sum(size for _, size in files[number : number + at_once]))
         grown += size - (path.stat().st_size if path.is_file() else 0)
     size = sum(size for _, size in files)
     return Room(folder, len(files), size, peak + SLACK, free_in(folder))
+
+
+def room_on_the_way(folder: Path, files: Sequence[tuple[Path, int]], at_once: int = 1) -> Room:
+    """What it needs of this machine to write files of these sizes and send each away, `at_once` at
+    a time.
+    """
+    sizes = sorted((size for _, size in files), reverse=True)
+    return Room(folder, len(files), sum(sizes), sum(sizes[:at_once]) + SLACK, free_in(folder))
 
 
 def free_in(folder: Path) -> int:

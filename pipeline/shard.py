@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,8 @@ from pipeline.hdf5 import PAGE, create, fixed_strings, open_new, read_strings
 
 Pixels = tuple[np.ndarray, np.ndarray, np.ndarray]
 """image, depth and parsing of one sample."""
+BLOCK = 32
+"""Samples that are in memory at once and written together: a write takes long to begin."""
 TEXT = 64
 """Bytes that a text takes about: paths of the four datasets have up to 80, a sha256 64."""
 
@@ -30,7 +33,7 @@ def write_shard(
     attributes: of the file: dataset, split, key, provenance, notice.
     columns: every name of FIELDS but image, depth, parsing and checksum; N entries each, text as
         arrays of dtype S.
-    pixels: N triples, taken one at a time, so memory stays flat.
+    pixels: N triples, taken BLOCK at a time, so memory stays flat.
     videos, failures: rows of the two tables, by the names of SOURCES and FAILURES.
     """
     samples = len(columns["frame"])
@@ -48,10 +51,14 @@ def write_shard(
             )
             for name in PIXELS
         ]
-        for index, sample in enumerate(pixels):
-            for dataset, array in zip(stored, sample, strict=True):
-                dataset[index] = array
-            checksums.append(sample_checksum(*sample))
+        rest = iter(pixels)
+        while block := list(islice(rest, BLOCK)):
+            start = len(checksums)
+            checksums += [sample_checksum(*sample) for sample in block]
+            if len(checksums) > samples:
+                break
+            for dataset, arrays in zip(stored, zip(*block, strict=True), strict=True):
+                dataset[start : len(checksums)] = np.stack(arrays)
         if len(checksums) != samples:
             raise ValueError(f"{path}: {samples} samples announced, {len(checksums)} given")
         for name, field in FIELDS.items():

@@ -14,7 +14,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from pipeline.errors import UserError
+from pipeline.errors import REFUSALS, UserError
 
 _TEMPORARY = re.compile(r"\..*\.[0-9a-f]{8}\.(\d+)\.tmp.*", re.DOTALL)
 """The names that replace_whole gives; the number is that of the process."""
@@ -50,6 +50,17 @@ def replace_whole(path: Path) -> Iterator[Path]:
                 raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
             shutil.rmtree(path)
         temporary.replace(path)
+
+
+@contextmanager
+def named(path: Path) -> Iterator[None]:
+    """Let what a disk refuses without a name, as of a nameless file, be told of `path`."""
+    try:
+        yield
+    except OSError as error:
+        if error.filename is not None or error.errno not in REFUSALS:
+            raise
+        raise OSError(error.errno, error.strerror, str(path)) from error
 
 
 def check_apart(out: Path, inputs: Iterable[Path]) -> None:
@@ -96,8 +107,10 @@ def _remove(path: Path) -> None:
         path.unlink(missing_ok=True)
 
 
-def stop_cleanly() -> None:
+def stop_cleanly(quiet: bool = False) -> None:
     """From now on a signal to stop removes what is unfinished, then ends the process: 128 + number.
+
+    quiet: nothing is said, as in one of several processes that are stopped together.
 
     Nothing is raised for this: an exception out of the blue is lost where code of C calls Python,
     and becomes an ImportError where a module is being loaded. A signal that is ignored (as under
@@ -105,7 +118,8 @@ def stop_cleanly() -> None:
     """
     owner = os.getpid()
     try:
-        stderr = os.dup(2)  # a copy, since libraries are silenced by closing theirs
+        # A copy, since libraries are silenced by closing theirs.
+        stderr = -1 if quiet else os.dup(2)
     except OSError:
         stderr = -1  # there is none: nobody is told
 

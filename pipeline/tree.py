@@ -8,6 +8,9 @@ from pathlib import Path
 
 from pipeline.errors import UserError
 
+LARGEST_LIST = 100_000_000
+"""Bytes of a list that comes with a dataset: it is read whole."""
+
 
 def folders(root: Path) -> list[Path]:
     """The folders in `root`, sorted, but for hidden ones and links that lead out of it; none where
@@ -123,10 +126,13 @@ def lines_of(path: Path) -> Iterator[tuple[int, str]]:
     """The lines of a list that are not blank, stripped, with their numbers from 1.
 
     UTF-8, or UTF-16 with its mark, as Windows' editors write it; any line end. UserError when it
-    cannot be read.
+    cannot be read, or is larger than any list of videos.
     """
     try:
-        data = path.read_bytes()
+        with path.open("rb") as file:
+            data = file.read(LARGEST_LIST + 1)
+        if len(data) > LARGEST_LIST:
+            raise UserError(f"{path}: more than {LARGEST_LIST} bytes; is this file a list?")
         marked = data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
         text = data.decode("utf-16" if marked else "utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:

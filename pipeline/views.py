@@ -15,6 +15,8 @@ from pipeline.samples import from_jpeg
 OF_CROPS = (
     "affine", "frame", "frame_size", "image", "landmarks", "landmarks_refined", "live", "video",
 )  # fmt: skip
+OF_VIEW = ("image", "affine", "landmarks", "landmarks_refined", "frame_size")
+"""Of those, what a View takes, in its order."""
 OF_LOOSE = ("loose", "loose_affine", "loose_offset")
 Label = Callable[[Sequence[View]], list[np.ndarray | LabelError]]
 
@@ -39,34 +41,48 @@ def labels_of(
         made: dict[int, np.ndarray | LabelError] = {}
         for start in range(0, len(chosen), backend.batch):
             batch = chosen[start : start + backend.batch]
-            views = [view_of(file, row, backend.loose) for row in batch]
+            views = views_of(file, batch, backend.loose)
             made |= dict(zip(batch, label(views), strict=True))
         for row in rows:
             yield made.get(row)
 
 
-def view_of(file: h5py.File, row: int, loose: bool) -> View:
-    """One sample of an open crops file."""
-    width, height = (int(side) for side in file["frame_size"][row])
-    extra: dict[str, Any] = {}
-    if loose:
-        extra = {"loose": loose_picture(file, row), "loose_affine": file["loose_affine"][row]}
-    return View(
-        file["image"][row],
-        file["affine"][row],
-        file["landmarks"][row],
-        file["landmarks_refined"][row],
-        (width, height),
-        **extra,
-    )
+def views_of(file: h5py.File, rows: Sequence[int], loose: bool) -> list[View]:
+    """Samples of an open crops file; rows rise. What lies together is read together."""
+    views = []
+    for start, stop in runs(rows):
+        columns = [file[name][start:stop] for name in OF_VIEW]
+        more = _loose(file, start, stop) if loose else [()] * (stop - start)
+        for picture, affine, plain, refined, (width, height), extra in zip(
+            *columns, more, strict=True
+        ):
+            size = int(width), int(height)
+            views.append(View(picture, affine, plain, refined, size, *extra))
+    return views
 
 
-def loose_picture(file: h5py.File, row: int) -> np.ndarray:
-    """The looser picture (512 x 512 x 3 uint8 RGB) of a sample."""
-    start, stop = file["loose_offset"][row : row + 2]
-    try:
-        return from_jpeg(file["loose"][start:stop])
-    except ValueError:
-        raise UserError(
-            f"{file.filename}: the looser picture of row {row} is damaged; run ocim crop"
-        ) from None
+def runs(rows: Sequence[int]) -> Iterator[tuple[int, int]]:
+    """Rising numbers as ranges without gaps: the first of each, and one past its last."""
+    start = 0
+    for i in range(1, len(rows) + 1):
+        if i == len(rows) or rows[i] != rows[i - 1] + 1:
+            yield rows[start], rows[i - 1] + 1
+            start = i
+
+
+def _loose(file: h5py.File, start: int, stop: int) -> list[tuple[Any, ...]]:
+    """The looser picture (512 x 512 x 3 uint8 RGB) of samples, and the affine to it."""
+    affines = file["loose_affine"][start:stop]
+    ends = file["loose_offset"][start : stop + 1]
+    data = file["loose"][ends[0] : ends[-1]]
+    found = []
+    for i, affine in enumerate(affines):
+        piece = data[ends[i] - ends[0] : ends[i + 1] - ends[0]]
+        try:
+            picture = from_jpeg(piece)
+        except ValueError:
+            raise UserError(
+                f"{file.filename}: the looser picture of row {start + i} is damaged; run ocim crop"
+            ) from None
+        found.append((picture, affine))
+    return found

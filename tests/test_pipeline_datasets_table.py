@@ -9,6 +9,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from pipeline import records
 from pipeline.config import DatasetSettings
 from pipeline.datasets.base import PICTURES, VIDEOS, Video
 from pipeline.datasets.table import CLASS_NAMES, OPTIONAL, REQUIRED, SPLIT_NAMES, rows
@@ -347,3 +348,11 @@ def test_a_subject_is_one_person_however_it_is_written(tmp_path, one, other):
     touch(tmp_path / "tree", f"train/live/{one}/1.mp4", f"test/live/{other}/1.mp4")
     with pytest.raises(UserError, match="a subject belongs to one split"):
         list(rows(tmp_path / "tree"))
+
+
+def test_a_table_far_too_large_is_told_before_all_of_it_is_kept(tmp_path, monkeypatch):
+    monkeypatch.setattr(records, "LARGEST_TABLE", 60)
+    table = tmp_path / "videos.csv"
+    table.write_text("path,split,live\n" + "a.mp4,train,1\n" * 4)
+    with pytest.raises(UserError, match="line 5: more than 60 bytes; is this file a table"):
+        list(records.read_records(table, "datasets.NAME.table", ("path", "split", "live")))

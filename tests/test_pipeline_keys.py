@@ -1,4 +1,5 @@
 import hashlib
+import json
 import os
 import sqlite3
 
@@ -12,6 +13,15 @@ from pipeline import keys
 def test_a_key_is_sha256_of_sorted_json():
     text = '{"a": 1, "b": ["x", "ü"]}'
     assert keys.key(b=["x", "ü"], a=1) == hashlib.sha256(text.encode()).hexdigest()
+
+
+def test_what_is_encoded_beforehand_makes_the_same_key():
+    plain = {"b": [{"z": 1, "a": "ü"}], "a": None, "c": {"y": [1.5, "x"], "x": True}}
+    text = json.dumps(plain, sort_keys=True, ensure_ascii=False)
+    wanted = hashlib.sha256(text.encode()).hexdigest()
+    assert keys.key(**plain) == wanted
+    assert keys.key(**{**plain, "b": keys.encoded(plain["b"]), "a": keys.encoded(None)}) == wanted
+    assert keys.key() == hashlib.sha256(b"{}").hexdigest()
 
 
 @pytest.mark.parametrize(

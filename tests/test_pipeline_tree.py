@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.errors import UserError
-from pipeline.tree import files, find_file, folders, lines_of, walk
+from pipeline.tree import LARGEST_LIST, files, find_file, folders, lines_of, walk
 
 
 def touch(root: Path, *names: str) -> Path:
@@ -171,3 +171,10 @@ def test_what_is_no_file_and_links_to_nothing_are_told(tmp_path):
         "loop.png": "a link to nothing",
         "out.png": "a link that leads out of the root is not followed",
     }
+
+
+def test_a_file_far_too_large_for_a_list_is_not_read_whole(tmp_path):
+    with (tmp_path / "list").open("wb") as file:
+        file.truncate(LARGEST_LIST + 1)
+    with pytest.raises(UserError, match="more than 100000000 bytes; is this file a list"):
+        next(lines_of(tmp_path / "list"))

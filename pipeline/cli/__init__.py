@@ -12,6 +12,8 @@ from pipeline.cli.data import check, index, replica, truth
 from pipeline.cli.explain import explain
 from pipeline.cli.learn import evaluate, metrics, train
 from pipeline.cli.look import label, report
+from pipeline.cli.plan import plan
+from pipeline.cli.run import run
 from pipeline.cli.stages import crop, depth, pack, parse, rebuild
 from pipeline.cli.tables import tables
 from pipeline.cli.use import export_onnx, predict
@@ -22,7 +24,7 @@ from train.options import import_rfmetafas
 from train.stopping import Stopped
 
 _VERBS = (
-    replica, check, index, crop, depth, parse, pack, rebuild, bundle, browse,
+    replica, check, plan, index, crop, depth, parse, pack, run, rebuild, bundle, browse,
     train, evaluate, metrics, report, tables, explain, predict, export_onnx, import_rfmetafas,
     truth, label, weights,
 )  # fmt: skip

@@ -69,6 +69,21 @@ def export_bundle(
     click.echo(f"{out}: {len(plan.paths())} files ({'made' if made else 'finished already'})")
 
 
+@bundle.command("fetch")
+@click.argument("url", metavar="URL")
+@click.option("-o", "--out", type=PATH, required=True, help="Folder to copy it to.")
+def fetch(url: str, out: Path) -> None:
+    """Copy a bundle from an object store to this machine, where training reads it.
+
+    Every shard is checked by the sha256 that the manifest names. The same command goes on after an
+    interruption: what is there and right is not fetched again.
+    """
+    from pipeline.places.fetch import fetch_bundle
+
+    count = fetch_bundle(url, out, click.echo)
+    click.echo(f"{out}: {'finished already' if not count else 'fetched'}")
+
+
 @bundle.command()
 @click.argument("path", metavar="BUNDLE|SHARD.h5", type=PATH)
 @click.option("--json", "as_json", is_flag=True, help="All of it as JSON.")

@@ -81,58 +81,69 @@ def check(config_path: Path, labels: bool) -> None:
     click.echo(f"{config_path}: right; {', '.join(config.datasets)} found")
 
 
-def write_dataset_index(config: "Config", dataset: str) -> Path:
-    """Write OUT/index/DATASET.csv from the names under its root; return the path."""
-    from pipeline.config import Layout
+def write_dataset_index(config: "Config", dataset: str) -> None:
+    """Write OUT/index/DATASET.csv from the names under its root."""
     from pipeline.datasets.base import write_index
     from pipeline.index import index
+    from pipeline.places import out_of
 
-    path = Layout(config.out).index(dataset)
-    write_index(path, index(dataset, config.datasets[dataset]))
-    return path
+    rows = index(dataset, config.datasets[dataset])
+    with out_of(config.out) as place:
+        path = place.layout.index(dataset)
+        write_index(path, rows)
+        place.send(path)
 
 
 @click.command()
 @dataset_option
-@click.option("--root", type=PATH, help="Its folder; default: as the configuration says.")
-@click.option("--table", type=PATH, help="For data of your own: a CSV of its videos.")
+@click.option("--root", metavar="PATH|URL", help="Its folder; default: as the configuration says.")
+@click.option("--table", metavar="PATH|URL", help="For data of your own: a CSV of its videos.")
 @click.option("-o", "--out", type=PATH, help="The CSV; default: OUT/index/DATASET.csv.")
 @click.option("--missing", type=PATH, help="Write what was published and is not here, one a line.")
 @config_option
 def index(
     dataset: str,
-    root: Path | None,
-    table: Path | None,
+    root: str | None,
+    table: str | None,
     out: Path | None,
     missing: Path | None,
     config_path: Path,
 ) -> None:
     """List a dataset's videos, from their names alone."""
-    from pipeline.config import DatasetSettings, Layout
+    from pipeline.config import DatasetSettings
     from pipeline.datasets import adapters
     from pipeline.datasets.base import write_index
     from pipeline.errors import UserError
     from pipeline.index import index
+    from pipeline.places import out_of
     from pipeline.store import write_text
+    from pipeline.urls import checked
 
     if root is None or out is None:
         config = load(config_path)
-        out = out or Layout(config.out).index(dataset)
     if root is None:
         settings = dataset_settings(config, dataset)
     else:
         known = dataset in adapters() and table is None
-        settings = DatasetSettings(root=str(root), adapter=None if known else "table")
+        settings = DatasetSettings(root=checked(root, "--root"), adapter=None if known else "table")
     if table is not None:
-        settings = settings.model_copy(update={"table": str(table)})
+        settings = settings.model_copy(update={"table": checked(table, "--table")})
     rows = index(dataset, settings)
     lines, names = _counts(dataset, settings, rows)
     if missing is not None:
         if names is None:
             raise UserError(f"--missing: nothing is published of {dataset} to compare it with")
         write_text(missing, "".join(f"{path}\n" for path in names))
-    write_index(out, rows)
-    click.echo(f"{out}: {len(rows)} videos, {sum(row.live for row in rows)} live")
+    if out is not None:
+        write_index(out, rows)
+        told = str(out)
+    else:
+        with out_of(config.out) as place:
+            path = place.layout.index(dataset)
+            write_index(path, rows)
+            place.send(path)
+            told = place.told(path)
+    click.echo(f"{told}: {len(rows)} videos, {sum(row.live for row in rows)} live")
     for split in ("train", "dev", "test"):
         of_split = [row for row in rows if row.split == split]
         if of_split:
@@ -150,12 +161,12 @@ def _counts(
     None where nothing is published.
     """
     from pipeline.counts import compare, not_there, passed_over, to_lines
-    from pipeline.index import adapter, dataset_root
+    from pipeline.index import adapter, dataset_root, objects_passed_over
 
     module, root = adapter(dataset, settings), dataset_root(dataset, settings)
     compared = compare(rows, module)
-    lines = to_lines(compared, passed_over(root, rows, module), not_there(root, rows))
-    return list(lines), compared.missing if compared else None
+    lines = [*to_lines(compared, passed_over(root, rows, module), not_there(root, rows))]
+    return lines + objects_passed_over(settings.root), compared.missing if compared else None
 
 
 @click.command()

@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -15,15 +16,18 @@ from pipeline.cli.options import (
     partition_option,
 )
 
+if TYPE_CHECKING:
+    from pipeline.config import Config
+
 
 def _stage(stage: str, config_path: Path, dataset: str, partition: int) -> None:
-    from pipeline.config import Layout
     from pipeline.partition import STAGES, label_partition
+    from pipeline.places import told_of
 
     config = load(config_path)
     check_partition(partition, dataset_settings(config, dataset).partitions, dataset)
     done = label_partition(config, dataset, partition, [stage])
-    path = Layout(config.out).partition(STAGES[stage], dataset, partition)
+    path = told_of(config.out, f"{STAGES[stage]}/{dataset}/{partition:04d}.h5")
     state = "made" if done.made else "finished already"
     failed = f", {done.failures} failures listed" if done.failures else ""
     click.echo(f"{stage} {path}: {done.samples} samples{failed} ({state})")
@@ -58,34 +62,46 @@ def parse(config_path: Path, dataset: str, partition: int) -> None:
 
 @click.command()
 @config_option
+@cores_option
 @click.option("-n", "--dry-run", is_flag=True, help="Tell what would be written, and its size.")
-def pack(config_path: Path, dry_run: bool) -> None:
+def pack(config_path: Path, cores: int | None, dry_run: bool) -> None:
     """Join crops, depth and parsing into the HDF5 bundle.
 
     Only shards whose samples or labels changed are written.
     """
-    from pipeline.config import Layout
-    from pipeline.pack import estimate, pack, plan
-
-    config = load(config_path)
-    layout = Layout(config.out)
+    config, cores = load(config_path), cores or os.cpu_count() or 1
     if dry_run:
-        plans = plan(config, layout)
+        _dry_pack(config, cores)
+        return
+    _pack(config, cores)
+
+
+def _dry_pack(config: "Config", cores: int) -> None:
+    from pipeline.many import in_processes
+    from pipeline.pack import estimate, plan
+    from pipeline.places import out_of
+
+    with out_of(config.out) as out, in_processes(cores) as each:
+        plans, done = plan(config, out, each)
         for piece in (piece for one in plans for piece in one.pieces):
-            state = "finished already" if piece.sha256 else "to be written"
-            click.echo(f"{piece.path.name}: {len(piece.samples)} samples, {state}")
-        room = estimate(plans, layout)
+            state = "finished already" if piece.name in done else "to be written"
+            click.echo(f"{piece.name}: {len(piece.samples)} samples, {state}")
+        room = estimate(plans, done, out, cores)
         click.echo(room.told())
         room.require()
-        return
-    _tell_bundle(pack(config, layout, click.echo), layout.bundle)
 
 
-def _tell_bundle(manifest: dict, folder: Path) -> None:
+def _pack(config: "Config", cores: int) -> None:
+    from pipeline.many import in_processes
+    from pipeline.pack import pack
+    from pipeline.places import told_of
+
+    with in_processes(cores) as each:
+        manifest = pack(config, tell=click.echo, each=each, at_once=cores)
     for name, row in manifest["counts"].items():
         click.echo(f"{name}: {row['samples']} samples, {row['live']} live, {row['spoof']} spoof")
     click.echo(f"{len(manifest['failures'])} failures listed")
-    click.echo(f"{folder / 'bundle.json'}: {len(manifest['shards'])} shards")
+    click.echo(f"{told_of(config.out, 'bundle/bundle.json')}: {len(manifest['shards'])} shards")
 
 
 @click.command()
@@ -101,11 +117,9 @@ def rebuild(dataset: str, only: str | None, config_path: Path, cores: int | None
     """
     from pipeline import partition as work
     from pipeline.cli.data import write_dataset_index
-    from pipeline.config import Layout
-    from pipeline.pack import pack
 
     config = load(config_path)
-    layout, partitions = Layout(config.out), dataset_settings(config, dataset).partitions
+    partitions = dataset_settings(config, dataset).partitions
     cores = cores or os.cpu_count() or 1
     write_dataset_index(config, dataset)
     calls = [(config, dataset, number) for number in range(partitions)]
@@ -115,4 +129,4 @@ def rebuild(dataset: str, only: str | None, config_path: Path, cores: int | None
         forced = [(*call, only in (None, name)) for call in calls]
         made = work.at_once(function, forced, cores)
         click.echo(f"{name}: {sum(made)} of {partitions} partitions made, the others kept")
-    _tell_bundle(pack(config, layout, click.echo), layout.bundle)
+    _pack(config, cores)

@@ -4,10 +4,11 @@ import csv
 import io
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, fields
+from operator import itemgetter
 from pathlib import Path, PurePosixPath
-from typing import Protocol
+from typing import Any, Protocol
 
 from pipeline.errors import UserError
 from pipeline.store import write_text
@@ -152,32 +153,55 @@ def write_index(path: Path, rows: list[Video]) -> None:
     write_text(path, to_csv(sorted(rows, key=lambda row: row.path.encode())))
 
 
-def read_index(path: Path) -> list[Video]:
-    """Read an index back; UserError names the line and the column that is wrong."""
+def read_index(path: Path, wanted: Callable[[str], bool] = lambda path: True) -> list[Video]:
+    """Read an index back; UserError names the line and the column that is wrong.
+
+    wanted: a test of videos' paths. All rows are checked, those that pass are given; the others
+    take no memory.
+    """
     try:
-        text = path.read_text("utf-8")
-    except (OSError, UnicodeDecodeError) as error:
+        with path.open(encoding="utf-8", newline="") as file:
+            return list(_rows(csv.reader(file), str(path), wanted))
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise UserError(f"{path}: cannot read this index: {error}; run ocim index first") from None
-    reader = csv.DictReader(io.StringIO(text, newline=""))
-    missing = set(COLUMNS) - set(reader.fieldnames or ())
+
+
+def _rows(reader: Any, path: str, wanted: Callable[[str], bool]) -> Iterator[Video]:
+    """The wanted rows of an index that csv.reader reads; a generator, so that no more is held."""
+    header: list[str] = next(reader, [])
+    missing = set(COLUMNS) - set(header)
     if missing:
         raise UserError(f"{path}: line 1: the column {sorted(missing)[0]} is missing")
-    rows = []
+    places = {name: place for place, name in enumerate(header)}
+    take = itemgetter(*(places[name] for name in COLUMNS))
+    needed = max(places[name] for name in COLUMNS)
+    live, upside_down, split, name = (
+        COLUMNS.index(column) for column in ("live", "upside_down", "split", "path")
+    )
     for record in reader:
-        where = f"{path}: line {reader.line_num}"
-        values: dict[str, str | int] = {name: record[name] for name in COLUMNS}
-        if None in values.values():
-            raise UserError(f"{where}: too few columns")
-        for name in ("live", "upside_down"):
-            if record[name] not in ("0", "1"):
-                raise UserError(f"{where}: {name} is '{record[name]}', not 0 or 1")
-            values[name] = int(record[name])
-        if record["split"] not in SPLITS:
-            raise UserError(
-                f"{where}: split is '{record['split']}', not one of {', '.join(SPLITS)}"
-            )
-        parts = Path(record["path"]).parts
-        if not parts or ".." in parts or Path(record["path"]).is_absolute():
-            raise UserError(f"{where}: path '{record['path']}' does not stay inside the root")
-        rows.append(Video(**values))  # type: ignore[arg-type]
-    return rows
+        if not record:
+            continue  # a blank line
+        if len(record) <= needed:
+            raise UserError(f"{path}: line {reader.line_num}: too few columns")
+        values: list[Any] = list(take(record))
+        trouble = _trouble(values[live], values[upside_down], values[split], values[name])
+        if trouble:
+            raise UserError(f"{path}: line {reader.line_num}: {trouble}")
+        if wanted(values[name]):
+            values[live], values[upside_down] = int(values[live]), int(values[upside_down])
+            yield Video(*values)
+
+
+def _trouble(live: str, upside_down: str, split: str, path: str) -> str:
+    """What is wrong with these fields of a row; "" where nothing is."""
+    for name, value in (("live", live), ("upside_down", upside_down)):
+        if value not in ("0", "1"):
+            return f"{name} is '{value}', not 0 or 1"
+    if split not in SPLITS:
+        return f"split is '{split}', not one of {', '.join(SPLITS)}"
+    # Path is asked only where it might say no: an index may have millions of rows.
+    if path.strip("./") != path or "/../" in path:
+        parts = Path(path).parts
+        if not parts or ".." in parts or Path(path).is_absolute():
+            return f"path '{path}' does not stay inside the root"
+    return "" if path else "path '' does not stay inside the root"

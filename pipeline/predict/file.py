@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pipeline.config import DatasetSettings
-from pipeline.crop import Job, crop_video
+from pipeline.crop_job import Job
+from pipeline.crop_video import crop_video
 from pipeline.datasets.base import Video
 from pipeline.layers import Failure, Remark, one_line
+from pipeline.libav import TooMuchMemory
 from pipeline.pictures import is_picture
 from pipeline.predict.scorer import Scorer
 from pipeline.samples import FIELDS, Samples
@@ -98,7 +100,10 @@ def predict_file(
         spool = stack.enter_context(Spool(waiting, FIELDS))
         loose = stack.enter_context(ByteSpool(waiting))
         samples = Samples(spool, loose, scorer.crop, keep_loose=False)
-        crop_video(row, landmarks, Job(path.parent, scorer.crop, dataset), samples)
+        try:
+            crop_video(row, landmarks, Job(path.parent, scorer.crop, dataset), samples)
+        except TooMuchMemory as error:
+            samples.fail(row, -1, str(error))
         found = _scored(samples, scorer, row)
     failures = [one._replace(reason=one_line(one.reason)) for one in sorted(samples.failures)]
     remarks = [one._replace(text=one_line(one.text)) for one in sorted(samples.remarks)]

@@ -123,7 +123,7 @@ class Scorer:
             "variant": model.settings.variant,
             "steps": model.steps,
             "bundle": model.bundle,
-            "crop": self.crop.model_dump(exclude={"loose"}),
+            "crop": self.crop.model_dump(exclude={"loose", "limits"}),
             "score": METHODS[model.settings.method].scale,
         }
 

@@ -1,0 +1,112 @@
+"""A disk that fills up and a folder that may not be written, for benchmarks/faults.py.
+
+OUT lies on a memory disk of its own (tmpfs), which takes root on Linux; elsewhere both are left out
+and the figures say so.
+"""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from fault_project import RUNNERS, Project
+
+SHARES = (0.02, 0.3, 0.6, 0.9)
+"""Of what a whole run takes: the sizes of the disk."""
+
+
+def full(project: Project) -> dict[str, Any]:
+    """Runs on disks that are too small; room is made, and the same command goes on."""
+    if not mountable():
+        return {"left_out": "needs root on Linux"}
+    project.clear()
+    told: dict[str, Any] = {"runs": 0, "runs_equal": 0, "wrong": []}
+    for runner in RUNNERS:
+        with memory_disk(project, "1G") as disk:
+            project.run(runner)
+            whole = used(disk)
+        for share in SHARES:
+            with memory_disk(project, str(int(whole * share))) as disk:
+                hindered = undisturbed_lines(project, runner, "full disk")
+                remount(disk, "size=1G")
+                wrong = hindered + project.differences(project.run(runner), runner)
+            told["runs"] += 1
+            told["runs_equal"] += not wrong
+            told["wrong"] += wrong
+            print(f"full disk, {runner}, {share:.0%}: {wrong or 'equal'}", file=sys.stderr)
+    return told
+
+
+def read_only(project: Project) -> dict[str, Any]:
+    """Runs into a folder that may not be written, empty or half done; then it may, again."""
+    if not mountable():
+        return {"left_out": "needs root on Linux"}
+    project.clear()
+    told: dict[str, Any] = {"runs": 0, "runs_equal": 0, "wrong": []}
+    for runner in RUNNERS:
+        for half_done in (False, True):
+            with memory_disk(project, "1G") as disk:
+                project.out.mkdir()
+                if half_done:
+                    project.run(runner)
+                    for path in sorted(project.out.glob("*/*/*1.h5")):
+                        path.unlink()
+                remount(disk, "ro")
+                wrong = undisturbed_lines(project, runner, "read-only")
+                remount(disk, "rw")
+                wrong += project.differences(project.run(runner), runner)
+            told["runs"] += 1
+            told["runs_equal"] += not wrong
+            told["wrong"] += wrong
+            print(f"read-only, {runner}: {wrong or 'equal'}", file=sys.stderr)
+    return told
+
+
+def undisturbed_lines(project: Project, runner: str, fault: str) -> list[str]:
+    """Run into the fault; what is wrong with how it ended and what it said."""
+    log = project.folder / "log.txt"
+    log.unlink(missing_ok=True)
+    ended = project.run(runner)
+    said = log.read_text("utf-8", "replace")
+    wrong = []
+    if ended not in (1, 2):
+        wrong.append(f"{runner}, {fault}: exit code {ended}")
+    if "Traceback" in said:
+        wrong.append(f"{runner}, {fault}: a traceback")
+    told = [line for line in said.splitlines() if line.startswith("ocim: ")]
+    if not any("space left" in line or "Read-only" in line for line in told):
+        wrong.append(f"{runner}, {fault}: no line that says so; said {told[-1:]}")
+    return wrong
+
+
+def mountable() -> bool:
+    """Whether this process may mount."""
+    return sys.platform == "linux" and os.geteuid() == 0
+
+
+@contextmanager
+def memory_disk(project: Project, size: str) -> Iterator[Path]:
+    """A memory disk on the folder that OUT lies in, for the block."""
+    place = project.out.parent
+    place.mkdir(parents=True, exist_ok=True)
+    command = ["mount", "-t", "tmpfs", "-o", f"size={size}", "ocim-faults", str(place)]
+    subprocess.run(command, check=True)
+    try:
+        yield place
+    finally:
+        subprocess.run(["umount", "--lazy", str(place)], check=True)
+        project.clear()
+
+
+def remount(disk: Path, options: str) -> None:
+    """Change the options of a mounted disk."""
+    subprocess.run(["mount", "-o", f"remount,{options}", str(disk)], check=True)
+
+
+def used(disk: Path) -> int:
+    """Bytes that files take on a disk."""
+    space = os.statvfs(disk)
+    return (space.f_blocks - space.f_bfree) * space.f_frsize

@@ -1,0 +1,159 @@
+"""An object store that fails one request in ten, or is gone, for benchmarks/faults.py.
+
+moto's server is the store, on this machine; the programs reach it through a door that answers some
+requests with 503, cuts some and breaks some answers off in the middle.
+"""
+
+import os
+import random
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import yaml
+from fault_project import LIMIT, ROOT, Project, environment
+
+sys.path.append(str(ROOT / "tests"))
+
+from failing_store import FailingStore, one_in
+
+BUCKET = "faults"
+CREDENTIALS = {
+    "AWS_ACCESS_KEY_ID": "made",
+    "AWS_SECRET_ACCESS_KEY": "made",
+    "AWS_DEFAULT_REGION": "us-east-1",
+}
+RUNNER = "ocim run"
+
+
+def failing(project: Project, rng: random.Random, every: int = 10) -> dict[str, Any]:
+    """Runs from and to a store that fails one request in `every`: undisturbed, killed, cut off."""
+    told: dict[str, Any] = {"runs": 0, "runs_equal": 0, "wrong": []}
+    requests: Counter[str] = Counter()
+    with moto() as address:
+        bucket = filled(address, project)
+        door = FailingStore(address).start()
+        door.fault = one_in(every, seed=rng.randrange(1000))
+        store = {**CREDENTIALS, "AWS_ENDPOINT_URL": door.url}
+        of_store = with_config(project)
+        for disturb in (None, kill, cut_off):
+            bucket.rm(f"{BUCKET}/out", recursive=True) if bucket.exists(f"{BUCKET}/out") else None
+            bucket.invalidate_cache()
+            wrong = disturb(of_store, store, door, bucket, rng) if disturb else []
+            ended = of_store.run(RUNNER, **store)
+            wrong += differences(of_store, ended, bucket)
+            told["runs"] += 1
+            told["runs_equal"] += not wrong
+            told["wrong"] += wrong
+            what = disturb.__name__ if disturb else "undisturbed"
+            print(f"failing store, {what}: {wrong or 'equal'}", file=sys.stderr)
+        for method, _, fault in door.seen:
+            requests[method] += 1
+            requests[f"failed by {fault}"] += bool(fault)
+        door.stop()
+    return {**told, "requests": {name: count for name, count in requests.items() if count}}
+
+
+def kill(
+    project: Project, store: dict[str, str], door: FailingStore, bucket: Any, rng: random.Random
+) -> list[str]:
+    """Begin a run, kill all of it in the middle."""
+    process = project.start(RUNNER, **store)
+    wait_for_crops(bucket, process)
+    time.sleep(rng.uniform(0, 3))
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    return []
+
+
+def cut_off(
+    project: Project, store: dict[str, str], door: FailingStore, bucket: Any, rng: random.Random
+) -> list[str]:
+    """Begin a run, let the store be gone in the middle: it must end in one line."""
+    process = project.start(RUNNER, **store)
+    wait_for_crops(bucket, process)
+    before, door.fault = door.fault, lambda method, path: "cut"
+    try:
+        ended = process.wait(LIMIT)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        ended = -1
+    door.fault = before
+    return [] if ended == 2 else [f"{RUNNER}, store gone: exit code {ended}, not 2"]
+
+
+def wait_for_crops(bucket: Any, process: "subprocess.Popen[bytes]") -> None:
+    """Until the first file of crops is in the store."""
+    limit = time.monotonic() + LIMIT
+    while process.poll() is None and time.monotonic() < limit:
+        bucket.invalidate_cache()
+        if bucket.glob(f"{BUCKET}/out/crops/*/*.h5"):
+            return
+        time.sleep(0.2)
+
+
+def differences(project: Project, ended: int, bucket: Any) -> list[str]:
+    """What of the run in the store is not as it should be, parts of uploads left over included."""
+    bucket.invalidate_cache()
+    with tempfile.TemporaryDirectory() as temporary:
+        copy = Path(temporary) / "out"
+        bucket.get(f"{BUCKET}/out", str(copy), recursive=True)
+        wrong = project.differences(ended, RUNNER, copy)
+    left = bucket.call_s3("list_multipart_uploads", Bucket=BUCKET).get("Uploads", [])
+    return wrong + [f"store: parts of {one['Key']} were left" for one in left]
+
+
+def with_config(project: Project) -> Project:
+    """The same project with its videos and OUT in the store."""
+    settings = yaml.safe_load((project.folder / project.config).read_text())
+    settings["out"] = f"s3://{BUCKET}/out"
+    for name, dataset in settings["datasets"].items():
+        dataset["root"] = f"s3://{BUCKET}/{name}"
+    (project.folder / "store.yaml").write_text(yaml.safe_dump(settings))
+    return replace(project, config="store.yaml")
+
+
+def filled(address: str, project: Project) -> Any:
+    """The bucket with the replica's videos in it, as a file system past the door."""
+    import s3fs
+
+    bucket = s3fs.S3FileSystem(key="made", secret="made", endpoint_url=address)
+    bucket.mkdir(BUCKET)
+    for name in ("casia", "msu"):
+        bucket.put(str(project.folder / "replica" / name), f"{BUCKET}/", recursive=True)
+    return bucket
+
+
+@contextmanager
+def moto() -> Iterator[str]:
+    """moto's server on a free port of this machine; its address."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    server = subprocess.Popen(
+        [str(Path(sys.executable).with_name("moto_server")), "-H", "127.0.0.1", "-p", str(port)],
+        env=environment(),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        limit = time.monotonic() + 60
+        while time.monotonic() < limit:
+            with socket.socket() as probe:
+                if probe.connect_ex(("127.0.0.1", port)) == 0:
+                    break
+            time.sleep(0.1)
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        server.kill()
+        server.wait()

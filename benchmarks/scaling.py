@@ -1,0 +1,280 @@
+"""How the pipeline grows: workers, partitions, videos, and the plan against what a run took.
+
+`workers`: `ocim run` with one, two and four on a replica, and what each gains on one.
+`partitions`: the same videos in few and in many, and what one more costs.
+`videos`: each step on more and more tiny videos, 125 a partition: seconds and peak memory, and how
+long each video more takes than at the number before (the same at all where time is linear).
+`plan`: rates measured on a replica, and the core seconds and bytes that `ocim plan` promises with
+them for other sizes, beside those that the verbs then took.
+Prints one JSON object. `cpu_s` is processor time of all processes of a step, `wall_s` the clock's,
+`peak_mb` the peak of its largest process. On a busy machine believe the first and the last.
+"""
+
+import argparse
+import json
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+if sys.path[0] == str(Path(__file__).parent):  # there the package labels would be a script
+    sys.path[0] = str(Path(__file__).parents[1])
+
+from benchmarks.scaling_parts import Figures, clean, ocim, own, timed, workers
+
+DATASETS = ("oulu", "casia", "replay", "msu")
+VIDEOS_A_PARTITION = 125
+STEPS = ("index", "plan", "graph", "labels", "pack", "verify", "report")
+REPORT = """
+import sys
+from pathlib import Path
+from benchmarks.report import made_run
+from pipeline.config import write_once
+config, layout = made_run(Path(sys.argv[1]), int(sys.argv[2]), 1)
+write_once(config)
+"""
+
+
+def say(text: str) -> None:
+    """Tell how far it is."""
+    print(f"{time.strftime('%H:%M:%S')} {text}", file=sys.stderr, flush=True)
+
+
+def replica_config(folder: Path, replica: Path, every: int, partitions: int) -> Path:
+    """A configuration of all four datasets of a replica, with its outputs in `folder`."""
+    config = {
+        "out": str(folder),
+        "datasets": {
+            name: {"root": str(replica / name), "sampling": "every", "every": every,
+                   "partitions": partitions}
+            for name in DATASETS
+        },
+    }  # fmt: skip
+    return write(folder, config)
+
+
+def write(folder: Path, config: dict[str, Any]) -> Path:
+    """Write a configuration beside its outputs; JSON is YAML."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder.with_name(f"{folder.name}.yaml")
+    path.write_text(json.dumps(config), "utf-8")
+    return path
+
+
+def of_workers(folder: Path, replica: Path, counts: Sequence[int], every: int) -> Figures:
+    """`ocim run` with some numbers of workers, and again when all is done: what a start costs."""
+    found: Figures = {}
+    for count in counts:
+        say(f"workers: {count}")
+        config = replica_config(folder / f"workers{count}", replica, every, partitions=8)
+        command = ocim("run", "--config", config, "--workers", str(count))
+        figures = timed(command, folder / "log.txt")
+        figures["again_s"] = timed(command, folder / "log.txt")["wall_s"]
+        one = found.setdefault(str(counts[0]), figures)
+        figures["speed_up"] = round(one["wall_s"] / figures["wall_s"], 2)
+        work, of_one = (f["wall_s"] - f["again_s"] for f in (figures, one))
+        figures["speed_up_without_start"] = round(of_one / work, 2)
+        found[str(count)] = figures
+    return found
+
+
+def of_partitions(folder: Path, videos: int, counts: Sequence[int]) -> Figures:
+    """The same tiny videos in few and in many partitions, by one process that goes on."""
+    data = folder / "few"
+    timed(own("tiny", data, str(videos)), folder / "log.txt")
+    found: Figures = {"videos": videos}
+    for count in counts:
+        say(f"partitions: {count}")
+        config = tiny_config(folder / f"cut{count}", data, count)
+        timed(ocim("index", "--config", config, "--dataset", "tiny"), folder / "log.txt")
+        figures = workers(config, "tiny", 1, folder)[0]
+        found[str(count)] = figures["cpu_s"]
+    few, many = counts[0], counts[-1]
+    found["s_a_partition"] = round((found[str(many)] - found[str(few)]) / (many - few), 3)
+    return found
+
+
+def tiny_config(folder: Path, data: Path, partitions: int) -> Path:
+    """A configuration of the tiny videos alone."""
+    tiny = {"root": str(data), "adapter": "table", "every": 2, "partitions": partitions}
+    return write(folder, {"out": str(folder), "datasets": {"tiny": tiny}})
+
+
+def of_videos(folder: Path, counts: Sequence[int], cores: int) -> Figures:
+    """Each step at each number of tiny videos."""
+    found: Figures = {}
+    for count in counts:
+        data, out, log = folder / f"data{count}", folder / f"out{count}", folder / "log.txt"
+        say(f"videos: {count}")
+        timed(own("tiny", data, str(count)), log)
+        config = tiny_config(out, data, -(-count // VIDEOS_A_PARTITION))
+        label = timed_labels(config, folder, cores)
+        graph = ["-m", "snakemake", "-n", "--quiet", "--cores", str(cores), "--configfile", config,
+                 "--", out / "bundle" / "bundle.json"]  # fmt: skip
+        steps: Figures = {}
+        for name, command in {
+            "index": ocim("index", "--config", config, "--dataset", "tiny"),
+            "plan": ocim("plan", "--config", config, "--headers", "500"),
+            "graph": [sys.executable, *graph],
+            "labels": None,
+            "pack": ocim("pack", "--config", config),
+            "verify": ocim("bundle", "verify", out / "bundle"),
+        }.items():
+            say(f"  {name}")
+            steps[name] = label() if command is None else timed(command, log)
+        say("  report")
+        steps["report"] = of_report(folder / f"report{count}", count, log)
+        found[str(count)] = steps
+        clean(out)
+    for fewer, more in pairwise(counts):
+        for name, step in found[str(more)].items():
+            seconds = step["cpu_s"] - found[str(fewer)][name]["cpu_s"]
+            step["ms_a_video_more"] = round(seconds / (more - fewer) * 1000, 3)
+    return found
+
+
+def timed_labels(config: Path, folder: Path, cores: int) -> Any:
+    """A function that labels every partition and gives the figures of all workers together."""
+
+    def label() -> Figures:
+        figures = workers(config, "tiny", cores, folder)
+        return {
+            "wall_s": max(one["wall_s"] for one in figures),
+            "cpu_s": round(sum(one["cpu_s"] for one in figures), 2),
+            "peak_mb": max(one["peak_mb"] for one in figures),
+            "first_partition_peak_mb": max(one["first_peak_mb"] for one in figures),
+        }
+
+    return label
+
+
+def of_report(folder: Path, count: int, log: Path) -> Figures:
+    """The report of a made run whose target has so many videos."""
+    timed([sys.executable, "-c", REPORT, folder, str(count)], log)
+    figures = timed(ocim("report", "--config", folder / "config.yaml"), log)
+    figures["page_mb"] = round((folder / "report.html").stat().st_size / 1e6, 1)
+    return figures
+
+
+def of_plan(folder: Path, replica: Path, everies: Sequence[int], cores: int) -> list[Figures]:
+    """What the plan promises at several sizes, and what the verbs then took."""
+    from pipeline.config import Layout, load
+
+    first = replica_config(folder / "rates", replica, everies[0], partitions=2)
+    rates, log = folder / "rates.json", folder / "log.txt"
+    say("plan: measuring rates")
+    timed(ocim("plan", "--config", first, "--measure", "--save", rates), log)
+    found = []
+    for every in everies:
+        say(f"plan: every {every}")
+        path = replica_config(folder / f"plan{every}", replica, every, partitions=2)
+        timed(
+            ocim("plan", "--config", path, "--rates", rates, "--cores", str(cores), "--json"), log
+        )
+        text = log.read_text("utf-8")
+        promised = json.loads(text[text.index("{\n") :])
+        config = load(path)
+        for name in DATASETS:
+            timed(ocim("index", "--config", path, "--dataset", name), log)
+        began = time.perf_counter()
+        cpu = sum(by_verbs(path, config.datasets, 2, folder, cores))
+        labels = time.perf_counter() - began
+        pack = timed(ocim("pack", "--config", path), log)
+        layout = Layout(config.out)
+        manifest = json.loads((layout.bundle / "bundle.json").read_text("utf-8"))
+        found.append(
+            {
+                "every": every,
+                "samples": beside(
+                    sum(one["samples"]["all"] for one in promised["datasets"]),
+                    sum(shard["samples"] for shard in manifest["shards"]),
+                ),
+                "core_s": beside(promised["seconds"]["cores"], cpu),
+                "labels_s": beside(promised["seconds"]["labels"], labels),
+                "pack_s": beside(promised["seconds"]["pack"], pack["cpu_s"]),
+                "bundle_mb": beside(
+                    promised["bytes"]["bundle"] / 1e6,
+                    sum(shard["bytes"] for shard in manifest["shards"]) / 1e6,
+                ),
+                "stages_mb": beside(
+                    promised["bytes"]["stages"] / 1e6,
+                    sum(
+                        file.stat().st_size
+                        for stage in ("crops", "depth", "parsing")
+                        for file in (layout.out / stage).rglob("*.h5")
+                    )
+                    / 1e6,
+                ),
+            }
+        )
+    return found
+
+
+def beside(promised: float, measured: float) -> Figures:
+    """Two figures and the first over the second."""
+    return {
+        "promised": round(promised, 2),
+        "measured": round(measured, 2),
+        "ratio": round(promised / measured, 3),
+    }
+
+
+def by_verbs(
+    config: Path, datasets: Sequence[str], partitions: int, folder: Path, cores: int
+) -> list[float]:
+    """Processor seconds of every partition taken through `ocim crop`, `depth` and `parse`."""
+
+    def one(job: tuple[str, int]) -> float:
+        name, number = job
+        words = ("--config", config, "--dataset", name, "--partition", str(number))
+        log = folder / f"{name}{number}.txt"
+        return sum(timed(ocim(verb, *words), log)["cpu_s"] for verb in ("crop", "depth", "parse"))
+
+    jobs = [(name, number) for name in datasets for number in range(partitions)]
+    with ThreadPoolExecutor(cores) as threads:
+        return list(threads.map(one, jobs))
+
+
+def main() -> None:
+    """Measure what is asked for and print one JSON object."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    every_part = ("workers", "partitions", "videos", "plan")
+    parser.add_argument("--parts", nargs="+", choices=every_part, default=every_part)
+    parser.add_argument("--videos", nargs="+", type=int, default=[1250, 5000, 20_000])
+    parser.add_argument("--workers", nargs="+", type=int, default=[1, 2, 4])
+    parser.add_argument("--partitions", nargs="+", type=int, default=[4, 64])
+    parser.add_argument("--few", type=int, default=128, help="videos of the part `partitions`")
+    parser.add_argument("--every", nargs="+", type=int, default=[5, 2, 1],
+                        help="frames: all of these for `plan`, the last for `workers`")  # fmt: skip
+    parser.add_argument("--replica", type=Path, help="default: one of one subject, made here")
+    given = parser.parse_args()
+    cores = os.cpu_count() or 1
+    load = round(os.getloadavg()[0], 2)
+    found: Figures = {}
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary)
+        os.environ["XDG_CACHE_HOME"] = str(folder / "cache")  # every video is hashed anew
+        replica = (given.replica or folder / "replica").absolute()
+        if given.replica is None and {"workers", "plan"} & set(given.parts):
+            say("replica")
+            timed(ocim("replica", "-o", replica, "--subjects", "1", "--seed", "5"), folder / "log")
+        if "partitions" in given.parts:
+            found["partitions"] = of_partitions(folder, given.few, given.partitions)
+        if "plan" in given.parts:
+            found["plan"] = of_plan(folder, replica, given.every, cores)
+        if "workers" in given.parts:
+            found["workers"] = of_workers(folder, replica, given.workers, given.every[-1])
+        if "videos" in given.parts:
+            found["videos"] = of_videos(folder, given.videos, cores)
+    from benchmarks.made_samples import machine  # here: this process stays small, for its children
+
+    print(json.dumps({"about": {**machine(), "load_before": load}, **found}, indent=1))
+
+
+if __name__ == "__main__":
+    main()

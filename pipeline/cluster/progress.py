@@ -1,0 +1,77 @@
+"""How far a dataset is, as one line for people."""
+
+from dataclasses import dataclass
+
+
+@dataclass
+class Tally:
+    """What is finished of a dataset. started: in seconds of a clock; None before its first task.
+
+    kept: partitions that had nothing to be done; samples, failures: of all its finished partitions;
+    fresh: samples of those of which something was made; failed: partitions that gave an error.
+    """
+
+    dataset: str
+    partitions: int
+    started: float | None = None
+    finished: float | None = None
+    done: int = 0
+    kept: int = 0
+    failed: int = 0
+    samples: int = 0
+    failures: int = 0
+    fresh: int = 0
+
+    def add(self, samples: int, failures: int, made: bool) -> None:
+        """A partition is finished. made: whether anything of it had to be made."""
+        self.done += 1
+        self.kept += not made
+        self.samples += samples
+        self.failures += failures
+        self.fresh += samples if made else 0
+
+    def complete(self) -> bool:
+        """Whether every partition is finished or has failed."""
+        return self.done + self.failed == self.partitions
+
+    def line(self, now: float) -> str:
+        """How far it is, its rate and the time left, by what was made in this run."""
+        spent = now - (now if self.started is None else self.started)
+        parts = [f"{self.done} of {self.partitions} partitions", *self._counts()]
+        if self.fresh and spent > 0:
+            parts.append(f"{self.fresh / spent:.3g} samples/s")
+        left = time_left(self.partitions - self.done - self.failed, self.done - self.kept, spent)
+        if left is not None:
+            parts.append(f"about {duration(left)} left")
+        return f"{self.dataset}: {', '.join(parts)}"
+
+    def last_line(self, now: float) -> str:
+        """The same at its end."""
+        spent = now - (now if self.started is None else self.started)
+        kept = f" ({self.kept} finished already)" if self.kept else ""
+        parts = [f"{self.done} of {self.partitions} partitions{kept}", *self._counts()]
+        return f"{self.dataset}: {', '.join(parts)}, in {duration(spent)}"
+
+    def _counts(self) -> list[str]:
+        failed = [f"{self.failed} partitions failed"] if self.failed else []
+        return [f"{self.samples} samples", f"{self.failures} failures", *failed]
+
+
+def time_left(partitions: int, made: int, spent: float) -> float | None:
+    """Seconds that the partitions that are left will take, if each takes as long as those made.
+
+    made: partitions made in the `spent` seconds. None where nothing is known, or nothing left.
+    """
+    return spent / made * partitions if made and partitions else None
+
+
+def duration(seconds: float) -> str:
+    """A time in the two units that matter: 48 s, 3 min 20 s, 4 min, 2 h 5 min, 3 d 4 h."""
+    left = round(seconds)
+    for size, unit, smaller, small in ((86400, "d", 3600, "h"), (3600, "h", 60, "min"),
+                                       (60, "min", 1, "s")):  # fmt: skip
+        if left >= size:
+            whole, rest = divmod(left, size)
+            part = rest // smaller
+            return f"{whole} {unit} {part} {small}" if part else f"{whole} {unit}"
+    return f"{left} s"

@@ -1,0 +1,81 @@
+"""What a worker does: one task at a time, if it is fit for the run, and what it gives back."""
+
+import threading
+import time
+import traceback
+from collections.abc import Callable
+from typing import Any, Literal, NamedTuple
+
+from pipeline.cluster.agree import Terms, unfit
+
+Kind = Literal["input", "refused", "worker", "bug", "lost"]
+"""Why a task gave nothing: what it was given is wrong; a disk or folder refused; the worker is not
+fit for this run; anything that nobody expected; its workers died again and again.
+"""
+
+
+class Failed(NamedTuple):
+    """Why a task gave nothing, in one line; where in the code, when it is a bug."""
+
+    kind: Kind
+    reason: str
+    traceback: str = ""
+
+
+class Answer(NamedTuple):
+    """What a task gave: its function's value, or why there is none; its seconds on the worker."""
+
+    value: Any
+    failed: Failed | None = None
+    worker: str = ""
+    seconds: float = 0.0
+
+
+_one_at_once = (
+    threading.Lock()
+)  # stages silence libraries by descriptors, of which there is one set
+
+
+def perform(terms: Terms, function: Callable[..., Any], args: tuple[Any, ...]) -> Answer:
+    """function(*args) on a worker of Dask that is fit for the run. What is raised is an answer, for
+    Dask would repeat what the input is to blame for.
+    """
+    from distributed import get_worker
+
+    with _one_at_once:
+        started = time.monotonic()
+        value, failed = attempt(terms, function, args)
+        return Answer(value, failed, get_worker().address, time.monotonic() - started)
+
+
+def attempt(
+    terms: Terms, function: Callable[..., Any], args: tuple[Any, ...]
+) -> tuple[Any, Failed | None]:
+    """The function's value and None, or None and why there is none."""
+    from pipeline.bundle import BundleError
+    from pipeline.errors import REFUSALS, UserError
+
+    try:
+        reason = unfit(terms)
+        if reason:
+            return None, Failed("worker", reason)
+        return function(*args), None
+    except (UserError, BundleError) as error:
+        return None, Failed("input", one_line(error))
+    except OSError as error:
+        if error.errno in REFUSALS:
+            return None, Failed("refused", f"{error.filename or 'output'}: {error.strerror}")
+        return None, bug(error)
+    except Exception as error:
+        return None, bug(error)
+
+
+def bug(error: BaseException) -> Failed:
+    """An exception that nobody expected, as a value."""
+    name = type(error).__name__
+    return Failed("bug", one_line(f"{name}: {error}"), "".join(traceback.format_exception(error)))
+
+
+def one_line(error: object) -> str:
+    """The text of an error, in one line."""
+    return " ".join(str(error).split())

@@ -1,0 +1,138 @@
+"""What runs in the child: videos are cropped one after the other, their samples sent on."""
+
+import os
+import resource
+import time
+import traceback
+from contextlib import suppress
+from multiprocessing.connection import Connection
+from typing import Any, cast
+
+import numpy as np
+
+from labels.landmarks import FaceFinder as Landmarks
+from pipeline.crop_video import crop_video
+from pipeline.errors import UserError
+from pipeline.isolated.start import die_with
+from pipeline.isolated.task import Task
+from pipeline.isolated.watch import memory_bytes
+from pipeline.libav import TooMuchMemory
+from pipeline.memory import data_in_use
+from pipeline.samples import FIELDS, Samples
+from pipeline.spool import ByteSpool, Spool
+
+BEAT_S = 1.0
+"""So often it tells that frames come."""
+SLACK = 1.25
+"""The system refuses memory from so many limits on: the parent sees the limit passed before, unless
+much is asked for at once."""
+_NO_MEMORY = -4  # OpenCV's code
+_RECORD = np.dtype([(name, *field) for name, field in FIELDS.items()])
+
+
+def main(handle: int, parent: int) -> None:
+    """Work for the parent at the other end of a socket until it closes that, or is gone."""
+    die_with(parent)
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a core would be of all loaded networks
+    with suppress(EOFError, ConnectionError):
+        serve(Connection(handle))
+    os._exit(0)  # graphs and networks need no farewell
+
+
+def serve(connection: Connection) -> None:
+    """Load the models, then answer task after task."""
+    try:
+        landmarks = connection.recv().load()
+    except UserError as error:
+        connection.send(("refused", str(error)))
+        return
+    except Exception:
+        connection.send(("bug", traceback.format_exc()))
+        return
+    in_use = data_in_use(os.getpid()) or 0
+    connection.send(("ready", landmarks.made_on, in_use))
+    while True:
+        task: Task = connection.recv()
+        most = in_use + int(SLACK * memory_bytes(task.settings.limits))
+        try:
+            allow_memory(most)
+            answer = cropped(task, landmarks, connection)
+        except UserError as error:
+            answer = ("refused", str(error))
+        except ConnectionError:
+            raise
+        except Exception as error:
+            allow_memory(resource.RLIM_INFINITY)
+            answer = ("memory",) if is_memory(error) else ("bug", traceback.format_exc())
+        connection.send(answer)
+
+
+def allow_memory(most: int) -> None:
+    """Let the system refuse more than so many bytes of private writable memory."""
+    hard = resource.getrlimit(resource.RLIMIT_DATA)[1]
+    if hard != resource.RLIM_INFINITY:
+        most = hard if most == resource.RLIM_INFINITY else min(most, hard)
+    resource.setrlimit(resource.RLIMIT_DATA, (most, hard))
+
+
+def is_memory(error: BaseException) -> bool:
+    """Whether an error says that memory ran out, in the words of one of the libraries."""
+    return (
+        isinstance(error, MemoryError | TooMuchMemory)
+        or getattr(error, "code", None) == _NO_MEMORY
+        or "bad_alloc" in str(error)
+    )
+
+
+def cropped(task: Task, landmarks: Landmarks, connection: Connection) -> tuple[Any, ...]:
+    """Crop one video; its samples are sent at once, what is told in the end is returned."""
+    wire = Wire(connection)
+    samples = Samples(
+        cast(Spool, wire), cast(ByteSpool, wire.loose), task.settings, task.keep_loose
+    )
+    crop_video(task.row, landmarks, task.job(), samples, wire.beat)
+    return (
+        "done",
+        [number for number, _ in samples.chosen],
+        [(one.frame, one.reason) for one in samples.failures],
+        [(one.frame, one.text) for one in samples.remarks],
+    )
+
+
+class Loose:
+    """Keeps the looser picture of the sample that comes."""
+
+    def __init__(self) -> None:
+        self.picture = b""
+
+    def add(self, data: bytes) -> None:
+        """As ByteSpool.add."""
+        self.picture = data
+
+
+class Wire:
+    """In the place of the spools: sends each record to the parent, and keeps none."""
+
+    def __init__(self, connection: Connection) -> None:
+        self.loose = Loose()
+        self._connection = connection
+        self._count = 0
+        self._told = time.monotonic()
+
+    def add(self, **values: Any) -> int:
+        """As Spool.add."""
+        record = np.zeros((), _RECORD)
+        for name, value in values.items():
+            record[name] = value
+        self._tell("record", record.tobytes(), self.loose.picture)
+        self._count += 1
+        return self._count - 1
+
+    def beat(self) -> None:
+        """Tell, now and then, that there was another frame."""
+        if time.monotonic() >= self._told + BEAT_S:
+            self._tell("beat")
+
+    def _tell(self, *message: Any) -> None:
+        self._connection.send(message)
+        self._told = time.monotonic()

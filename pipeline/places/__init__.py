@@ -1,0 +1,52 @@
+"""Where inputs and outputs lie: on a disk of this machine, or in an object store.
+
+The stages read and write files of this machine. What is in between is here: `out_of` gives the
+place of a configuration's outputs, which brings a file before a stage reads it and sends it after;
+`names.py` lists a dataset in a store, `videos.py` fetches the videos of one partition.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from pipeline.places.base import Out, Range, State
+from pipeline.places.local import LocalOut
+from pipeline.urls import below, is_url
+
+__all__ = ["LocalOut", "Out", "Range", "State", "out_of", "send_text", "told_of"]
+
+
+@contextmanager
+def out_of(out: str) -> Iterator[Out]:
+    """The place of the outputs of a configuration, by its `out`, for use in the block.
+
+    Of a store a folder of this machine stands for OUT meanwhile (scratch.py); what is in it is gone
+    after the block.
+    """
+    if not is_url(out):
+        yield LocalOut(out)
+        return
+    from pipeline.places import scratch
+    from pipeline.places.remote import RemoteOut
+
+    with scratch.folder(out) as folder:
+        place = RemoteOut(out, folder)
+        place.store.check()
+        yield place
+
+
+def told_of(out: str, name: str) -> str:
+    """What people call a file below OUT: its path, or its URL."""
+    return below(out, name) if is_url(out) else str(Path(out) / name)
+
+
+def send_text(out: str, name: str, text: str) -> None:
+    """Have a file of this text in OUT; nothing is sent where it says the same already."""
+    from pipeline.keys import sha256_file
+    from pipeline.store import write_text
+
+    with out_of(out) as place:
+        path = place.layout.out / name
+        write_text(path, text)
+        if place.sha256(path) != sha256_file(path):
+            place.send(path)

@@ -1,0 +1,42 @@
+"""Folders of this machine for what is brought from a store, removed when they are done with."""
+
+import hashlib
+import os
+import socket
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from pipeline.errors import UserError
+from pipeline.store import left_over, removed_in_the_end
+
+
+def place() -> Path:
+    """Where such folders lie: $OCIM_SCRATCH, or the system's temporary folder."""
+    return Path(os.environ.get("OCIM_SCRATCH") or tempfile.gettempdir())
+
+
+@contextmanager
+def folder(url: str) -> Iterator[Path]:
+    """A new folder, which nobody else can read, for the files of a URL; removed after the block, or
+    when the process is stopped. What a killed process of this machine has left is removed first.
+    """
+    above = place()
+    host = hashlib.sha256(socket.gethostname().encode()).hexdigest()[:6]
+    name = hashlib.sha256(url.encode()).hexdigest()[:8]
+    try:
+        above.mkdir(parents=True, exist_ok=True)
+        for path in left_over(above):
+            # Of this machine alone: the folder may be shared, and processes are known by number.
+            if path.name.startswith(f".ocim-{host}."):
+                with removed_in_the_end(path):
+                    pass
+        made = Path(tempfile.mkdtemp("", f".ocim-{host}.{name}.{os.getpid()}.tmp", above))
+    except OSError as error:
+        raise UserError(
+            f"{above}: no folder can be made here for what is fetched: {error.strerror}; set"
+            " OCIM_SCRATCH to one with room"
+        ) from None
+    with removed_in_the_end(made):
+        yield made

@@ -1,0 +1,388 @@
+"""One folder of an object store: whole objects, pieces of them and lists of names, by fsspec.
+
+Every request is tried again where that may help, and what a store refuses for good is one line
+(failures.py). Keys are relative to the folder.
+"""
+
+import hashlib
+import os
+import uuid
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
+from pathlib import Path
+from typing import Any, NamedTuple, TypeVar
+
+from pipeline.errors import UserError
+from pipeline.places.base import State
+from pipeline.places.failures import tried
+from pipeline.urls import below
+
+Result = TypeVar("Result")
+
+TOGETHER = 16
+"""Requests at a time, of one process."""
+PART = 16 << 20
+"""Bytes of a part, where an object is sent or fetched in several."""
+_GAP, _LONGEST = 1 << 16, 8 << 20
+_OPTIONS: dict[str, dict[str, Any]] = {
+    # botocore's own retries are quick; a store that does not answer is found out in seconds.
+    "s3": {
+        "config_kwargs": {
+            "connect_timeout": 10,
+            "read_timeout": 60,
+            "retries": {"mode": "standard", "max_attempts": 4},
+        }
+    },
+}
+SHA256 = "ocim-sha256"
+"""Under this name an object carries the sha256 of its bytes, where the store keeps such things."""
+
+
+class Piece(NamedTuple):
+    """Bytes `start` to before `end` of an object."""
+
+    key: str
+    start: int
+    end: int
+
+
+class Store:
+    """The folder at a URL. UserError where the package that speaks its protocol is missing."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url.rstrip("/")
+        scheme = url.partition("://")[0]
+        self.protocol = "gs" if scheme == "gcs" else scheme
+        self.fs = _file_system(self.protocol, url)
+        self.base = str(self.fs._strip_protocol(self.url)).rstrip("/")
+
+    def told(self, key: str) -> str:
+        """The URL of an object."""
+        return below(self.url, key)
+
+    def _path(self, key: str) -> str:
+        return f"{self.base}/{key}" if key else self.base
+
+    def _tried(self, request: Callable[[], Result], key: str, doing: str) -> Result:
+        return tried(request, self.told(key) if key else self.url, doing)
+
+    def state(self, key: str) -> State | None:
+        """Size and mark of an object; None where there is none."""
+        info = self._info(key)
+        return None if info is None else _state(info)
+
+    def _info(self, key: str) -> dict[str, Any] | None:
+        try:
+            return self._tried(lambda: self._head(self._path(key)), key, "looking")
+        except FileNotFoundError:
+            return None
+
+    def _head(self, path: str) -> dict[str, Any]:
+        """What is known of an object: size, its mark, and what was sent with it."""
+        if (
+            self.protocol == "s3"
+        ):  # s3fs's own asks twice, and says nothing of what was sent with it
+            bucket, key, _ = self.fs.split_path(path)
+            info = dict(self.fs.call_s3("head_object", Bucket=bucket, Key=key))
+            return {**info, "size": info["ContentLength"]}
+        info = dict(self.fs.info(path))
+        if info["type"] != "file":
+            raise FileNotFoundError(path)
+        return info
+
+    def check(self) -> None:
+        """UserError where there is no such bucket, or the store does not answer."""
+        if self.protocol != "s3":
+            return
+        bucket = self.base.partition("/")[0]
+        try:
+            self._tried(lambda: self.fs.call_s3("head_bucket", Bucket=bucket), "", "looking")
+        except FileNotFoundError:
+            raise UserError(f"{self.url}: no such bucket; make it, or correct the URL") from None
+        except UserError as error:
+            # Who may read and write objects need not be allowed to look at the bucket.
+            if "the store refuses" not in str(error):
+                raise
+
+    def states(self, folder: str) -> dict[str, State]:
+        """Of every object directly in a folder, by its name; none where there is no folder."""
+        path = self._path(folder)
+        try:
+            rows = self._tried(lambda: self.fs.ls(path, detail=True), folder, "listing")
+        except FileNotFoundError:
+            return {}
+        start = len(path) + 1
+        return {
+            row["name"][start:]: _state(row)
+            for row in rows
+            if row["type"] == "file" and row["name"][start:] and row["name"] != path
+        }
+
+    def walk(self) -> Iterator[tuple[str, State]]:
+        """Key and state of every object below the folder, in the order of their names."""
+        try:
+            rows = self._tried(
+                lambda: self.fs.find(self.base, detail=True, withdirs=False), "", "listing"
+            )
+        except FileNotFoundError:
+            return
+        for path in sorted(rows):
+            # A link (of file://) may lead anywhere.
+            is_file = rows[path]["type"] == "file" and not rows[path].get("islink")
+            if is_file and path.startswith(f"{self.base}/"):
+                yield path[len(self.base) + 1 :], _state(rows[path])
+
+    def get(self, key: str, local: Path) -> State:
+        """Fetch an object whole to `local`, which is not there before all of it is.
+
+        Raises FileNotFoundError where there is no such object.
+        """
+        local.parent.mkdir(parents=True, exist_ok=True)
+        half = local.with_name(f".{uuid.uuid4().hex}.part")
+        options = {"chunksize": PART, "max_concurrency": 4} if self.protocol == "s3" else {}
+
+        def fetch() -> State:
+            before = self._info(key)
+            if before is None:
+                raise FileNotFoundError(self.told(key))
+            self.fs.get_file(self._path(key), str(half), **options)
+            state, found = _state(before), half.stat().st_size
+            if found != state.size:
+                raise OSError(f"{found} of {state.size} bytes came")
+            digest = self._kept_sha256(before)
+            if digest and _digest(half, "sha256") != digest:
+                raise OSError("what came is not what was sent there")
+            return state
+
+        try:
+            state = self._tried(fetch, key, "fetching")
+            half.replace(local)
+        finally:
+            half.unlink(missing_ok=True)
+        return state
+
+    def put(self, local: Path, key: str) -> None:
+        """Send a file: the object appears whole, and what arrived is what was sent, or not at all.
+
+        The object carries its sha256 where the store keeps such things; one that carries the same
+        is left as it is.
+        """
+        size, digest = local.stat().st_size, _digest(local, "sha256")
+        path = self._path(key)
+        there = self._info(key)
+        if there is not None and there["size"] == size and self._kept_sha256(there) == digest:
+            return
+
+        def send() -> None:
+            try:
+                self._put(local, path, digest)
+            except Exception:
+                self._abort_parts(path)
+                raise
+            info = self._info(key)
+            if info is None or info["size"] != size:
+                raise OSError(f"{info['size'] if info else 0} of {size} bytes arrived")
+            if not (_fits_mark(info, local) or self._read_sha256(path) == digest):
+                raise OSError("what arrived is not what was sent")
+
+        self._tried(send, key, "sending")
+
+    def _put(self, local: Path, path: str, digest: str) -> None:
+        if self.protocol == "s3":
+            self.fs.put_file(
+                str(local), path, chunksize=PART, max_concurrency=4, Metadata={SHA256: digest}
+            )
+        elif self.protocol == "gs":
+            self.fs.put_file(str(local), path, metadata={SHA256: digest})
+        elif self.protocol == "memory":
+            self.fs.pipe_file(path, local.read_bytes())
+        else:
+            self.fs.makedirs(self.fs._parent(path), exist_ok=True)
+            half = f"{self.fs._parent(path)}/.{uuid.uuid4().hex}.part"
+            try:
+                self.fs.put_file(str(local), half)
+                self.fs.mv(half, path)
+            finally:
+                if self.fs.exists(half):
+                    self.fs.rm_file(half)
+
+    def _abort_parts(self, path: str) -> None:
+        """Let no parts of an upload stay that failed: they cost money, and nobody sees them."""
+        if self.protocol != "s3":
+            return
+        bucket, key, _ = self.fs.split_path(path)
+        try:
+            found = self.fs.call_s3("list_multipart_uploads", Bucket=bucket, Prefix=key)
+            for upload in found.get("Uploads", []):
+                if upload["Key"] == key:
+                    self.fs.call_s3(
+                        "abort_multipart_upload",
+                        Bucket=bucket,
+                        Key=key,
+                        UploadId=upload["UploadId"],
+                    )
+        except (
+            Exception
+        ):  # the upload's own failure is what is told; a lifecycle rule does the rest
+            return
+
+    def sha256(self, key: str) -> str:
+        """Of an object's bytes: as it carries it, else all of it is read; "": there is none."""
+        info = self._info(key)
+        if info is None:
+            return ""
+        path = self._path(key)
+        return self._kept_sha256(info) or self._tried(
+            lambda: self._read_sha256(path), key, "reading"
+        )
+
+    def _kept_sha256(self, info: dict[str, Any]) -> str:
+        kept = info.get("Metadata") or info.get("metadata") or {}
+        return str(kept.get(SHA256, ""))
+
+    def _read_sha256(self, path: str) -> str:
+        digest, at = hashlib.sha256(), 0
+        size = self._head(path)["size"]
+        while at < size:
+            data = self.fs.cat_file(path, start=at, end=min(size, at + PART))
+            if not data:
+                raise OSError(f"ends at byte {at}")
+            digest.update(data)
+            at += len(data)
+        return digest.hexdigest()
+
+    def remove(self, key: str) -> None:
+        """Remove an object; nothing where there is none."""
+        try:
+            self._tried(lambda: self.fs.rm_file(self._path(key)), key, "removing")
+        except FileNotFoundError:
+            return
+
+    def pieces(self, wanted: Sequence[Piece]) -> list[bytes]:
+        """Pieces of objects, in order, many requests at a time; near ones by one request.
+
+        Raises UserError where an object is not there, or ends before its piece does.
+        """
+        merged = _merged(wanted)
+
+        def fetch(piece: Piece) -> bytes:
+            def request() -> bytes:
+                data = self.fs.cat_file(self._path(piece.key), start=piece.start, end=piece.end)
+                if len(data) != piece.end - piece.start:
+                    raise OSError(f"{len(data)} of {piece.end - piece.start} bytes came")
+                return bytes(data)
+
+            try:
+                return self._tried(request, piece.key, "reading")
+            except FileNotFoundError:
+                raise UserError(f"{self.told(piece.key)}: no more there; make it again") from None
+
+        data = self.together(fetch, [(whole,) for whole, _ in merged])
+        found: list[bytes] = [b""] * len(wanted)
+        for (whole, numbers), got in zip(merged, data, strict=True):
+            for number in numbers:
+                one = wanted[number]
+                found[number] = got[one.start - whole.start : one.end - whole.start]
+        return found
+
+    def together(
+        self, function: Callable[..., Result], calls: Sequence[tuple[Any, ...]]
+    ) -> list[Result]:
+        """function(*call) for every call, many at a time; results in order."""
+        if len(calls) < 2:
+            return [function(*call) for call in calls]
+        with ThreadPoolExecutor(TOGETHER) as threads:
+            futures = [threads.submit(function, *call) for call in calls]
+            try:
+                return [future.result() for future in futures]
+            finally:
+                for future in futures:
+                    future.cancel()
+
+
+def _file_system(protocol: str, url: str) -> Any:
+    import fsspec  # type: ignore[import-untyped]
+
+    if protocol == "gs":
+        # Else it asks for the kind of each bucket, and says at length that it may not be known.
+        os.environ.setdefault("GCSFS_EXPERIMENTAL_ZB_HNS_SUPPORT", "false")
+    # What the user's own settings of fsspec say of an option goes before ours.
+    theirs = fsspec.config.conf.get(protocol, {})
+    own = {name: v for name, v in _OPTIONS.get(protocol, {}).items() if name not in theirs}
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", FutureWarning)  # Google's, of Pythons to come
+            return fsspec.filesystem(protocol, use_listings_cache=False, **own)
+    except ImportError:
+        package = {"s3": "s3fs", "gs": "gcsfs"}.get(protocol, protocol)
+        raise UserError(f"{url}: this needs the package {package}: pip install {package}") from None
+
+
+def _state(info: dict[str, Any]) -> State:
+    for name in ("ETag", "etag", "generation", "mtime", "created"):
+        mark = info.get(name)
+        if mark:
+            # One and the same, whether the object was asked for or listed.
+            text = str(mark.timestamp()) if isinstance(mark, datetime) else str(mark).strip('"')
+            return State(int(info["size"]), f"{name} {text}")
+    return State(int(info["size"]), "")
+
+
+def _digest(path: Path, kind: str) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, kind).hexdigest()
+
+
+def _fits_mark(info: dict[str, Any], local: Path) -> bool:
+    """Whether the store's own mark of an object is the MD5 of the file, or of its parts.
+
+    It need not be, where the store encrypts with keys of its own.
+    """
+    if info.get("md5Hash"):
+        import base64
+
+        return base64.b64decode(info["md5Hash"]).hex() == _digest(local, "md5")
+    mark = str(info.get("ETag", "")).strip('"')
+    if "-" not in mark:
+        return mark == _digest(local, "md5")
+    digest, parts = hashlib.md5(), 0
+    with local.open("rb") as file:
+        while part := file.read(PART):
+            digest.update(hashlib.md5(part).digest())
+            parts += 1
+    return mark == f"{digest.hexdigest()}-{parts}"
+
+
+def _merged(wanted: Sequence[Piece]) -> list[tuple[Piece, list[int]]]:
+    """Larger pieces that hold the wanted ones, each with the numbers of those in it."""
+    order = sorted(range(len(wanted)), key=lambda number: wanted[number])
+    found: list[tuple[Piece, list[int]]] = []
+    for number in order:
+        one = wanted[number]
+        if found:
+            last, numbers = found[-1]
+            end = max(last.end, one.end)
+            if (
+                last.key == one.key
+                and one.start <= last.end + _GAP
+                and end - last.start <= _LONGEST
+            ):
+                numbers.append(number)
+                found[-1] = (Piece(last.key, last.start, end), numbers)
+                continue
+        found.append((one, [number]))
+    return found
+
+
+def scratch_name(key: str) -> bool:
+    """Whether a key can be a path below a folder of this machine, and stays in it."""
+    parts = key.split("/")
+    return (
+        key.isprintable()
+        and "\\" not in key
+        and all(part not in ("", ".", "..") for part in parts)
+        and all(len(os.fsencode(part)) <= 255 for part in parts)
+        and len(os.fsencode(key)) < 3000
+    )

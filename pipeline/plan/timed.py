@@ -1,0 +1,135 @@
+"""The stages of a small run, each in a process of its own, and the core seconds that it takes."""
+
+import json
+import multiprocessing
+import platform
+import resource
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import h5py
+
+from pipeline.config import Config, Layout
+from pipeline.datasets.base import Video, read_index
+from pipeline.errors import UserError
+from pipeline.index import dataset_root
+from pipeline.partition import STAGES
+
+
+class Cost(NamedTuple):
+    """Core seconds. cpu: of the whole process and what it started. work: of the work itself."""
+
+    cpu: float
+    work: float
+
+    def start(self, times: int = 1) -> float:
+        """Until it could work, where the work was done so many times."""
+        return round(max(self.cpu - times * self.work, 0.0), 3)
+
+
+def run(function: Callable[..., float], *values: Any) -> Cost:
+    """Call function(*values), which gives its own core seconds, in a new process."""
+    spawn = multiprocessing.get_context("spawn")
+    here, there = spawn.Pipe(duplex=False)
+    before = _of_children()
+    process = spawn.Process(target=_child, args=(there, function, *values))
+    process.start()
+    there.close()
+    try:
+        answer = here.recv()
+    except EOFError:
+        answer = None
+    process.join()
+    if isinstance(answer, UserError):
+        raise answer
+    if answer is None:
+        raise UserError("--measure: a stage ended without a result; its message is above")
+    return Cost(_of_children() - before, answer)
+
+
+def _child(pipe: Connection, function: Callable[..., float], *values: Any) -> None:
+    try:
+        pipe.send(function(*values))
+    except UserError as error:
+        pipe.send(error)
+
+
+def _of_children() -> float:
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
+def decode(config: Config, dataset: str) -> float:
+    """Core seconds of decoding every video once, nothing turned to RGB."""
+    import av  # noqa: F401  (the start, not the work)
+
+    from pipeline.video import VideoError
+    from pipeline.video import decode as frames_of
+
+    root = dataset_root(dataset, config.datasets[dataset])
+    rows = read_index(Layout(config.out).index(dataset))
+    began = time.process_time()
+    for row in rows:
+        with suppress(VideoError, OSError):
+            for _ in frames_of(root / row.path, bool(row.upside_down), lambda number: False):
+                pass
+    return time.process_time() - began
+
+
+def crop(config: Config, dataset: str, rows: Sequence[Video] | None) -> float:
+    """The crop stage of a dataset's one partition; 0, for only the whole process tells its cost."""
+    from pipeline.partition import crop_partition
+
+    crop_partition(config, dataset, 0, rows)
+    return 0.0
+
+
+def layers(config: Config, stage: str) -> float:
+    """Depth or parsing of every dataset, made twice: the first time much is loaded."""
+    from pipeline import partition
+
+    make = partition.depth_partition if stage == "depth" else partition.parse_partition
+    for dataset in config.datasets:
+        make(config, dataset, 0)
+    clock = time.perf_counter if _on_gpu(config, stage) else time.process_time
+    began = clock()
+    for dataset in config.datasets:
+        make(config, dataset, 0, True)
+    return clock() - began
+
+
+def _on_gpu(config: Config, stage: str) -> bool:
+    path = Layout(config.out).partition(STAGES[stage], next(iter(config.datasets)), 0)
+    with h5py.File(path, "r") as file:
+        return "cuda" in json.loads(file.attrs["made_by"])["made_on"]
+
+
+def pack(config: Config) -> float:
+    """The bundle of all that was made."""
+    from pipeline.pack import pack as pack_bundle
+
+    began = time.process_time()
+    pack_bundle(config, Layout(config.out))
+    return time.process_time() - began
+
+
+def counts(config: Config) -> dict[str, int]:
+    """Samples, live samples, and bytes of a looser picture (0: none is kept) of the small run."""
+    samples = live = loose = 0
+    for dataset in config.datasets:
+        with h5py.File(Layout(config.out).partition("crops", dataset, 0), "r") as file:
+            samples, live = samples + len(file["live"]), live + int(file["live"][:].sum())
+            loose += len(file["loose"]) if "loose" in file else 0
+    return {"samples": samples, "live": live, "loose": loose // max(samples, 1)}
+
+
+def processor() -> str:
+    """The processor's name as the system gives it."""
+    place = Path("/proc/cpuinfo")
+    lines = place.read_text("utf-8").splitlines() if place.is_file() else []
+    named = [line.split(":")[1].strip() for line in lines if line.startswith("model name")]
+    return named[0] if named else platform.processor() or platform.machine()

@@ -1,0 +1,435 @@
+"""Videos and outputs in an object store: moto's server, behind a door that lets requests fail."""
+
+import hashlib
+import json
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pytest
+from failing_store import FailingStore, one_in
+from made_store import client, environment, objects, s3_server
+
+pytestmark = pytest.mark.slow
+OCIM = Path(sys.executable).with_name("ocim")
+RUN = """
+import sys
+from pipeline.cli.data import write_dataset_index
+from pipeline.config import load
+from pipeline.errors import UserError
+from pipeline.pack import pack
+from pipeline.partition import label_partition
+if __name__ == "__main__":
+    config = load(sys.argv[1])
+    try:
+        for name, dataset in config.datasets.items():
+            write_dataset_index(config, name)
+            for number in range(dataset.partitions):
+                print(*label_partition(config, name, number), flush=True)
+        pack(config)
+    except UserError as error:
+        print(error, file=sys.stderr)
+        sys.exit(2)
+"""
+CONFIG = """
+out: {out}
+datasets:
+  msu: {{root: "{roots}/msu", every: 4, partitions: 2}}
+  own: {{adapter: table, root: "{roots}/own", sampling: uniform, frames: 2, partitions: 2}}
+pack: {{shard_samples: 8}}
+"""
+LIVE = "scene01/real/real_client{:03d}_laptop_SD_scene01.mov"
+SPOOF = "scene01/attack/attack_client{:03d}_android_SD_ipad_video_scene01.mp4"
+
+
+class Place(NamedTuple):
+    """A server, the door before it, boto3's client, a folder with the datasets, and the outputs of
+    a run on it: every file's bytes by its path.
+    """
+
+    server: str
+    door: FailingStore
+    s3: Any
+    folder: Path
+    expected: dict[str, bytes]
+
+    def run(self, out: str, roots: str, **more: str) -> subprocess.CompletedProcess[str]:
+        """The whole run in one process, which reaches the store through the door."""
+        config = self.folder / "config.yaml"
+        config.write_text(CONFIG.format(out=out, roots=roots))
+        command = [sys.executable, "-c", RUN, str(config)]
+        env = environment(self.door.url, OCIM_SCRATCH=str(self.folder / "scratch"), **more)
+        return subprocess.run(command, capture_output=True, text=True, timeout=500, env=env)
+
+    def outputs(self, name: str) -> dict[str, bytes]:
+        """What of a run lies in the bucket."""
+        found = objects(self.s3, "bucket", f"{name}/")
+        return {key: data for key, data in found.items() if not key.startswith("cache/")}
+
+
+def files(folder: Path) -> dict[str, bytes]:
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes()
+        for path in folder.rglob("*")
+        if path.is_file() and path.relative_to(folder).parts[0] != "cache"
+    }
+
+
+@pytest.fixture(scope="module")
+def place(
+    tmp_path_factory: pytest.TempPathFactory,
+    portrait: np.ndarray,
+    video_writer: Callable[..., Path],
+) -> Iterator[Place]:
+    folder = tmp_path_factory.mktemp("stores")
+    for number in (1, 2, 13):
+        frames = [np.roll(portrait, step + number, axis=1) for step in range(8)]
+        video_writer(folder / "data" / "msu" / LIVE.format(number), frames)
+        video_writer(folder / "data" / "msu" / SPOOF.format(number), frames)
+    box = "".join(f"{frame}, 80, 40, 240, 260, 120, 120, 190, 120\n" for frame in range(8))
+    (folder / "data" / "msu" / LIVE.format(13)).with_suffix(".face").write_text(box)
+    (folder / "data" / "msu" / "train_sub_list.txt").write_text("01\n02\n")
+    for split, kind in (("train", "live"), ("train", "spoof"), ("test", "live")):
+        video_writer(folder / "data" / "own" / split / kind / f"{split} ä {kind}" / "1.mp4", frames)
+    with s3_server(folder / "server.log") as server:
+        door = FailingStore(server).start()
+        s3 = client(server)
+        s3.create_bucket(Bucket="bucket")
+        for key, data in files(folder / "data").items():
+            s3.put_object(Bucket="bucket", Key=f"data/{key}", Body=data)
+        place = Place(server, door, s3, folder, {})
+        done = place.run(str(folder / "out"), str(folder / "data"))
+        assert done.returncode == 0, done.stderr
+        place.expected.update(files(folder / "out"))
+        yield place
+        door.stop()
+
+
+@pytest.fixture(autouse=True)
+def _calm(place: Place) -> Iterator[None]:
+    place.door.fault = lambda method, path: ""
+    place.door.forget()
+    yield
+    assert list((place.folder / "scratch").glob(".*")) == []
+
+
+def test_all_in_a_store_gives_the_bytes_of_a_run_on_a_disk(place):
+    done = place.run("s3://bucket/all", "s3://bucket/data")
+    assert done.returncode == 0, done.stderr
+    assert place.outputs("all") == place.expected
+    kinds = {key.partition("/")[0] for key in place.expected}
+    assert kinds == {"index", "crops", "depth", "parsing", "bundle"}
+
+
+def test_outputs_alone_in_a_store(place):
+    done = place.run("s3://bucket/out", str(place.folder / "data"))
+    assert done.returncode == 0, done.stderr
+    assert place.outputs("out") == place.expected
+
+
+def test_videos_alone_in_a_store(place):
+    done = place.run(str(place.folder / "near"), "s3://bucket/data")
+    assert done.returncode == 0, done.stderr
+    assert files(place.folder / "near") == place.expected
+
+
+def test_another_machine_that_goes_on_fetches_no_video_and_no_crops(place):
+    place.run("s3://bucket/again", "s3://bucket/data")
+    place.door.forget()
+    elsewhere = str(place.folder / "another home")
+    done = place.run("s3://bucket/again", "s3://bucket/data", XDG_CACHE_HOME=elsewhere)
+    assert done.returncode == 0, done.stderr
+    assert "crop" not in done.stdout
+    fetched = [path for method, path, _ in place.door.seen if method == "GET"]
+    assert not [path for path in fetched if path.endswith((".mov", ".mp4"))]
+    assert not [path for method, path, _ in place.door.seen if method == "PUT"]
+    # Of each crops file a few pieces, by what HDF5 looks at.
+    for name in (key for key in place.expected if key.startswith("crops/")):
+        assert 1 <= sum(path.endswith(f"again/{name}") for path in fetched) <= 12
+
+
+def test_a_video_that_changed_makes_its_partition_anew_and_no_other(place):
+    data = files(place.folder / "data")
+    for key in data:
+        place.s3.put_object(Bucket="bucket", Key=f"changing/{key}", Body=data[key])
+    place.run("s3://bucket/changed", "s3://bucket/changing")
+    before = place.outputs("changed")
+    assert before == place.expected
+    key = f"changing/msu/{LIVE.format(1)}"
+    other = data[f"msu/{LIVE.format(2)}"]
+    place.s3.put_object(Bucket="bucket", Key=key, Body=other)
+    done = place.run("s3://bucket/changed", "s3://bucket/changing")
+    assert done.returncode == 0, done.stderr
+    after = place.outputs("changed")
+    changed = {key for key in after if after[key] != before[key]}
+    partition = [line for line in done.stdout.splitlines() if "'crop'" in line]
+    assert len(partition) == 1
+    number = int(partition[0].split()[1])
+    assert {f"{stage}/msu/{number:04d}.h5" for stage in ("crops", "depth", "parsing")} <= changed
+    assert {key for key in changed if not key.startswith("bundle/")} == {
+        f"{stage}/msu/{number:04d}.h5" for stage in ("crops", "depth", "parsing")
+    }
+    sources = json.loads(after["bundle/bundle.json"])
+    assert sources["hash"] != json.loads(before["bundle/bundle.json"])["hash"]
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_a_store_that_fails_one_request_in_ten_gives_the_same_bytes(place, seed):
+    place.door.fault = one_in(10, seed)
+    done = place.run(f"s3://bucket/flaky{seed}", "s3://bucket/data")
+    assert done.returncode == 0, done.stderr
+    assert place.outputs(f"flaky{seed}") == place.expected
+    faults = [fault for _, _, fault in place.door.seen if fault]
+    assert len(faults) >= 10 and set(faults) == {"503", "cut", "half"}
+    assert not place.s3.list_multipart_uploads(Bucket="bucket").get("Uploads")
+
+
+@pytest.mark.parametrize("after", [3, 60, 140])
+def test_a_store_that_is_lost_is_one_line_and_the_same_command_goes_on(place, after):
+    name = f"lost{after}"
+    place.door.fault = lambda method, path: "cut" if sum(place.door.counts.values()) > after else ""
+    done = place.run(f"s3://bucket/{name}", "s3://bucket/data", OCIM_STORE_PATIENCE="2")
+    assert done.returncode == 2
+    lines = done.stderr.splitlines()
+    assert len(lines) == 1 and lines[0].startswith("s3://bucket/"), done.stderr
+    assert "the same command goes on when the store answers again" in lines[0]
+    half = place.outputs(name)
+    assert len(half) < len(place.expected)
+    assert all(place.expected[key] == data for key, data in half.items())
+    place.door.fault = lambda method, path: ""
+    assert place.run(f"s3://bucket/{name}", "s3://bucket/data").returncode == 0
+    assert place.outputs(name) == place.expected
+
+
+def test_a_run_killed_at_many_moments_ends_in_the_same_bytes(place):
+    config = place.folder / "killed.yaml"
+    config.write_text(CONFIG.format(out="s3://bucket/killed", roots="s3://bucket/data"))
+    env = environment(place.door.url, OCIM_SCRATCH=str(place.folder / "scratch"))
+    command = [sys.executable, "-c", RUN, str(config)]
+    killed = 0
+    for moment in (4, 7, 10, 14):
+        with subprocess.Popen(command, stdout=-3, stderr=-3, env=env) as run:
+            try:
+                run.wait(moment)
+            except subprocess.TimeoutExpired:
+                run.send_signal(signal.SIGKILL)
+                killed += 1
+        for key, data in place.outputs("killed").items():
+            assert place.expected[key] == data
+    assert killed >= 1
+    assert place.run("s3://bucket/killed", "s3://bucket/data").returncode == 0
+    assert place.outputs("killed") == place.expected
+
+
+SEND = """
+import sys
+from pathlib import Path
+from pipeline.errors import UserError
+from pipeline.places.store import Store
+try:
+    Store("s3://bucket/parts").put(Path(sys.argv[1]), "big.h5")
+except UserError as error:
+    sys.exit(str(error))
+"""
+
+
+@pytest.fixture(scope="module")
+def big(place: Place) -> Path:
+    """A file that is sent in three parts, and another content of it that is there already."""
+    path = place.folder / "big.h5"
+    path.write_bytes(np.random.default_rng(1).bytes(40 << 20))
+    return path
+
+
+def sending(place: Place, path: Path, patience: str) -> "subprocess.Popen[str]":
+    env = environment(place.door.url, OCIM_STORE_PATIENCE=patience)
+    return subprocess.Popen([sys.executable, "-c", SEND, path], env=env, stderr=-1, text=True)
+
+
+def parts_left(place: Place) -> list[Any]:
+    return place.s3.list_multipart_uploads(Bucket="bucket").get("Uploads", [])
+
+
+def stored(place: Place) -> bytes:
+    return place.s3.get_object(Bucket="bucket", Key="parts/big.h5")["Body"].read()
+
+
+@pytest.mark.parametrize("fault", ["503", "cut"])
+def test_a_part_that_always_fails_leaves_the_old_object_and_no_parts(place, big, fault):
+    place.s3.put_object(Bucket="bucket", Key="parts/big.h5", Body=b"the old one")
+    place.door.fault = lambda method, path: fault if "partNumber=2" in path else ""
+    with sending(place, big, "2") as program:
+        _, told = program.communicate(timeout=300)
+    assert program.returncode == 1
+    assert told.startswith("s3://bucket/parts/big.h5: sending failed: ")
+    assert len(told.splitlines()) == 1
+    assert {"partNumber=2" in path for _, path, fault in place.door.seen if fault} == {True}
+    assert stored(place) == b"the old one"
+    assert parts_left(place) == []
+
+
+def test_a_part_that_fails_once_is_sent_again(place, big):
+    failed = []
+
+    def fault(method: str, path: str) -> str:
+        if "partNumber=2" in path and len(failed) < 7:  # more than the client's own attempts
+            failed.append(path)
+            return "cut"
+        return ""
+
+    place.door.fault = fault
+    with sending(place, big, "120") as program:
+        assert program.wait(300) == 0
+    assert len(failed) == 7
+    found = stored(place)
+    assert hashlib.sha256(found).digest() == hashlib.sha256(big.read_bytes()).digest()
+    assert parts_left(place) == []
+
+
+def test_a_completion_that_fails_leaves_nothing_half(place, big):
+    place.s3.put_object(Bucket="bucket", Key="parts/big.h5", Body=b"the old one")
+    place.door.fault = lambda method, path: (
+        "503" if method == "POST" and "uploadId=" in path else ""
+    )
+    with sending(place, big, "2") as program:
+        assert program.wait(300) == 1
+    assert stored(place) == b"the old one"
+    assert parts_left(place) == []
+
+
+def test_an_upload_that_is_killed_leaves_the_old_object_and_the_next_one_is_whole(place, big):
+    place.s3.put_object(Bucket="bucket", Key="parts/big.h5", Body=b"the old one")
+    reached = []
+
+    def fault(method: str, path: str) -> str:
+        if "partNumber=2" in path:
+            reached.append(path)
+            time.sleep(3)
+        return ""
+
+    place.door.fault = fault
+    with sending(place, big, "60") as program:
+        end = time.monotonic() + 120
+        while not reached:
+            assert time.monotonic() < end
+            time.sleep(0.05)
+        program.kill()
+    assert stored(place) == b"the old one"
+    assert len(parts_left(place)) == 1  # what a lifecycle rule is for, or the next upload
+    place.door.fault = lambda method, path: ""
+    with sending(place, big, "60") as program:
+        assert program.wait(300) == 0
+    assert len(stored(place)) == 40 << 20
+
+
+def test_bytes_that_change_on_the_way_are_noticed(place, tmp_path):
+    """What arrives is held against what was sent, and what comes against what was stored."""
+    path = tmp_path / "x.h5"
+    path.write_bytes(b"right" * 1000)
+    with sending(place, path, "5") as program:
+        assert program.wait(100) == 0
+    kept = place.s3.head_object(Bucket="bucket", Key="parts/big.h5")["Metadata"]
+    assert kept == {"ocim-sha256": hashlib.sha256(path.read_bytes()).hexdigest()}
+    wrong = b"wrong" * 1000
+    place.s3.put_object(Bucket="bucket", Key="parts/big.h5", Body=wrong, Metadata=kept)
+    code = (
+        "import sys; from pathlib import Path; from pipeline.places.store import Store\n"
+        "Store('s3://bucket/parts').get('big.h5', Path(sys.argv[1]))"
+    )
+    env = environment(place.door.url, OCIM_STORE_PATIENCE="1")
+    command = [sys.executable, "-c", code, str(tmp_path / "come" / "x.h5")]
+    done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=100)
+    assert "fetching failed: what came is not what was sent there" in done.stderr
+    assert list((tmp_path / "come").iterdir()) == []
+
+
+def ocim(place: Place, *words: str | Path, **env: str) -> subprocess.CompletedProcess[str]:
+    environ = environment(place.door.url, OCIM_SCRATCH=str(place.folder / "scratch"), **env)
+    return subprocess.run([OCIM, *words], capture_output=True, text=True, timeout=500, env=environ)
+
+
+def test_the_verbs_one_after_the_other_and_the_bundle_fetched(place, tmp_path):
+    config = tmp_path / "mine.yaml"
+    config.write_text(CONFIG.format(out="s3://bucket/verbs", roots="s3://bucket/data"))
+    words = ("--config", config)
+    assert ocim(place, "check", "--labels", *words).returncode == 0
+    for name in ("msu", "own"):
+        done = ocim(place, "index", *words, "--dataset", name)
+        assert done.stdout.startswith(f"s3://bucket/verbs/index/{name}.csv: ")
+        for partition in ("0", "1"):
+            for verb in ("crop", "depth", "parse"):
+                done = ocim(place, verb, *words, "--dataset", name, "--partition", partition)
+                assert done.stdout.endswith("(made)\n"), done.stderr
+    assert ocim(place, "pack", *words, "--cores", "2").returncode == 0
+    assert place.outputs("verbs") == place.expected
+    done = ocim(place, "rebuild", "msu", "--only", "depth", *words, "--cores", "2")
+    assert "depth: 2 of 2 partitions made" in done.stdout
+    assert place.outputs("verbs") == place.expected
+    here = tmp_path / "here" / "bundle"
+    assert ocim(place, "bundle", "fetch", "s3://bucket/verbs/bundle", "-o", here).returncode == 0
+    assert files(here) == {
+        key.removeprefix("bundle/"): data
+        for key, data in place.expected.items()
+        if key.startswith("bundle/")
+    }
+    assert ocim(place, "bundle", "verify", here).returncode == 0
+
+
+@pytest.mark.parametrize("verb", ["train", "evaluate", "report", "tables", "truth"])
+def test_what_reads_a_local_bundle_says_how_to_copy_it(place, tmp_path, verb):
+    config = tmp_path / "mine.yaml"
+    config.write_text(CONFIG.format(out="s3://bucket/verbs", roots="s3://bucket/data"))
+    done = ocim(place, verb, "--config", config)
+    assert done.returncode == 2 and len(done.stderr.splitlines()) == 1
+    assert "ocim bundle fetch s3://bucket/verbs/bundle -o DIR" in done.stderr
+
+
+def test_no_bucket_no_login_and_no_server_are_one_line_each(place, tmp_path):
+    config = tmp_path / "mine.yaml"
+
+    def told(out: str, roots: str, **env: str) -> str:
+        config.write_text(CONFIG.format(out=out, roots=roots))
+        done = ocim(place, "index", "--config", config, "--dataset", "msu", **env)
+        assert done.returncode == 2 and len(done.stderr.splitlines()) == 1, done.stderr
+        return done.stderr
+
+    near, there = str(tmp_path / "out"), "s3://bucket/data"
+    assert "s3://none/x: no such bucket" in told("s3://none/x", there)
+    assert "s3://none/data/msu: no such bucket" in told(near, "s3://none/data")
+    assert "s3://bucket/none/msu: no object here" in told(near, "s3://bucket/none")
+    no_login = {"AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": "", "HOME": str(tmp_path)}
+    no_login["AWS_EC2_METADATA_DISABLED"] = "true"
+    assert "no credentials for this store were found" in told(near, there, **no_login)
+    nobody = {"AWS_ENDPOINT_URL": "http://127.0.0.1:9", "OCIM_STORE_PATIENCE": "1"}
+    config.write_text(CONFIG.format(out=near, roots=there))
+    env = {**environment(place.door.url), **nobody}
+    done = subprocess.run(
+        [OCIM, "index", "--config", config, "--dataset", "msu"],
+        capture_output=True, text=True, timeout=100, env=env,
+    )  # fmt: skip
+    assert done.returncode == 2 and len(done.stderr.splitlines()) == 1, done.stderr
+    assert "s3://bucket/data/msu: looking failed" in done.stderr
+
+
+def test_keys_that_can_be_no_files_are_passed_over(place, tmp_path):
+    odd = ["../out.mp4", "a//b.mp4", "/abs.mp4", "e\n.mp4", "h" * 256 + ".mp4", "train/live/x"]
+    good = ["train/live/x/1.mp4", "train/spoof/<b> ä.mp4"]
+    for key in (*odd, *good):
+        place.s3.put_object(Bucket="bucket", Key=f"odd/{key}", Body=b"no video")
+    config = tmp_path / "odd.yaml"
+    config.write_text(
+        f"out: {tmp_path / 'out'}\n"
+        "datasets: {own: {adapter: table, root: s3://bucket/odd, partitions: 1}}\n"
+    )
+    done = ocim(place, "index", "--config", config, "--dataset", "own")
+    assert done.returncode == 0, done.stderr
+    rows = (tmp_path / "out" / "index" / "own.csv").read_text().splitlines()[1:]
+    assert [row.split(",")[0] for row in rows] == good
+    assert done.stdout.count("passed over: ") == len(odd)
+    done = ocim(place, "crop", "--config", config, "--dataset", "own", "--partition", "0")
+    assert "0 samples, 2 failures listed (made)" in done.stdout

@@ -1,0 +1,46 @@
+"""The benchmark of growth runs, and counts what there is to count."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+SCRIPT = Path(__file__).parents[1] / "benchmarks" / "scaling.py"
+
+
+def figures(*words: str) -> dict:
+    done = subprocess.run([sys.executable, str(SCRIPT), *words], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+@pytest.mark.slow
+def test_videos_and_partitions_are_measured_step_by_step():
+    found = figures("--parts", "partitions", "videos", "--videos", "24", "48",
+                    "--partitions", "1", "3", "--few", "6")  # fmt: skip
+    assert found["partitions"]["videos"] == 6
+    for count in ("24", "48"):
+        steps = found["videos"][count]
+        assert list(steps) == ["index", "plan", "graph", "labels", "pack", "verify", "report"]
+        assert all(step["cpu_s"] > 0 and step["peak_mb"] > 20 for step in steps.values())
+    for name, step in found["videos"]["48"].items():
+        more = step["cpu_s"] - found["videos"]["24"][name]["cpu_s"]
+        assert step["ms_a_video_more"] == pytest.approx(more / 24 * 1000, abs=0.01)
+
+
+@pytest.mark.slow
+def test_the_plan_stands_beside_what_the_run_took(tmp_path, portrait, video_writer):
+    for name, path in {
+        "oulu": "Train_files/1_1_01_1.avi",
+        "casia": "train_release/1/1.avi",
+        "replay": "train/real/client001_session01_webcam_authenticate_adverse_1.mov",
+        "msu": "scene01/real/real_client002_laptop_SD_scene01.mov",
+    }.items():
+        video_writer(tmp_path / name / path, [portrait] * 4)
+    found = figures("--parts", "plan", "--replica", str(tmp_path), "--every", "2")
+    (one,) = found["plan"]
+    assert one["samples"] == {"promised": 8, "measured": 8, "ratio": 1.0}
+    assert one["bundle_mb"]["measured"] > 8 * 0.266
+    assert one["core_s"]["promised"] > 0 and one["core_s"]["measured"] > 0
