@@ -2,11 +2,10 @@
 # `snakemake --cores N all` runs config/default.yaml; every rule is one line that can be typed by hand.
 # `snakemake --cores N tables` trains each protocol, variant and seed, and makes tables of them.
 # `snakemake --profile profiles/slurm all` sends the jobs to a cluster (docs/cluster.md).
-import fcntl
 import sys
 from pathlib import Path
 
-from pipeline import graph
+from pipeline import graph, lock
 from snakemake.utils import update_config
 
 from pipeline.config import Layout, read_scalars, validate, write_once
@@ -92,15 +91,14 @@ LOGS = layout.out / "logs"
 BENCH = layout.out / "benchmarks"
 
 
+held = []  # the lock is held for as long as its file is open: longer than what is below runs
+
+
 onstart:
     try:
-        layout.out.mkdir(parents=True, exist_ok=True)
-        lock = open(layout.out / ".lock", "w")
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)  # freed by the system, also after kill -9
+        held.append(lock.take(layout.out))
         graph.check_inputs(settings)
         write_once(settings)
-    except BlockingIOError:
-        stop(f"{layout.out}: another run is writing here; wait for it, or set another out")
     except UserError as error:
         stop(error)
 
@@ -130,7 +128,7 @@ rule crop:
     output: update(layout.out / "crops/{dataset}/{partition}.h5")
     params: made_by=made_by("crop"), videos=of_partition, sampling=lambda w: settings.datasets[w.dataset].decides()
     group: job_of("crop")
-    resources: mem_mb=times_attempt(2000), runtime=times_attempt(120), disk_mb=1000, gpu=graph.gpu(settings, "crop")
+    resources: mem_mb=times_attempt(5000), runtime=times_attempt(120), disk_mb=1000, gpu=graph.gpu(settings, "crop")
     log: LOGS / "crop" / "{dataset}-{partition}.txt"
     benchmark: BENCH / "crop" / "{dataset}-{partition}.tsv"
     shell: "ocim crop --config {CONFIG:q} " + PARTITION + " 2>&1 | tee -- {log:q}"
@@ -162,10 +160,11 @@ rule pack:
     input: every("crops"), every("depth"), every("parsing"), [layout.index(name) for name in settings.datasets]
     output: update(layout.bundle / "bundle.json")
     params: pack=settings.pack.model_dump()
-    resources: mem_mb=times_attempt(4000), runtime=times_attempt(240), disk_mb=1000
+    threads: all_cores
+    resources: mem_mb=times_attempt(4000), runtime=times_attempt(240), disk_mb=1000, cpus_per_task=all_cores
     log: LOGS / "pack.txt"
     benchmark: BENCH / "pack.tsv"
-    shell: "ocim pack --config {CONFIG:q} 2>&1 | tee -- {log:q}"
+    shell: "ocim pack --config {CONFIG:q} --cores {resources.cpus_per_task} 2>&1 | tee -- {log:q}"
 
 
 rule train:

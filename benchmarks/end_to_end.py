@@ -4,9 +4,9 @@ Without arguments it films five clips as a phone takes them (benchmarks/phone_cl
 temporary folder. `ours` is the whole job of one partition, every stage and the packing: with
 facemesh parsing, and with BiSeNet in bfloat16 (float32 where the processor has none). `today` is
 benchmarks/todays_way.py. Both label every n-th frame, and both make the depth of every one: all
-clips count as live. `one_live_in_five` is facemesh with the spoofs counted as spoofs, whose depth
-both leave out. `bare` reads every frame of the same files, by OpenCV and by PyAV, turns each n-th
-to RGB and does nothing with it.
+clips count as live. In `spoofs_without_depth` the spoofs count as spoofs (of the clips four in
+five), and both leave out their depth. `bare` reads every frame of the same files, by OpenCV and by
+PyAV, turns each n-th to RGB and does nothing with it.
 
 Seconds are the processor's, children included; `wall_s` is the clock's. Every run stands between
 two bare decodings by OpenCV, whose mean tells how fast the machine was meanwhile. `times_bare` is
@@ -24,7 +24,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -39,65 +39,26 @@ import psutil
 import torch
 
 from benchmarks import phone_clips
-from benchmarks.bisenet import made_network
+from benchmarks.bare_decoding import bare_opencv, bare_pyav
 from benchmarks.end_to_end_figures import Run, as_shares, of_way, over, rounded
+from benchmarks.end_to_end_jobs import MIXED, NAME, Job, configured, is_live, jobs_of, rows_of
 from benchmarks.made_samples import machine
 from benchmarks.stage_shares import shares
 from benchmarks.todays_way import DEPTH_PARTS, TodaysWay
-from labels.parsing.runtimes import openvino_has_bfloat16
-from pipeline.config import Config, Layout, validate
+from pipeline.config import Config, Layout
 from pipeline.datasets.base import VIDEOS, Video, write_index
 from pipeline.pack import pack
 from pipeline.partition import label_partition
 
-NAME, MIXED = "clips", "one_live_in_five"
 GOALS = {"facemesh": (2.5, 10.0), "bisenet": (None, 4.0)}
 """At most so many times bare decoding, and at least so many times as fast as today's way."""
-
-
-@dataclass(frozen=True)
-class Job:
-    """One configuration of ours: how it parses, and whether spoofs count as spoofs."""
-
-    name: str
-    parse: dict[str, Any]
-    mixed: bool = False
-
-
-def bare_opencv(files: list[Path], every: int) -> int:
-    """Grab every frame, retrieve each n-th; how many frames there were."""
-    frames = 0
-    for path in files:
-        capture = cv2.VideoCapture(str(path), cv2.CAP_FFMPEG, [cv2.CAP_PROP_N_THREADS, 1])
-        number = 0
-        while capture.grab():
-            if number % every == 0:
-                capture.retrieve()
-            number += 1
-        capture.release()
-        frames += number
-    return frames
-
-
-def bare_pyav(files: list[Path], every: int) -> int:
-    """Decode every frame, turn each n-th to RGB; how many frames there were."""
-    frames = 0
-    for path in files:
-        with av.open(str(path)) as container:
-            stream = container.streams.video[0]
-            stream.thread_count = 1
-            for number, frame in enumerate(container.decode(stream)):
-                if number % every == 0:
-                    frame.to_ndarray(format="rgb24", threads=1)
-                frames += 1
-    return frames
 
 
 def processor_seconds() -> float:
     """What this process and its children have used of the processor so far."""
     own = psutil.Process()
-    times = own.cpu_times()
-    total = times.user + times.system + times.children_user + times.children_system
+    gone = own.cpu_times()
+    total = time.process_time() + gone.children_user + gone.children_system
     for child in own.children(recursive=True):
         try:
             times = child.cpu_times()
@@ -112,29 +73,6 @@ def measured(function: Callable[..., Any], *values: Any) -> tuple[float, float, 
     started, wall = processor_seconds(), time.perf_counter()
     given = function(*values)
     return processor_seconds() - started, time.perf_counter() - wall, given
-
-
-def is_live(path: Path) -> bool:
-    """Whether a video of the folder is of a living face, as far as its folders say so."""
-    return not {"spoof", "attack"} & {part.lower() for part in path.parts}
-
-
-def rows_of(root: Path, files: list[Path], mixed: bool) -> list[Video]:
-    """The index of the videos."""
-    rows = []
-    for path in files:
-        within = path.relative_to(root)
-        live = int(is_live(within) or not mixed)
-        attack = "" if live else "unknown"
-        rows.append(Video(within.as_posix(), NAME, "train", live, within.as_posix(), attack))
-    return sorted(rows, key=lambda row: row.path.encode())
-
-
-def configured(root: Path, out: Path, job: Job, every: int) -> Config:
-    """The configuration of one run of ours."""
-    dataset = {"root": str(root), "adapter": "table", "every": every, "partitions": 1}
-    values = {"out": str(out), "datasets": {NAME: dataset}, "parse": job.parse}
-    return validate(values, "benchmark")
 
 
 class Benchmark:
@@ -285,28 +223,12 @@ def tell(line: str) -> None:
     print(line, file=sys.stderr, flush=True)
 
 
-def jobs_of(folder: Path) -> list[Job]:
-    """What of ours is measured. folder: where BiSeNet's weights, made by chance, are written."""
-    weights = folder / "bisenet.pth"
-    torch.save(made_network().state_dict(), weights)
-    precision = "bfloat16" if openvino_has_bfloat16() else "float32"
-    parse = {
-        "backend": "bisenet", "weights": str(weights), "order": "zllrunning",
-        "runtime": "openvino", "precision": precision,
-    }  # fmt: skip
-    return [
-        Job("facemesh", {"backend": "facemesh"}),
-        Job(MIXED, {"backend": "facemesh"}, mixed=True),
-        Job("bisenet", parse),
-    ]
-
-
 def main() -> None:
     """Measure and print one JSON object."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", type=Path, help="folder with videos, at any depth")
     parser.add_argument("--keep", type=Path, help="where to film the clips, for --data later")
-    parser.add_argument("--frames", type=int, default=75, help="of each clip that is filmed (75)")
+    parser.add_argument("--frames", type=int, default=60, help="of each clip that is filmed (60)")
     parser.add_argument("--height", type=int, default=1920, help="of the clips, pixels (1920)")
     parser.add_argument("--every", type=int, default=5, help="label each n-th frame (5)")
     parser.add_argument("--rounds", type=int, default=1, help="runs of each way (1)")

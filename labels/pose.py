@@ -131,7 +131,11 @@ def solve(landmarks: np.ndarray, frame_size: tuple[int, int]) -> Pose:
     except cv2.error as error:
         raise PoseError(f"no pose fits the landmarks ({error.err})") from error
     turn, place = cv2.Rodrigues(start)[0], shift[:, 0]
-    if not _refine(_MODEL, (points - (width / 2, height / 2)) / focal, turn, place):
+    try:
+        fits = _refine(_MODEL, (points - (width / 2, height / 2)) / focal, turn, place)
+    except np.linalg.LinAlgError:  # points on one line, say
+        fits = False
+    if not fits:
         raise PoseError("the landmarks fit no face in front of the camera")
     pose = Pose(turn, place, focal)
     posed = _posed(pose)

@@ -158,7 +158,7 @@ class Layout:
 
     def __init__(self, out: str | Path) -> None:
         if isinstance(out, str):
-            local_only(out, "this")
+            local_only(out, "this verb")
         self.out = Path(out)
         self.config = self.out / "config.yaml"
         self.bundle = self.out / "bundle"
@@ -287,9 +287,7 @@ def dump(config: Config) -> str:
 
 
 def write_once(config: Config) -> Path | None:
-    """Write OUT/config.yaml unless it already says the same; return its path, None where OUT is in
-    an object store.
-    """
+    """Write OUT/config.yaml unless it says the same; its path, None where OUT is in a store."""
     text = dump(config)
     if is_url(config.out):
         from pipeline.places import send_text

@@ -87,6 +87,7 @@ def made_by(config: Config, stage: str) -> dict[str, Any]:
         made["weights"] = choice.digests()
     if stage == "crop":
         made["loose"] = config.keeps_loose()
+        made["limits"] = config.crop.limits.model_dump()
     return made
 
 

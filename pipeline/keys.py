@@ -10,6 +10,7 @@ import os
 import sqlite3
 from collections.abc import Iterable
 from contextlib import suppress
+from functools import lru_cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -47,6 +48,7 @@ def versions(packages: Iterable[str]) -> dict[str, str]:
     return {name: _version(_NAMES.get(name, (name,))) for name in sorted(packages)}
 
 
+@lru_cache  # reading a package's metadata takes a millisecond
 def _version(names: tuple[str, ...]) -> str:
     for name in names[:-1]:
         with suppress(PackageNotFoundError):
@@ -56,6 +58,8 @@ def _version(names: tuple[str, ...]) -> str:
 
 def stored_key(path: Path) -> str | None:
     """The key that an HDF5 output carries; None when there is no readable file with one."""
+    if not path.is_file():  # a pipe would be waited for
+        return None
     try:
         with h5py.File(path, "r") as file:
             return str(file.attrs["key"])

@@ -12,6 +12,9 @@ from pipeline import keys, layers, views
 from pipeline.backends import Choice
 from pipeline.layers import Failure, Rows
 
+BLOCK = 64
+"""Labels that are written at a time."""
+
 
 class Layer(NamedTuple):
     """What a stage makes of each crop.
@@ -57,7 +60,7 @@ def make_layer(layer: Layer, crops: Path, out: Path, force: bool) -> bool:
         key = layer_key(layer, str(file.attrs["key"]))
         if not force and keys.stored_key(out) == key:
             return False
-        label = choice.load()
+        label = choice.loaded()
         frames, videos = file["frame"][:], file["video"][:]
         failures: list[Failure] = []
         rows = Rows(len(frames), layer.shape, layer.dtype, _blocks(file, layer, label, failures))
@@ -74,11 +77,17 @@ def _blocks(
     """The label of each crop of an open file; what gives none is added to failures."""
     videos, frames = file["video"][:], file["frame"][:]
     wanted = (file["live"][:] == 1) | layer.of_spoofs
+    block: list[np.ndarray] = []
     for i, made in enumerate(views.labels_of(file, wanted, label, layer.choice.backend)):
+        if len(block) == BLOCK:
+            yield np.stack(block)
+            block = []
         stored = np.zeros(layer.shape, layer.dtype)
         if isinstance(made, LabelError):
             reason = f"no {layer.name}: {made}"
             failures.append(Failure(videos[i].decode(), int(frames[i]), reason))
         elif made is not None:
             stored = layer.finish(made)
-        yield stored[None]
+        block.append(stored)
+    if block:
+        yield np.stack(block)

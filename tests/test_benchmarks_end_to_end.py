@@ -68,7 +68,7 @@ def test_the_whole_job_is_measured_beside_decoding_and_todays_way(tmp_path, port
     assert (found["about"]["live"], found["about"]["spoof"]) == (1, 1)
     assert found["bare"]["frames"] == 16 and found["bare"]["pyav_over_opencv"] > 0
     ways = found["ways"]
-    assert list(ways) == ["facemesh", "one_live_in_five", "bisenet", "today"]
+    assert list(ways) == ["facemesh", "spoofs_without_depth", "bisenet", "today"]
     for way in ways.values():
         assert way["labelled_frames"] == 4
         assert way["frames_a_second"] == pytest.approx(
@@ -76,7 +76,7 @@ def test_the_whole_job_is_measured_beside_decoding_and_todays_way(tmp_path, port
         )
         assert sum(part["share"] for part in way["parts"].values()) == pytest.approx(1, abs=0.001)
     ours = {"decode", "convert", "detector", "mesh networks", "cut", "depth", "parse", "pack"}
-    for name in ("facemesh", "one_live_in_five", "bisenet"):
+    for name in ("facemesh", "spoofs_without_depth", "bisenet"):
         assert ours | {"hash", "write crops"} <= set(ways[name]["parts"])
         assert {"today_over_it", "today_over_it_without_decoding"} <= set(ways[name])
     theirs = {"decode", "detector", "cut", "prnet", "griddata", "median", "bisenet", "write"}

@@ -323,3 +323,8 @@ def test_the_classes_agree_with_a_real_bisenet(shared: Path, mesh: FaceFinder) -
 def test_grabcut_agrees_with_a_real_bisenet_as_well(shared: Path, mesh: FaceFinder) -> None:
     skin = [agreement(name, shared, mesh, "grabcut")[0]["skin"][0] for name in PICTURES]
     assert np.mean(skin) >= 0.89, skin
+
+
+def test_eyes_further_apart_than_the_picture_is_wide_give_a_reason_and_not_an_endless_blur() -> None:
+    with pytest.raises(LabelError, match="too far apart"):
+        parse(plain(), turned() * 1e6, SAME)

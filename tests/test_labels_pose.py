@@ -209,3 +209,8 @@ def test_turning_a_photograph_changes_the_roll_alone(portrait: np.ndarray) -> No
         change = found[clockwise] - found[0]
         assert change[2] == pytest.approx(clockwise, abs=1.5)
         assert np.abs(change[:2]).max() < 3
+
+
+def test_landmarks_that_lie_in_one_point_are_no_face():
+    with pytest.raises(PoseError):
+        angles(np.full((468, 3), [320.0, 140.0, -112.0], np.float32), (640, 480))

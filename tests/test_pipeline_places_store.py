@@ -8,7 +8,9 @@ import pytest
 
 from pipeline.errors import UserError
 from pipeline.places.failures import tried
-from pipeline.places.store import Piece, Store, scratch_name
+from pipeline.places.ranges import Piece
+from pipeline.places.scratch import scratch_name
+from pipeline.places.store import Store
 
 
 @pytest.fixture(params=["memory", "file"])

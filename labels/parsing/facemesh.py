@@ -86,6 +86,8 @@ def parse(
     nearness = -landmarks_refined[:, 2] * np.sqrt(abs(np.linalg.det(affine[:, :2])))
     axes = face_axes(points)
     height, width = image.shape[:2]
+    if axes.length > height + width:  # filters grow with it, and would never end
+        raise LabelError("the corners of the eyes lie too far apart for a face")
     parsing = _draw(points, nearness, axes, height, width)
     known = None
     if frame_size is not None:

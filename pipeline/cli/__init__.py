@@ -1,6 +1,5 @@
 """The command line: `ocim VERB`. Heavy imports stand inside the verbs, so that help is instant."""
 
-import errno
 import os
 import sys
 
@@ -18,7 +17,7 @@ from pipeline.cli.stages import crop, depth, pack, parse, rebuild
 from pipeline.cli.tables import tables
 from pipeline.cli.use import export_onnx, predict
 from pipeline.cli.weights import weights
-from pipeline.errors import UserError
+from pipeline.errors import REFUSALS, UserError
 from pipeline.store import stop_cleanly
 from train.options import import_rfmetafas
 from train.stopping import Stopped
@@ -27,12 +26,6 @@ _VERBS = (
     replica, check, plan, index, crop, depth, parse, pack, run, rebuild, bundle, browse,
     train, evaluate, metrics, report, tables, explain, predict, export_onnx, import_rfmetafas,
     truth, label, weights,
-)  # fmt: skip
-# What a disk or a folder may refuse: told in one line. Any other OSError is a bug, and shown whole.
-_REFUSALS = (
-    errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT,
-    errno.EEXIST, errno.EISDIR, errno.ENOTDIR, errno.ENAMETOOLONG, errno.ELOOP, errno.EMFILE,
-    errno.EIO, errno.EFBIG,
 )  # fmt: skip
 
 
@@ -74,7 +67,7 @@ def main() -> None:
     except UserError as error:
         message, code = str(error), 2
     except OSError as error:
-        if error.errno not in _REFUSALS:
+        if error.errno not in REFUSALS:
             raise
         message, code = f"{error.filename or 'output'}: {os.strerror(error.errno)}", 2
     except Stopped as stopped:

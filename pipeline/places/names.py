@@ -15,7 +15,8 @@ from pipeline.datasets.base import PICTURES, VIDEOS
 from pipeline.errors import UserError
 from pipeline.places import scratch
 from pipeline.places.base import State
-from pipeline.places.store import Store, scratch_name
+from pipeline.places.scratch import scratch_name
+from pipeline.places.store import Store
 from pipeline.urls import below, name_of
 
 LONGEST_TEXT = 64 << 20

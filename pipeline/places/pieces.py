@@ -4,7 +4,8 @@ import io
 from typing import Any
 
 from pipeline.errors import UserError
-from pipeline.places.store import Piece, Store
+from pipeline.places.ranges import Piece
+from pipeline.places.store import Store
 
 BLOCK = 1 << 17
 """Bytes of a request: the head of a partition's file fits in one."""

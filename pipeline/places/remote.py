@@ -9,7 +9,9 @@ from pipeline.config import Layout
 from pipeline.errors import UserError
 from pipeline.places.base import Range, State
 from pipeline.places.pieces import ObjectFile
-from pipeline.places.store import Piece, Store, scratch_name
+from pipeline.places.ranges import Piece
+from pipeline.places.scratch import scratch_name
+from pipeline.places.store import Store
 
 
 class RemoteOut:

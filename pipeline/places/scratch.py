@@ -40,3 +40,15 @@ def folder(url: str) -> Iterator[Path]:
         ) from None
     with removed_in_the_end(made):
         yield made
+
+
+def scratch_name(key: str) -> bool:
+    """Whether a key can be a path below a folder of this machine, and stays in it."""
+    parts = key.split("/")
+    return (
+        key.isprintable()
+        and "\\" not in key
+        and all(part not in ("", ".", "..") for part in parts)
+        and all(len(os.fsencode(part)) <= 255 for part in parts)
+        and len(os.fsencode(key)) < 3000
+    )

@@ -5,47 +5,24 @@ Every request is tried again where that may help, and what a store refuses for g
 """
 
 import hashlib
-import os
 import uuid
-import warnings
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from datetime import datetime
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, TypeVar
 
 from pipeline.errors import UserError
 from pipeline.places.base import State
 from pipeline.places.failures import tried
+from pipeline.places.marks import PART, SHA256, digest_of, fits_mark, kept_sha256, state_of
+from pipeline.places.ranges import Piece, merged
+from pipeline.places.systems import file_system
 from pipeline.urls import below
 
 Result = TypeVar("Result")
 
 TOGETHER = 16
 """Requests at a time, of one process."""
-PART = 16 << 20
-"""Bytes of a part, where an object is sent or fetched in several."""
-_GAP, _LONGEST = 1 << 16, 8 << 20
-_OPTIONS: dict[str, dict[str, Any]] = {
-    # botocore's own retries are quick; a store that does not answer is found out in seconds.
-    "s3": {
-        "config_kwargs": {
-            "connect_timeout": 10,
-            "read_timeout": 60,
-            "retries": {"mode": "standard", "max_attempts": 4},
-        }
-    },
-}
-SHA256 = "ocim-sha256"
-"""Under this name an object carries the sha256 of its bytes, where the store keeps such things."""
-
-
-class Piece(NamedTuple):
-    """Bytes `start` to before `end` of an object."""
-
-    key: str
-    start: int
-    end: int
 
 
 class Store:
@@ -55,7 +32,7 @@ class Store:
         self.url = url.rstrip("/")
         scheme = url.partition("://")[0]
         self.protocol = "gs" if scheme == "gcs" else scheme
-        self.fs = _file_system(self.protocol, url)
+        self.fs = file_system(self.protocol, url)
         self.base = str(self.fs._strip_protocol(self.url)).rstrip("/")
 
     def told(self, key: str) -> str:
@@ -71,7 +48,7 @@ class Store:
     def state(self, key: str) -> State | None:
         """Size and mark of an object; None where there is none."""
         info = self._info(key)
-        return None if info is None else _state(info)
+        return None if info is None else state_of(info)
 
     def _info(self, key: str) -> dict[str, Any] | None:
         try:
@@ -115,7 +92,7 @@ class Store:
             return {}
         start = len(path) + 1
         return {
-            row["name"][start:]: _state(row)
+            row["name"][start:]: state_of(row)
             for row in rows
             if row["type"] == "file" and row["name"][start:] and row["name"] != path
         }
@@ -132,7 +109,7 @@ class Store:
             # A link (of file://) may lead anywhere.
             is_file = rows[path]["type"] == "file" and not rows[path].get("islink")
             if is_file and path.startswith(f"{self.base}/"):
-                yield path[len(self.base) + 1 :], _state(rows[path])
+                yield path[len(self.base) + 1 :], state_of(rows[path])
 
     def get(self, key: str, local: Path) -> State:
         """Fetch an object whole to `local`, which is not there before all of it is.
@@ -148,11 +125,11 @@ class Store:
             if before is None:
                 raise FileNotFoundError(self.told(key))
             self.fs.get_file(self._path(key), str(half), **options)
-            state, found = _state(before), half.stat().st_size
+            state, found = state_of(before), half.stat().st_size
             if found != state.size:
                 raise OSError(f"{found} of {state.size} bytes came")
-            digest = self._kept_sha256(before)
-            if digest and _digest(half, "sha256") != digest:
+            digest = kept_sha256(before)
+            if digest and digest_of(half, "sha256") != digest:
                 raise OSError("what came is not what was sent there")
             return state
 
@@ -169,10 +146,10 @@ class Store:
         The object carries its sha256 where the store keeps such things; one that carries the same
         is left as it is.
         """
-        size, digest = local.stat().st_size, _digest(local, "sha256")
+        size, digest = local.stat().st_size, digest_of(local, "sha256")
         path = self._path(key)
         there = self._info(key)
-        if there is not None and there["size"] == size and self._kept_sha256(there) == digest:
+        if there is not None and there["size"] == size and kept_sha256(there) == digest:
             return
 
         def send() -> None:
@@ -184,7 +161,7 @@ class Store:
             info = self._info(key)
             if info is None or info["size"] != size:
                 raise OSError(f"{info['size'] if info else 0} of {size} bytes arrived")
-            if not (_fits_mark(info, local) or self._read_sha256(path) == digest):
+            if not (fits_mark(info, local) or self._read_sha256(path) == digest):
                 raise OSError("what arrived is not what was sent")
 
         self._tried(send, key, "sending")
@@ -234,13 +211,7 @@ class Store:
         if info is None:
             return ""
         path = self._path(key)
-        return self._kept_sha256(info) or self._tried(
-            lambda: self._read_sha256(path), key, "reading"
-        )
-
-    def _kept_sha256(self, info: dict[str, Any]) -> str:
-        kept = info.get("Metadata") or info.get("metadata") or {}
-        return str(kept.get(SHA256, ""))
+        return kept_sha256(info) or self._tried(lambda: self._read_sha256(path), key, "reading")
 
     def _read_sha256(self, path: str) -> str:
         digest, at = hashlib.sha256(), 0
@@ -265,7 +236,7 @@ class Store:
 
         Raises UserError where an object is not there, or ends before its piece does.
         """
-        merged = _merged(wanted)
+        whole_ones = merged(wanted)
 
         def fetch(piece: Piece) -> bytes:
             def request() -> bytes:
@@ -279,9 +250,9 @@ class Store:
             except FileNotFoundError:
                 raise UserError(f"{self.told(piece.key)}: no more there; make it again") from None
 
-        data = self.together(fetch, [(whole,) for whole, _ in merged])
+        data = self.together(fetch, [(whole,) for whole, _ in whole_ones])
         found: list[bytes] = [b""] * len(wanted)
-        for (whole, numbers), got in zip(merged, data, strict=True):
+        for (whole, numbers), got in zip(whole_ones, data, strict=True):
             for number in numbers:
                 one = wanted[number]
                 found[number] = got[one.start - whole.start : one.end - whole.start]
@@ -300,89 +271,3 @@ class Store:
             finally:
                 for future in futures:
                     future.cancel()
-
-
-def _file_system(protocol: str, url: str) -> Any:
-    import fsspec  # type: ignore[import-untyped]
-
-    if protocol == "gs":
-        # Else it asks for the kind of each bucket, and says at length that it may not be known.
-        os.environ.setdefault("GCSFS_EXPERIMENTAL_ZB_HNS_SUPPORT", "false")
-    # What the user's own settings of fsspec say of an option goes before ours.
-    theirs = fsspec.config.conf.get(protocol, {})
-    own = {name: v for name, v in _OPTIONS.get(protocol, {}).items() if name not in theirs}
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", FutureWarning)  # Google's, of Pythons to come
-            return fsspec.filesystem(protocol, use_listings_cache=False, **own)
-    except ImportError:
-        package = {"s3": "s3fs", "gs": "gcsfs"}.get(protocol, protocol)
-        raise UserError(f"{url}: this needs the package {package}: pip install {package}") from None
-
-
-def _state(info: dict[str, Any]) -> State:
-    for name in ("ETag", "etag", "generation", "mtime", "created"):
-        mark = info.get(name)
-        if mark:
-            # One and the same, whether the object was asked for or listed.
-            text = str(mark.timestamp()) if isinstance(mark, datetime) else str(mark).strip('"')
-            return State(int(info["size"]), f"{name} {text}")
-    return State(int(info["size"]), "")
-
-
-def _digest(path: Path, kind: str) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, kind).hexdigest()
-
-
-def _fits_mark(info: dict[str, Any], local: Path) -> bool:
-    """Whether the store's own mark of an object is the MD5 of the file, or of its parts.
-
-    It need not be, where the store encrypts with keys of its own.
-    """
-    if info.get("md5Hash"):
-        import base64
-
-        return base64.b64decode(info["md5Hash"]).hex() == _digest(local, "md5")
-    mark = str(info.get("ETag", "")).strip('"')
-    if "-" not in mark:
-        return mark == _digest(local, "md5")
-    digest, parts = hashlib.md5(), 0
-    with local.open("rb") as file:
-        while part := file.read(PART):
-            digest.update(hashlib.md5(part).digest())
-            parts += 1
-    return mark == f"{digest.hexdigest()}-{parts}"
-
-
-def _merged(wanted: Sequence[Piece]) -> list[tuple[Piece, list[int]]]:
-    """Larger pieces that hold the wanted ones, each with the numbers of those in it."""
-    order = sorted(range(len(wanted)), key=lambda number: wanted[number])
-    found: list[tuple[Piece, list[int]]] = []
-    for number in order:
-        one = wanted[number]
-        if found:
-            last, numbers = found[-1]
-            end = max(last.end, one.end)
-            if (
-                last.key == one.key
-                and one.start <= last.end + _GAP
-                and end - last.start <= _LONGEST
-            ):
-                numbers.append(number)
-                found[-1] = (Piece(last.key, last.start, end), numbers)
-                continue
-        found.append((one, [number]))
-    return found
-
-
-def scratch_name(key: str) -> bool:
-    """Whether a key can be a path below a folder of this machine, and stays in it."""
-    parts = key.split("/")
-    return (
-        key.isprintable()
-        and "\\" not in key
-        and all(part not in ("", ".", "..") for part in parts)
-        and all(len(os.fsencode(part)) <= 255 for part in parts)
-        and len(os.fsencode(key)) < 3000
-    )

@@ -13,7 +13,8 @@ from pipeline.places import Out, scratch
 from pipeline.places.base import State
 from pipeline.places.hashes import RememberedHashes
 from pipeline.places.names import FRESH, names_of
-from pipeline.places.store import Store, scratch_name
+from pipeline.places.scratch import scratch_name
+from pipeline.places.store import Store
 from pipeline.urls import is_url
 
 

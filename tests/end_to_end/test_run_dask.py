@@ -19,6 +19,7 @@ import numpy as np
 import pytest
 from jsonschema import Draft202012Validator
 
+from pipeline import lock
 from pipeline.keys import sha256_file
 
 pytestmark = pytest.mark.slow
@@ -167,9 +168,15 @@ def free_port() -> int:
 
 
 @contextlib.contextmanager
-def cluster(place: Path, *options: object, scheme: str = "tcp", tags: tuple[str, ...] = ("", "")):
+def cluster(
+    place: Path,
+    *options: object,
+    scheme: str = "tcp",
+    tags: tuple[str, ...] = ("", ""),
+    modules: Path | None = None,
+):
     """A scheduler and workers, one for each tag, in another folder than the run. Gives the address,
-    the scheduler's process and the workers'.
+    the scheduler's process and the workers'. modules: a folder of which they import first.
     """
     address = f"{scheme}://127.0.0.1:{free_port()}"
     elsewhere = place / "elsewhere"
@@ -178,7 +185,10 @@ def cluster(place: Path, *options: object, scheme: str = "tcp", tags: tuple[str,
 
     def begin(*words: object) -> "subprocess.Popen[bytes]":
         command = [BINARIES / "dask", *map(str, words), *map(str, options), "--no-dashboard"]
-        return subprocess.Popen(command, start_new_session=True, preexec_fn=heard, **quiet)
+        environment = {**os.environ, **({"PYTHONPATH": str(modules)} if modules else {})}
+        return subprocess.Popen(
+            command, start_new_session=True, preexec_fn=heard, env=environment, **quiet
+        )
 
     host, port = address.rpartition(":")[::2]
     scheduler = begin("scheduler", "--host", host, "--port", port)
@@ -215,8 +225,8 @@ def test_two_local_workers_give_the_bytes_of_the_verbs(place, expected):
     for one in events(place / "local.jsonl", "partition"):
         samples[one["dataset"]] += one["samples"]
         assert one["made"] == ["crop", "depth", "parse"]
-    told = next(line for line in lines if line.startswith("mydata: "))
-    assert told.startswith(f"mydata: 3 of 3 partitions, {samples['mydata']} samples, 1 failures")
+    whole = f"mydata: 3 of 3 partitions, {samples['mydata']} samples, 1 failures, in "
+    assert sum(line.startswith(whole) for line in lines) == 1
     pack = run(place, "ocim", "pack", "--config", "local.yaml").stdout.splitlines()
     assert lines[-1].startswith("total: ") and lines[-len(pack) : -1] == pack[1:]
 
@@ -349,8 +359,6 @@ def test_a_killed_scheduler_is_one_line_and_a_new_one_goes_on(place, expected):
         start(place, "ocim", "run", "--config", name, "--scheduler", address) as program,
     ):
         wait_until(lambda: [*(out / "parsing").rglob("[!.]*.h5")], program)
-        refused = run(place, "ocim", "run", "--config", name, "--scheduler", address, code=2)
-        assert "another run is writing here" in one_line(refused.stderr)
         finished = inodes(out)
         scheduler.kill()
         _, err = program.communicate(timeout=PATIENCE)
@@ -361,6 +369,14 @@ def test_a_killed_scheduler_is_one_line_and_a_new_one_goes_on(place, expected):
     assert contents(out) == expected
     after = inodes(out)
     assert all(after[path] == number for path, number in finished.items())
+
+
+def test_two_runs_in_one_folder_are_refused_in_one_line(place):
+    with lock.take(place / "locked"):
+        done = run(place, "ocim", "run", "--config", config(place, "locked"), code=2)
+    assert one_line(done.stderr) == (
+        "ocim: locked: another run is writing here; wait for it, or set another out"
+    )
 
 
 def test_a_worker_that_does_not_see_the_folders_is_named_in_one_line(place):
@@ -374,6 +390,18 @@ def test_a_worker_that_does_not_see_the_folders_is_named_in_one_line(place):
         done = run(place, "ocim", "run", "--config", "own.yaml", "--scheduler", address, code=2)
     assert "it does not see the folder /proc/self/cwd/mydata" in one_line(done.stderr)
     assert "ocim: the worker tcp://127.0.0.1:" in done.stderr
+
+
+def test_a_worker_with_another_version_of_what_decides_bytes_is_refused_in_one_line(place):
+    modules = place / "modules"
+    (modules / "h5py-9.9.dist-info").mkdir(parents=True)
+    (modules / "h5py-9.9.dist-info" / "METADATA").write_text("Name: h5py\nVersion: 9.9\n")
+    with cluster(place, tags=("",), modules=modules) as (address, _, _):
+        name = config(place, "versions")
+        done = run(place, "ocim", "run", "--config", name, "--scheduler", address, code=2)
+    told = one_line(done.stderr)
+    assert "h5py is 9.9 there and " in told and "ocim: the worker tcp://127.0.0.1:" in told
+    assert not [*(place / "versions").rglob("*.h5")]
 
 
 def test_a_partition_that_fails_is_listed_and_the_others_are_finished(place, expected):
