@@ -325,6 +325,6 @@ def test_grabcut_agrees_with_a_real_bisenet_as_well(shared: Path, mesh: FaceFind
     assert np.mean(skin) >= 0.89, skin
 
 
-def test_eyes_further_apart_than_the_picture_is_wide_give_a_reason_and_not_an_endless_blur() -> None:
+def test_eyes_further_apart_than_the_picture_is_wide_give_a_reason() -> None:
     with pytest.raises(LabelError, match="too far apart"):
         parse(plain(), turned() * 1e6, SAME)
