@@ -178,25 +178,27 @@ def of_plan(folder: Path, replica: Path, everies: Sequence[int], cores: int) -> 
         )
         text = log.read_text("utf-8")
         promised = json.loads(text[text.index("{\n") :])
+        wanted = sum(one["samples"]["all"] for one in promised["datasets"])
         config = load(path)
         for name in DATASETS:
             timed(ocim("index", "--config", path, "--dataset", name), log)
         began = time.perf_counter()
         cpu = sum(by_verbs(path, config.datasets, 2, folder, cores))
         labels = time.perf_counter() - began
-        pack = timed(ocim("pack", "--config", path), log)
+        pack = timed(ocim("pack", "--config", path, "--cores", "1"), log)
+        known = promised["rates"]
         layout = Layout(config.out)
         manifest = json.loads((layout.bundle / "bundle.json").read_text("utf-8"))
         found.append(
             {
                 "every": every,
-                "samples": beside(
-                    sum(one["samples"]["all"] for one in promised["datasets"]),
-                    sum(shard["samples"] for shard in manifest["shards"]),
-                ),
+                "samples": beside(wanted, sum(shard["samples"] for shard in manifest["shards"])),
                 "core_s": beside(promised["seconds"]["cores"], cpu),
                 "labels_s": beside(promised["seconds"]["labels"], labels),
-                "pack_s": beside(promised["seconds"]["pack"], pack["cpu_s"]),
+                "pack_s": beside(
+                    known["start_s"]["pack"] + wanted * known["pack_ms_a_sample"] / 1000,
+                    pack["cpu_s"],
+                ),
                 "bundle_mb": beside(
                     promised["bytes"]["bundle"] / 1e6,
                     sum(shard["bytes"] for shard in manifest["shards"]) / 1e6,

@@ -7,6 +7,7 @@ gives a sample and ought to be known all the same is a row in `remarks`.
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
 from pathlib import Path
+from typing import NamedTuple
 
 from pipeline import corrections, keys, layers
 from pipeline.config import CropSettings, DatasetSettings
@@ -62,6 +63,39 @@ def limited_key(key: str, limits: Limits) -> str:
     return keys.key(crops=key, limits=limits.model_dump(exclude={"frames"}))
 
 
+class Asked(NamedTuple):
+    """What is to be cropped of a partition, and the keys that it can end in.
+
+    found: the rows whose videos are there. hashes: as for crop_key. failures: of the others.
+    keys: of whole work, and of work without a video that was left out (limited_key).
+    """
+
+    found: list[Video]
+    hashes: list[tuple[str, str]]
+    failures: list[Failure]
+    made_for: str
+    keys: tuple[str, str]
+
+
+def asked(rows: Sequence[Video], job: Job, hash_video: Callable[[Path], str]) -> Asked:
+    """Look which videos of a partition there are. Arguments as for crop."""
+    found, hashes, failures = [], [], []
+    for row in rows:
+        of_video = reason = ""
+        if corrections.excluded(corrections.of_row(row), None) is None:
+            of_video, reason = hash_of_video(job.root, row.path, hash_video)
+            if reason:
+                failures.append(Failure(row.path, -1, reason))
+            else:
+                found.append(row)
+        hashes.append((of_video, hash_of_shipped(job.shipped_file(row.path))))
+    purpose = made_for(rows, job.settings, job.dataset)
+    versions = job.settings.choice().versions(PACKAGES)
+    key = crop_key(purpose, hashes, job.keep_loose, versions)
+    limited = limited_key(key, job.settings.limits)
+    return Asked(found, hashes, failures, purpose, (key, limited))
+
+
 def crop(
     rows: Sequence[Video],
     job: Job,
@@ -74,35 +108,24 @@ def crop(
     rows: the partition's part of the index. hash_video: sha256 of a file, in hex. stored_key: the
     key that a finished output carries.
     """
-    found, hashes, failures = [], [], []
-    for row in rows:
-        of_video = reason = ""
-        if corrections.excluded(corrections.of_row(row), None) is None:
-            of_video, reason = hash_of_video(job.root, row.path, hash_video)
-            if reason:
-                failures.append(Failure(row.path, -1, reason))
-            else:
-                found.append(row)
-        hashes.append((of_video, hash_of_shipped(job.shipped_file(row.path))))
-    purpose = made_for(rows, job.settings, job.dataset)
-    choice = job.settings.choice()
-    versions = choice.versions(PACKAGES)
-    key = crop_key(purpose, hashes, job.keep_loose, versions)
-    limited = limited_key(key, job.settings.limits)
-    if stored_key(out) in (key, limited):
+    task = asked(rows, job, hash_video)
+    if stored_key(out) in task.keys:
         return False
     with ExitStack() as stack:
         spool = stack.enter_context(Spool(out.parent, FIELDS))
         loose = stack.enter_context(ByteSpool(out.parent))
-        samples = Samples(spool, loose, job.settings, job.keep_loose, failures=failures)
+        samples = Samples(spool, loose, job.settings, job.keep_loose, failures=[*task.failures])
+        choice = job.settings.choice()
         isolated = stack.enter_context(cropper(choice))
-        for row in found:
+        for row in task.found:
             isolated.crop(row, job, samples)
-        key = limited if isolated.left_out else key
+        key = task.keys[isolated.left_out]
         made_by = choice.made_by(isolated.made_on, VERSION, PACKAGES)
-        attributes = {"key": key, "made_by": made_by, "made_for": purpose, "stage": "crops"}
+        attributes = {"key": key, "made_by": made_by, "made_for": task.made_for, "stage": "crops"}
         failed, remarks = sorted(samples.failures), sorted(samples.remarks)
-        sources = [Source(row.path, *digests) for row, digests in zip(rows, hashes, strict=True)]
+        sources = [
+            Source(row.path, *digests) for row, digests in zip(rows, task.hashes, strict=True)
+        ]
         layers.write(out, attributes, samples.arrays(), failed, remarks, sources)
     return True
 

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline.config import Config
 from pipeline.errors import UserError
+from pipeline.urls import is_url
 
 if TYPE_CHECKING:
     from pipeline.tables.cells import Cell
@@ -21,7 +22,8 @@ def check_inputs(config: Config) -> None:
             index(dataset, settings)
             shipped_file(dataset, settings, dataset_root(dataset, settings))
         except UserError as error:
-            hint = "" if Path(settings.root).is_dir() else ". Without data of your own: make demo"
+            there = is_url(settings.root) or Path(settings.root).is_dir()
+            hint = "" if there else ". Without data of your own: make demo"
             raise UserError(f"{error}{hint}") from None
     for choice in config.choices().values():
         choice.digests()

@@ -19,7 +19,7 @@ from pipeline.places import Out, out_of
 from pipeline.store import named
 
 if TYPE_CHECKING:
-    from pipeline.crop_job import Job
+    pass
 
 STAGES = {"crop": "crops", "depth": "depth", "parse": "parsing"}
 """The stages of a partition in their order, and the folder of each."""
@@ -93,7 +93,7 @@ def index_rows(config: Config, dataset: str) -> list[Video]:
 def _crop(
     config: Config, dataset: str, partition: int, out: Out, rows: Sequence[Video] | None
 ) -> bool:
-    from pipeline.crop import Job, crop
+    from pipeline.crop import Job, asked, crop
     from pipeline.datasets.base import read_index
     from pipeline.index import partition_rows
     from pipeline.places.videos import videos_of
@@ -107,7 +107,7 @@ def _crop(
         job = Job(videos.root, config.crop, settings, config.keeps_loose(), videos.shipped_file)
         stored = stored_key(out, path)
         # Known from what is remembered of the videos, so that none is fetched in vain.
-        if videos.partly and stored and stored in _crop_keys(rows, job, videos.hash_video):
+        if videos.partly and stored and stored in asked(rows, job, videos.hash_video).keys:
             return False
         videos.fetch()
         with named(path):
@@ -116,24 +116,6 @@ def _crop(
             return False
         out.send(path)
         return True
-
-
-def _crop_keys(
-    rows: Sequence[Video], job: "Job", hash_video: Callable[[Path], str]
-) -> tuple[str, str]:
-    """The keys that finished crops of the partition can carry, as pipeline.crop.crop has them."""
-    from pipeline import corrections, crop
-
-    hashes = []
-    for row in rows:
-        of_video = ""
-        if corrections.excluded(corrections.of_row(row), None) is None:
-            of_video, _ = crop.hash_of_video(job.root, row.path, hash_video)
-        hashes.append((of_video, crop.hash_of_shipped(job.shipped_file(row.path))))
-    purpose = crop.made_for(rows, job.settings, job.dataset)
-    versions = job.settings.choice().versions(crop.PACKAGES)
-    key = crop.crop_key(purpose, hashes, job.keep_loose, versions)
-    return key, crop.limited_key(key, job.settings.limits)
 
 
 def _label(

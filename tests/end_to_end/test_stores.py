@@ -417,8 +417,8 @@ def test_no_bucket_no_login_and_no_server_are_one_line_each(place, tmp_path):
 
 
 def test_keys_that_can_be_no_files_are_passed_over(place, tmp_path):
-    # moto's server takes no key with .. or //; those are in test_pipeline_places_names.py.
-    odd = ["e\n.mp4", "f\\g.mp4", "h" * 256 + ".mp4", "train/live/x"]
+    # moto's server takes no key with .. or // or a new line: see test_pipeline_places_names.py.
+    odd = ["e\x7f.mp4", "f\\g.mp4", "h" * 256 + ".mp4", "train/live/x"]
     good = ["train/live/x/1.mp4", "train/spoof/<b> ä.mp4"]
     for key in (*odd, *good):
         place.s3.put_object(Bucket="bucket", Key=f"odd/{key}", Body=b"no video")
