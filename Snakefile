@@ -9,7 +9,7 @@ from pipeline import graph, lock
 from snakemake.utils import update_config
 
 from pipeline.config import Layout, read_scalars, validate, write_once
-from pipeline.errors import UserError
+from pipeline.errors import REFUSALS, UserError
 from train.settings import settings_to_dict
 
 if not workflow.overwrite_configfiles:  # a file given by --configfile stands alone
@@ -101,6 +101,10 @@ onstart:
         write_once(settings)
     except UserError as error:
         stop(error)
+    except OSError as error:
+        if error.errno not in REFUSALS:
+            raise
+        stop(f"{error.filename or layout.out}: {error.strerror}")
 
 
 localrules: all, index, report, tables  # small ones, never worth a cluster's job

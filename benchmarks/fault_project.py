@@ -13,7 +13,7 @@ import yaml
 
 ROOT = Path(__file__).resolve().parents[1]
 RUNNERS = ("snakemake", "ocim run")
-PARTITIONS = 3
+PARTITIONS = 2
 LIMIT = 900  # seconds; a run that takes longer hangs
 MADE = {
     "snakemake": ("index", "crops", "depth", "parsing", "bundle", "train", "scores.csv"),

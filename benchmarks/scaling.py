@@ -46,13 +46,13 @@ def say(text: str) -> None:
 
 
 def replica_config(folder: Path, replica: Path, every: int, partitions: int) -> Path:
-    """A configuration of all four datasets of a replica, with its outputs in `folder`."""
+    """A configuration of the datasets that lie in a replica, with its outputs in `folder`."""
     config = {
         "out": str(folder),
         "datasets": {
             name: {"root": str(replica / name), "sampling": "every", "every": every,
                    "partitions": partitions}
-            for name in DATASETS
+            for name in DATASETS if (replica / name).is_dir()
         },
     }  # fmt: skip
     return write(folder, config)
@@ -180,7 +180,7 @@ def of_plan(folder: Path, replica: Path, everies: Sequence[int], cores: int) -> 
         promised = json.loads(text[text.index("{\n") :])
         wanted = sum(one["samples"]["all"] for one in promised["datasets"])
         config = load(path)
-        for name in DATASETS:
+        for name in config.datasets:
             timed(ocim("index", "--config", path, "--dataset", name), log)
         began = time.perf_counter()
         cpu = sum(by_verbs(path, config.datasets, 2, folder, cores))

@@ -95,13 +95,15 @@ def _crop(
 ) -> bool:
     from pipeline.crop import Job, asked, crop
     from pipeline.datasets.base import read_index
-    from pipeline.index import partition_rows
+    from pipeline.index import partition_of
     from pipeline.places.videos import videos_of
 
     settings = config.datasets[dataset]
     if rows is None:
-        of_dataset = read_index(out.bring(out.layout.index(dataset)))
-        rows = partition_rows(of_dataset, partition, settings.partitions)
+        rows = read_index(
+            out.bring(out.layout.index(dataset)),
+            lambda path: partition_of(dataset, path, settings.partitions) == partition,
+        )
     path = out.layout.partition("crops", dataset, partition)
     with videos_of(dataset, settings, partition, rows, out) as videos:
         job = Job(videos.root, config.crop, settings, config.keeps_loose(), videos.shipped_file)

@@ -8,6 +8,8 @@ import os
 import re
 import shutil
 import signal
+import socket
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -16,8 +18,10 @@ from typing import Any
 
 from pipeline.errors import REFUSALS, UserError
 
-_TEMPORARY = re.compile(r"\..*\.[0-9a-f]{8}\.(\d+)\.tmp.*", re.DOTALL)
-"""The names that replace_whole gives; the number is that of the process."""
+_TEMPORARY = re.compile(r"\..*\.[0-9a-f]{8}\.([0-9a-f]{6})\.(\d+)\.tmp.*", re.DOTALL)
+"""The names that replace_whole gives: what stands for the machine, and the process's number."""
+_ABANDONED_S = 24 * 3600
+"""What another machine has not written to for so long is not going to be finished."""
 _unfinished: set[Path] = set()  # what this process has begun and is to remove if it is stopped
 
 
@@ -35,7 +39,8 @@ def replace_whole(path: Path) -> Iterator[Path]:
         raise UserError(f"{path}: a device or a pipe, not a file; name another")
     path.parent.mkdir(parents=True, exist_ok=True)
     name = hashlib.sha256(os.fsencode(path.name)).hexdigest()[:8]
-    temporary = path.with_name(f".{path.stem[:40]}.{name}.{os.getpid()}.tmp{path.suffix}")
+    owner = f"{this_machine()}.{os.getpid()}"
+    temporary = path.with_name(f".{path.stem[:40]}.{name}.{owner}.tmp{path.suffix}")
     with removed_in_the_end(temporary):
         try:
             yield temporary
@@ -71,11 +76,26 @@ def check_apart(out: Path, inputs: Iterable[Path]) -> None:
 
 
 def left_over(folder: Path) -> Iterator[Path]:
-    """Temporary files and folders in `folder` whose process does not live on this machine."""
+    """Temporary files and folders in `folder` whose process does not live on this machine; those of
+    other machines, whose processes nobody sees from here, once they are old.
+    """
     for path in sorted(folder.iterdir()) if folder.is_dir() else ():
         named = _TEMPORARY.fullmatch(path.name)
-        if named and not is_running(int(named[1])):
+        if not named:
+            continue
+        if named[1] == this_machine():
+            over = not is_running(int(named[2]))
+        else:
+            over = time.time() - os.lstat(path).st_mtime > _ABANDONED_S
+        if over:
             yield path
+
+
+def this_machine() -> str:
+    """Six letters that stand for this machine in temporary names: pods and jobs of several machines
+    that share a disk often have one process number.
+    """
+    return hashlib.sha256(socket.gethostname().encode()).hexdigest()[:6]
 
 
 def is_running(process: int) -> bool:

@@ -29,6 +29,7 @@ NAMES = (
     "\u4e2d\u6587 \u0627\u0644\u0639\u0631\u0628\u064a\u0629",
     "=1+1,'cmd'!A1",
     "# a: comment, 'yaml' !!python",
+    "new\nline\nocim: forged",
     "longest x" + "\u00e4" * 121,
 )
 """Stems of files; the last gives a name of 255 bytes with its suffix."""
@@ -73,5 +74,5 @@ def table(path: Path, videos: list[str]) -> None:
             rows.writerow([video, split, live, person, person[:200]])
 
 
-REFUSED = ("new\nline", "\ttab", "\x1b[31mred", "line\u2028separator", "next\u0085line")
+REFUSED = ("\ttab", "\x1b[31mred", "line\u2028separator", "next\u0085line")
 """Stems that no file of a dataset may have: they would forge lines in lists and in what is told."""

@@ -17,8 +17,8 @@ from pipeline.config import write_once
 OCIM = Path(sys.executable).with_name("ocim")
 ROOT = Path(__file__).parents[1]
 VERBS = ("replica", "check", "plan", "index", "crop", "depth", "parse", "pack", "run", "rebuild",
-         "bundle", "browse", "train", "evaluate", "metrics", "report", "tables", "explain", "predict",
-         "export-onnx", "import-rfmetafas", "truth", "label", "weights")  # fmt: skip
+         "bundle", "browse", "train", "evaluate", "metrics", "report", "tables", "explain",
+         "predict", "export-onnx", "import-rfmetafas", "truth", "label", "weights")  # fmt: skip
 HEAVY = {"torch", "mediapipe", "cv2", "h5py", "pydantic", "numba", "sklearn", "av", "dask", "PIL"}
 
 

@@ -20,6 +20,7 @@ from pipeline.layers import Failure
 from pipeline.pack import pack
 from pipeline.pack_plan import finished
 from pipeline.room import Room
+from pipeline.store import this_machine
 
 ROWS = made_rows()
 TRAIN, TEST = "oulu-train-00000-of-00001.h5", "oulu-test-00000-of-00001.h5"
@@ -117,7 +118,7 @@ def test_a_pack_that_was_killed_before_the_manifest_keeps_its_shards(tmp_path):
     layout = write_run(config, ROWS)
     manifest = pack(config, layout)
     (layout.bundle / "bundle.json").unlink()
-    left = layout.bundle / ".oulu-train-00000-of-00001.12345678.99.tmp.h5"
+    left = layout.bundle / f".oulu-train-00000-of-00001.12345678.{this_machine()}.99.tmp.h5"
     left.write_bytes(b"half")
     assert written(config, layout) == set()
     assert Bundle(layout.bundle).manifest == manifest
@@ -129,10 +130,12 @@ def test_what_another_pack_is_writing_now_is_left_alone(tmp_path):
     layout = write_run(config, ROWS)
     layout.bundle.mkdir(parents=True)
     name = ".oulu-train-00000-of-00001.12345678"
-    alive = layout.bundle / f"{name}.{os.getppid()}.tmp.h5"
-    dead = layout.bundle / f"{name}.{2**22 + 1}.tmp.h5"
+    alive = layout.bundle / f"{name}.{this_machine()}.{os.getppid()}.tmp.h5"
+    dead = layout.bundle / f"{name}.{this_machine()}.{2**22 + 1}.tmp.h5"
     # The stem of a temporary name is cut; what is left of it says nothing of shards.
-    long = layout.bundle / f".my_own_dataset_of_replays_2024-train-00.12345678.{2**22 + 1}.tmp.h5"
+    long = layout.bundle / (
+        f".my_own_dataset_of_replays_2024-train-00.12345678.{this_machine()}.{2**22 + 1}.tmp.h5"
+    )
     for path in (alive, dead, long):
         path.write_bytes(b"half")
     pack(config, layout)

@@ -11,8 +11,10 @@ from pipeline.errors import UserError
 from pipeline.store import (
     canonical_json,
     check_apart,
+    left_over,
     replace_whole,
     stop_cleanly,
+    this_machine,
     write_json,
     write_text,
 )
@@ -155,3 +157,12 @@ def test_an_output_that_is_read_itself_is_refused(tmp_path):
     check_apart(tmp_path / "new", [one, other])
     with pytest.raises(UserError, match="is read here"):
         check_apart(other, [one])
+
+
+def test_what_another_machine_is_writing_is_left_until_it_is_a_day_old(tmp_path):
+    other = tmp_path / ".crops.12345678.0000ff.7.tmp.h5"
+    other.write_bytes(b"half")
+    assert this_machine() != "0000ff"
+    assert list(left_over(tmp_path)) == []
+    os.utime(other, (time.time() - 25 * 3600,) * 2)
+    assert list(left_over(tmp_path)) == [other]

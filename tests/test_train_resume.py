@@ -14,6 +14,7 @@ import torch
 from made_bundle import edit_manifest, make_bundle
 
 from pipeline.errors import UserError
+from pipeline.store import this_machine
 from train import checkpoint
 from train.config import Settings
 from train.engine import train
@@ -118,7 +119,7 @@ def test_what_killed_processes_left_half_written_goes(bundle: Path, tmp_path: Pa
     dead = subprocess.Popen([sys.executable, "-c", ""])
     dead.wait()
     for folder in (tmp_path, tmp_path / "checkpoints"):
-        (folder / f".model.0123abcd.{dead.pid}.tmp.pt").write_bytes(b"half")
+        (folder / f".model.0123abcd.{this_machine()}.{dead.pid}.tmp.pt").write_bytes(b"half")
     train(settings, bundle, tmp_path)
     assert not list(tmp_path.rglob("*.tmp*"))
 

@@ -35,7 +35,7 @@ LEFT_TO_TORCH = re.compile(r"(torch|triton|nvidia-[a-z0-9-]+|cuda-[a-z0-9-]+)$")
 # clusters and object stores.
 WITH_TORCH = {"captum", "face-alignment", "torch"}
 NOT_EXTRA = {
-    "bokeh", "distributed", "gcsfs", "ncnn", "onnx", "onnxruntime", "openvino", "s3fs", "snakemake",
+    "bokeh", "distributed", "ncnn", "onnx", "onnxruntime", "openvino", "s3fs", "snakemake",
     "snakemake-executor-plugin-kubernetes", "snakemake-executor-plugin-slurm", *WITH_TORCH,
 }  # fmt: skip
 

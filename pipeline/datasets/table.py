@@ -8,7 +8,14 @@ from pathlib import Path, PureWindowsPath
 
 from pipeline.datasets.base import PICTURES, VIDEOS, Video, files
 from pipeline.errors import UserError
-from pipeline.records import LONGEST_LABEL, is_plain, read_records, same_person, shown, spelling
+from pipeline.records import (
+    LONGEST_LABEL,
+    is_plain_path,
+    read_records,
+    same_person,
+    shown,
+    spelling,
+)
 
 FIRST_FOLDERS: tuple[str, ...] = ()
 REQUIRED = ("path", "split", "live")
@@ -162,10 +169,9 @@ def _from_folders(root: Path) -> Iterator[Video]:
         split, live = SPLIT_NAMES.get(parts[0].lower()), CLASS_NAMES.get(parts[1].lower())
         if split is None or live is None:
             continue
-        if not is_plain(path):
+        if not is_plain_path(path):
             raise UserError(
-                f"{root}: {shown(path)}: the name has a control character, a line break or is no"
-                " UTF-8; rename it"
+                f"{root}: {shown(path)}: the name has a control character or is no UTF-8; rename it"
             )
         subject = parts[2] if len(parts) > 3 else path
         before, other = splits.setdefault(same_person(subject), (split, path))

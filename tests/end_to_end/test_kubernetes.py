@@ -77,8 +77,9 @@ def test_what_is_asked_of_kubernetes_ends_in_the_bytes_of_a_local_run(project, t
         assert "--mode 'remote'" in container["args"][1]
         assert "nvidia.com/gpu" not in container["resources"]["requests"]
     partitions = jobs[0]["spec"]["template"]["spec"]["containers"][0]["resources"]["requests"]
-    # crop beside crop is 2 cores; depth and parse of both are 4, each with 2000 MB.
-    assert partitions["cpu"] == "3800m" and partitions["memory"] == "8000M"
+    # Two crops beside each other want most memory, 5000 MB each; depth and parse of both the most
+    # cores, four, of which a node keeps a twentieth for itself.
+    assert partitions["cpu"] == "3800m" and partitions["memory"] == "10000M"
 
 
 def test_a_training_asks_for_a_gpu_of_the_named_maker(project, tmp_path):
