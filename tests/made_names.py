@@ -71,7 +71,7 @@ def table(path: Path, videos: list[str]) -> None:
         rows.writerow(["path", "split", "live", "subject", "session"])
         for video in filter(fits_a_table, videos):
             split, live, person, _ = video.split("/")
-            rows.writerow([video, split, live, person, person[:200]])
+            rows.writerow([video, split, live, person, person[:200].replace("\n", " ")])
 
 
 REFUSED = ("\ttab", "\x1b[31mred", "line\u2028separator", "next\u0085line")
