@@ -11,7 +11,7 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 unexport PYTHONPATH PYTHONHOME
 
 .DEFAULT_GOAL := help
-.PHONY: help env env-extra demo test test-fast lint learn bench clean lock
+.PHONY: help env env-extra demo test test-fast lint learn bench faults clean lock
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/make \1|\2/p' Makefile | awk -F'|' '{ printf "%-16s %s\n", $$1, $$2 }'
@@ -43,8 +43,13 @@ lint: env ## ruff and mypy
 learn: env ## 27 small trainings on the demo's bundle; writes docs/learning.md (10 minutes, after make demo)
 	python tools/learn.py --bundle $(DEMO)/bundle --table docs/learning.md
 
+NOT_BENCH = benchmarks/faults.py benchmarks/reference_step.py benchmarks/scaling_parts.py
+
 bench: env ## every script of benchmarks/ that needs no file; each prints its figures as JSON
-	@for script in $(filter-out benchmarks/reference_step.py,$(shell grep -l __main__ benchmarks/*.py)); do echo "$$script" >&2; python "$$script" || exit 1; done
+	@for script in $(filter-out $(NOT_BENCH),$(shell grep -l __main__ benchmarks/*.py)); do echo "$$script" >&2; python "$$script" || exit 1; done
+
+faults: env ## kills, full disks, failing stores: every run must end in the same bytes (40 minutes; disks need root)
+	python benchmarks/faults.py
 
 clean: ## removes the demo's run and the caches; .venv, .venv-extra and other runs stay
 	rm -rf $(DEMO) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

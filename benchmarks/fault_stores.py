@@ -43,7 +43,7 @@ def failing(project: Project, rng: random.Random, every: int = 10) -> dict[str, 
         bucket = filled(address, project)
         door = FailingStore(address).start()
         door.fault = one_in(every, seed=rng.randrange(1000))
-        store = {**CREDENTIALS, "AWS_ENDPOINT_URL": door.url}
+        store = {**CREDENTIALS, "AWS_ENDPOINT_URL": door.url, "OCIM_STORE_PATIENCE": "10"}
         of_store = with_config(project)
         for disturb in (None, kill, cut_off):
             bucket.rm(f"{BUCKET}/out", recursive=True) if bucket.exists(f"{BUCKET}/out") else None

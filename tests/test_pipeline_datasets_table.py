@@ -88,6 +88,18 @@ def test_a_quoted_comma_and_a_quoted_quote_are_part_of_the_name(tmp_path):
     assert [row.path for row in found] == ['a, "b".mp4']
 
 
+def test_a_line_feed_in_a_path_or_a_subject_is_a_letter_like_others(tmp_path):
+    text = 'path,split,live,subject\n"a\nb.mp4",train,1,"an\nna"\nc.mp4,train,1,\n'
+    found = read(tmp_path, text)
+    assert [(row.path, row.subject) for row in found] == [
+        ("a\nb.mp4", "an\nna"),
+        ("c.mp4", "c.mp4"),
+    ]
+    touch(tmp_path / "tree", "train/live/an\nna/a\nb.mp4")
+    (row,) = rows(tmp_path / "tree")
+    assert (row.path, row.subject) == ("train/live/an\nna/a\nb.mp4", "an\nna")
+
+
 def test_paths_are_written_in_one_way(tmp_path):
     found = read(tmp_path, "path,split,live\n./a//b/./c.mp4,train,1\n")
     assert [(row.path, row.subject) for row in found] == [("a/b/c.mp4", "a/b/c.mp4")]
@@ -122,7 +134,8 @@ WRONG = [
     (f"path,split,live\n{'a' * 140000},train,1\n", 2, "not a row of a CSV"),
     (f"path,split,live\n{'a' * 1_100_000}", 2, "has no end"),
     ("path,split,live\na\rb,train,1\n", 2, "not a row of a CSV"),
-    ('path,split,live\nok,train,1\n"a\nb",train,1\n', 3, r"path is 'a\nb': it has a control"),
+    ('path,split,live\nok,train,1\n"a\r\nb",train,1\n', 3, "path is 'a\\r\\nb': it has a control"),
+    (HEADER + '"a",train,1,x,,,"new\nline",\n', 2, r"session is 'new\nline': it has a control"),
     ("path,split,live\na\0b,train,1\n", 2, r"path is 'a\x00b': it has a control"),
     ("path,split,live\na\tb,train,1\n", 2, "it has a control character"),
     ("path,split,live\na\u2028b,train,1\n", 2, "line break"),
@@ -329,7 +342,7 @@ def test_a_tree_without_any_is_told_the_layout(tmp_path):
         list(rows(tmp_path))
 
 
-@pytest.mark.parametrize("name", [b"a\nb.mp4", b"M\xfcller.mp4", b"a\x1b[2J.mp4"])
+@pytest.mark.parametrize("name", [b"a\tb.mp4", b"M\xfcller.mp4", b"a\x1b[2J.mp4"])
 def test_a_file_name_that_no_csv_should_hold_is_told(tmp_path, name):
     touch(tmp_path, "train/live/ok.mp4")
     Path(os.fsdecode(os.fsencode(tmp_path / "train/live") + b"/" + name)).touch()

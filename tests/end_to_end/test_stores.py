@@ -126,12 +126,6 @@ def test_all_in_a_store_gives_the_bytes_of_a_run_on_a_disk(place):
     assert kinds == {"index", "crops", "depth", "parsing", "bundle"}
 
 
-def test_outputs_alone_in_a_store(place):
-    done = place.run("s3://bucket/out", str(place.folder / "data"))
-    assert done.returncode == 0, done.stderr
-    assert place.outputs("out") == place.expected
-
-
 def test_videos_alone_in_a_store(place):
     done = place.run(str(place.folder / "near"), "s3://bucket/data")
     assert done.returncode == 0, done.stderr
@@ -178,18 +172,17 @@ def test_a_video_that_changed_makes_its_partition_anew_and_no_other(place):
     assert sources["hash"] != json.loads(before["bundle/bundle.json"])["hash"]
 
 
-@pytest.mark.parametrize("seed", [1, 2])
-def test_a_store_that_fails_one_request_in_ten_gives_the_same_bytes(place, seed):
-    place.door.fault = one_in(10, seed)
-    done = place.run(f"s3://bucket/flaky{seed}", "s3://bucket/data")
+def test_a_store_that_fails_one_request_in_ten_gives_the_same_bytes(place):
+    place.door.fault = one_in(10, seed=1)
+    done = place.run("s3://bucket/flaky", "s3://bucket/data")
     assert done.returncode == 0, done.stderr
-    assert place.outputs(f"flaky{seed}") == place.expected
+    assert place.outputs("flaky") == place.expected
     faults = [fault for _, _, fault in place.door.seen if fault]
     assert len(faults) >= 10 and set(faults) == {"503", "cut", "half"}
     assert not place.s3.list_multipart_uploads(Bucket="bucket").get("Uploads")
 
 
-@pytest.mark.parametrize("after", [3, 60, 140])
+@pytest.mark.parametrize("after", [3, 80])
 def test_a_store_that_is_lost_is_one_line_and_the_same_command_goes_on(place, after):
     name = f"lost{after}"
     place.door.fault = lambda method, path: "cut" if sum(place.door.counts.values()) > after else ""
@@ -212,7 +205,7 @@ def test_a_run_killed_at_many_moments_ends_in_the_same_bytes(place):
     env = environment(place.door.url, OCIM_SCRATCH=str(place.folder / "scratch"))
     command = [sys.executable, "-c", RUN, str(config)]
     killed = 0
-    for moment in (4, 7, 10, 14):
+    for moment in (6,):
         with subprocess.Popen(command, stdout=-3, stderr=-3, env=env) as run:
             try:
                 run.wait(moment)
