@@ -59,7 +59,7 @@ def kills(
 def all_kills(project: fault_project.Project, wanted: int, rng: random.Random) -> dict[str, Any]:
     """Kill runs of both runners."""
     # A run of Snakemake takes three times as long: it starts a program for each job.
-    of_snakemake = round(wanted * 0.35)
+    of_snakemake = round(wanted * 0.25)
     shares = {"snakemake": of_snakemake, "ocim run": wanted - of_snakemake}
     told = {runner: kills(project, runner, share, rng) for runner, share in shares.items()}
     return {**told, "wrong": [one for part in told.values() for one in part["wrong"]]}
