@@ -10,6 +10,7 @@ from snakemake.utils import update_config
 
 from pipeline.config import Layout, read_scalars, validate, write_once
 from pipeline.errors import REFUSALS, UserError
+from pipeline.tidy import tidy
 from train.settings import settings_to_dict
 
 if not workflow.overwrite_configfiles:  # a file given by --configfile stands alone
@@ -99,6 +100,7 @@ onstart:
         held.append(lock.take(layout.out))
         graph.check_inputs(settings)
         write_once(settings)
+        tidy(settings)
     except UserError as error:
         stop(error)
     except OSError as error:

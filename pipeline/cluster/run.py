@@ -18,7 +18,7 @@ from pipeline.cluster.partitions import Labelled
 from pipeline.cluster.progress import duration
 from pipeline.cluster.quiet import silence
 from pipeline.cluster.screen import Screen
-from pipeline.cluster.stopping import tidy, workers_end_too
+from pipeline.cluster.stopping import workers_end_too
 from pipeline.cluster.submit import Submitter
 from pipeline.cluster.watch import Patience, Watch
 from pipeline.cluster.window import Window
@@ -26,6 +26,7 @@ from pipeline.config import Config, write_once
 from pipeline.errors import UserError
 from pipeline.graph import check_inputs
 from pipeline.places import send_text, told_of
+from pipeline.tidy import tidy
 from pipeline.urls import is_url
 
 LISTED = 20  # failed partitions that are listed one by one

@@ -8,31 +8,12 @@ from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import Any
 
-from pipeline.config import Config, Layout
-from pipeline.partition import STAGES
-from pipeline.store import left_over
-from pipeline.urls import is_url
+from pipeline.config import Config
+from pipeline.tidy import tidy
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 PATIENCE = 2.0  # seconds for the system to end processes
 CALM = 3  # looks without a process
-
-
-def tidy(config: Config) -> None:
-    """Remove the temporary files of processes that are gone.
-
-    Of another machine's processes as well: whoever holds the lock of OUT is the only one whose work
-    counts. A worker of a client that is dead, which still writes, fails when it renames.
-    """
-    if is_url(config.out):
-        return  # nothing unfinished is ever seen there
-    layout = Layout(config.out)
-    folders = [layout.bundle, layout.out / "index"]
-    folders += [layout.out / stage / name for stage in STAGES.values() for name in config.datasets]
-    for folder in folders:
-        for path in left_over(folder):
-            with suppress(OSError):
-                path.unlink()
 
 
 @contextmanager
