@@ -1,5 +1,6 @@
 """What the graph of rules asks: whether a configuration can run, and what has changed since."""
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -31,7 +32,7 @@ def check_inputs(config: Config) -> None:
 
 def check_files(config: Config) -> None:
     """Raise UserError where Snakemake cannot have OUT or a root: it goes by the times of files, so
-    they are folders; and it takes braces in a file's name for wildcards.
+    they are folders that may be written; and it takes braces in a file's name for wildcards.
     """
     places = {"out": config.out} | {
         f"datasets.{name}.root": dataset.root for name, dataset in config.datasets.items()
@@ -41,6 +42,12 @@ def check_files(config: Config) -> None:
             raise UserError(
                 f"{key}: {place}: Snakemake works on folders; with an object store: ocim run"
             )
+    if Path(config.out).is_dir() and not os.access(config.out, os.W_OK):
+        # Snakemake would complain of each file, before anything of ours is asked.
+        raise UserError(
+            f"out: {config.out}: Read-only, or you have no leave to write there; change that, or"
+            " set another out"
+        )
     if "{" in config.out or "}" in config.out:
         raise UserError(f"out: {config.out}: Snakemake takes braces for wildcards; set another out")
 
