@@ -84,6 +84,14 @@ def manifest_of(
     return manifest
 
 
+def told(manifest: dict[str, Any], folder: str) -> Iterator[str]:
+    """Lines for people about a bundle that was packed. folder: its path or URL."""
+    for name, row in manifest["counts"].items():
+        yield f"{name}: {row['samples']} samples, {row['live']} live, {row['spoof']} spoof"
+    yield f"{len(manifest['failures'])} failures listed"
+    yield f"{folder}/bundle.json: {len(manifest['shards'])} shards"
+
+
 def plan(config: Config, out: Out, each: Each = one_by_one) -> tuple[list[Plan], dict[str, str]]:
     """What `pack` would do, and the sha256 of each shard that is finished work, by its name.
 

@@ -93,15 +93,13 @@ def _dry_pack(config: "Config", cores: int) -> None:
 
 def _pack(config: "Config", cores: int) -> None:
     from pipeline.many import in_processes
-    from pipeline.pack import pack
+    from pipeline.pack import pack, told
     from pipeline.places import told_of
 
     with in_processes(cores) as each:
         manifest = pack(config, tell=click.echo, each=each, at_once=cores)
-    for name, row in manifest["counts"].items():
-        click.echo(f"{name}: {row['samples']} samples, {row['live']} live, {row['spoof']} spoof")
-    click.echo(f"{len(manifest['failures'])} failures listed")
-    click.echo(f"{told_of(config.out, 'bundle/bundle.json')}: {len(manifest['shards'])} shards")
+    for line in told(manifest, told_of(config.out, "bundle")):
+        click.echo(line)
 
 
 @click.command()

@@ -114,7 +114,7 @@ def tell_dashboard(client: Any, screen: Screen, log: JsonLog) -> None:
 def work(config: Config, wishes: Wishes, client: Any, screen: Screen, log: JsonLog) -> int:
     """Label every partition and pack the bundle with the workers of a client; the exit code."""
     from pipeline.cli.data import write_dataset_index
-    from pipeline.pack import pack
+    from pipeline.pack import pack, told
 
     there = absolute(config)
     for dataset in config.datasets:
@@ -137,16 +137,9 @@ def work(config: Config, wishes: Wishes, client: Any, screen: Screen, log: JsonL
     began = time.monotonic()
     manifest = pack(there, None, screen.say, submitter.each, watch.capacity.plain)
     log("packed", **packed(manifest), seconds=round(time.monotonic() - began, 3))
-    tell_bundle(manifest, told_of(config.out, "bundle"), screen.say)
+    for line in told(manifest, told_of(config.out, "bundle")):
+        screen.say(line)
     return 0
-
-
-def tell_bundle(manifest: dict[str, Any], folder: str, say: Callable[[str], None]) -> None:
-    """The lines with which `ocim pack` ends."""
-    for name, row in manifest["counts"].items():
-        say(f"{name}: {row['samples']} samples, {row['live']} live, {row['spoof']} spoof")
-    say(f"{len(manifest['failures'])} failures listed")
-    say(f"{folder}/bundle.json: {len(manifest['shards'])} shards")
 
 
 def packed(manifest: dict[str, Any]) -> dict[str, Any]:
