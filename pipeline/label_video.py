@@ -23,9 +23,10 @@ from pipeline.layers import Failure, Remark
 from pipeline.libav import VideoError, check_file, opened, video_stream
 from pipeline.samples import FIELDS, Samples
 from pipeline.spool import ByteSpool, Spool
-from pipeline.store import removed_in_the_end
+from pipeline.store import left_over, removed_in_the_end, temporary_name
 from pipeline.video import frames
 
+_KIND = "ocim-label"
 LONGEST_NAME = 255  # bytes, of the usual file systems
 NEEDED = (
     "frame", "image", "landmarks", "landmarks_refined", "affine", "frame_size", "loose_affine",
@@ -187,8 +188,10 @@ def encode(path: Path, pictures: Iterator[np.ndarray], rate: Fraction) -> None:
 def scratch(out: Path) -> Iterator[Path]:
     """A new folder on the disk of `out`, which need not be there yet; removed in the end."""
     place = next(folder for folder in (out, *out.absolute().parents) if folder.is_dir())
-    folder = place / f".ocim-label-{os.getpid()}.tmp"
+    folder = place / temporary_name(_KIND, str(out))
+    of_killed = [path for path in left_over(place) if path.name.startswith(f".{_KIND}.")]
     with removed_in_the_end(folder):
-        shutil.rmtree(folder, ignore_errors=True)  # of a process of this number that was killed
+        for path in (*of_killed, folder):  # a process of this number may have been killed as well
+            shutil.rmtree(path, ignore_errors=True)
         folder.mkdir()
         yield folder

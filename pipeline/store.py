@@ -19,7 +19,7 @@ from typing import Any
 from pipeline.errors import REFUSALS, UserError
 
 _TEMPORARY = re.compile(r"\..*\.[0-9a-f]{8}\.([0-9a-f]{6})\.(\d+)\.tmp.*", re.DOTALL)
-"""The names that replace_whole gives: what stands for the machine, and the process's number."""
+"""What temporary_name gives: of its parts the machine, and the process's number."""
 _ABANDONED_S = 24 * 3600
 """What another machine has not written to for so long is not going to be finished."""
 _unfinished: set[Path] = set()  # what this process has begun and is to remove if it is stopped
@@ -38,9 +38,7 @@ def replace_whole(path: Path) -> Iterator[Path]:
     if path.exists() and not (path.is_file() or path.is_dir()):
         raise UserError(f"{path}: a device or a pipe, not a file; name another")
     path.parent.mkdir(parents=True, exist_ok=True)
-    name = hashlib.sha256(os.fsencode(path.name)).hexdigest()[:8]
-    owner = f"{this_machine()}.{os.getpid()}"
-    temporary = path.with_name(f".{path.stem[:40]}.{name}.{owner}.tmp{path.suffix}")
+    temporary = path.with_name(temporary_name(path.stem, path.name) + path.suffix)
     with removed_in_the_end(temporary):
         try:
             yield temporary
@@ -75,6 +73,14 @@ def check_apart(out: Path, inputs: Iterable[Path]) -> None:
             raise UserError(f"{out}: is read here, and is not written over; name another file")
 
 
+def temporary_name(kind: str, of: str) -> str:
+    """The start of a hidden name by which left_over knows whose it is. kind: words for people; of:
+    what in this process no other temporary file of that folder stands for.
+    """
+    key = hashlib.sha256(os.fsencode(of)).hexdigest()[:8]
+    return f".{kind[:40]}.{key}.{this_machine()}.{os.getpid()}.tmp"
+
+
 def left_over(folder: Path) -> Iterator[Path]:
     """Temporary files and folders in `folder` whose process does not live on this machine; those of
     other machines, whose processes nobody sees from here, once they are old.
@@ -92,21 +98,27 @@ def left_over(folder: Path) -> Iterator[Path]:
 
 
 def this_machine() -> str:
-    """Six letters that stand for this machine in temporary names: pods and jobs of several machines
+    """Six digits that stand for this machine in temporary names: pods and jobs of several machines
     that share a disk often have one process number.
     """
     return hashlib.sha256(socket.gethostname().encode()).hexdigest()[:6]
 
 
 def is_running(process: int) -> bool:
-    """Whether a process of this number lives on this machine."""
+    """Whether a process of this number lives on this machine; one that has ended does not, though
+    nobody may have asked for its exit code, as in a container whose first process never does.
+    """
     try:
         os.kill(process, 0)  # signal 0 asks, and does nothing
     except ProcessLookupError:
         return False
     except PermissionError:  # somebody else's
         return True
-    return True
+    try:
+        status = Path(f"/proc/{process}/stat").read_text(errors="replace")
+    except OSError:  # no Linux
+        return True
+    return status.rpartition(")")[2].split()[0] != "Z"
 
 
 @contextmanager

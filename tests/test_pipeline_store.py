@@ -11,6 +11,7 @@ from pipeline.errors import UserError
 from pipeline.store import (
     canonical_json,
     check_apart,
+    is_running,
     left_over,
     replace_whole,
     stop_cleanly,
@@ -157,6 +158,32 @@ def test_an_output_that_is_read_itself_is_refused(tmp_path):
     check_apart(tmp_path / "new", [one, other])
     with pytest.raises(UserError, match="is read here"):
         check_apart(other, [one])
+
+
+def ended() -> int:
+    """The number of a child that has ended; nobody has asked for its exit code yet."""
+    child = os.fork()
+    if not child:
+        os._exit(0)
+    os.waitid(os.P_PID, child, os.WEXITED | os.WNOWAIT)
+    return child
+
+
+@pytest.mark.skipif(not Path("/proc/self").is_dir(), reason="needs Linux to tell them apart")
+def test_a_process_that_ended_unasked_for_runs_no_more(tmp_path):
+    child = ended()
+    assert is_running(os.getpid()) and not is_running(child)
+    os.waitpid(child, 0)
+    assert not is_running(child)
+
+
+def test_temporary_files_are_left_over_when_their_process_is_gone(tmp_path):
+    with replace_whole(tmp_path / "crops.h5") as unfinished:
+        unfinished.write_bytes(b"half")
+        assert list(left_over(tmp_path)) == []
+        gone = tmp_path / unfinished.name.replace(f".{os.getpid()}.", f".{ended()}.")
+        gone.write_bytes(b"half")
+        assert list(left_over(tmp_path)) == [gone]
 
 
 def test_what_another_machine_is_writing_is_left_until_it_is_a_day_old(tmp_path):

@@ -1,15 +1,15 @@
 """Folders of this machine for what is brought from a store, removed when they are done with."""
 
-import hashlib
 import os
-import socket
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from pipeline.errors import UserError
-from pipeline.store import left_over, removed_in_the_end
+from pipeline.store import left_over, removed_in_the_end, temporary_name
+
+_KIND = "ocim-fetched"
 
 
 def place() -> Path:
@@ -20,19 +20,16 @@ def place() -> Path:
 @contextmanager
 def folder(url: str) -> Iterator[Path]:
     """A new folder, which nobody else can read, for the files of a URL; removed after the block, or
-    when the process is stopped. What a killed process of this machine has left is removed first.
+    when the process is stopped. What killed processes have left is removed first.
     """
     above = place()
-    host = hashlib.sha256(socket.gethostname().encode()).hexdigest()[:6]
-    name = hashlib.sha256(url.encode()).hexdigest()[:8]
     try:
         above.mkdir(parents=True, exist_ok=True)
         for path in left_over(above):
-            # Of this machine alone: the folder may be shared, and processes are known by number.
-            if path.name.startswith(f".ocim-{host}."):
+            if path.name.startswith(f".{_KIND}."):
                 with removed_in_the_end(path):
                     pass
-        made = Path(tempfile.mkdtemp("", f".ocim-{host}.{name}.{os.getpid()}.tmp", above))
+        made = Path(tempfile.mkdtemp("", temporary_name(_KIND, url), above))
     except OSError as error:
         raise UserError(
             f"{above}: no folder can be made here for what is fetched: {error.strerror}; set"

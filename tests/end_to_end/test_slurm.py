@@ -116,7 +116,7 @@ def test_killed_and_started_again_on_slurm_it_ends_in_the_bytes_of_a_local_run(p
         start_new_session=True,
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
-    until(lambda: list(out.glob("crops/*/*.h5")))
+    until(lambda: list(out.glob("crops/*/[!.]*.h5")))
     killed = jobs(slurm, "--states=running")
     os.killpg(started.pid, signal.SIGKILL)
     started.wait()
@@ -125,9 +125,9 @@ def test_killed_and_started_again_on_slurm_it_ends_in_the_bytes_of_a_local_run(p
     until(lambda: not jobs(slurm, "--states=running"))
     subprocess.run(["scancel", "--state=PENDING"], env=slurm, check=True)
     assert not (out / "bundle" / "bundle.json").exists()
-    kept = {path: path.stat().st_ino for path in out.glob("*/*/*.h5")}
+    kept = {path: path.stat().st_ino for path in out.glob("*/*/[!.]*.h5")}
     assert kept
-    whole = len(list((project / "runs" / "local").glob("*/*/*.h5")))
+    whole = len(list((project / "runs" / "local").glob("*/*/[!.]*.h5")))
     assert len(kept) < whole
 
     again = subprocess.run(command("slurm"), **quiet)
