@@ -118,7 +118,7 @@ def measured_crop(rows: list[Video], root: Path, every: int, out: Path) -> dict[
 
     def start(mesh: FaceMesh) -> None:
         made(mesh)
-        mesh._detector.process = clock.timed("detector", mesh._detector.process)
+        mesh._detector.run = clock.timed("detector", mesh._detector.run)
 
     FaceMesh.__init__ = clock.timed("start", start)  # type: ignore[method-assign]
     Samples.add = clock.timed("cut and measure", Samples.add)  # type: ignore[method-assign]

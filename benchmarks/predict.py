@@ -120,7 +120,7 @@ def bare(
 ) -> tuple[dict[str, float], int]:
     """Seconds of each part in a loop that does nothing else; how many frames decode."""
     networks = {
-        "detector": landmarks._detector.process,
+        "detector": landmarks._detector.run,
         "plain_mesh": landmarks._plain.run,
         "refined_mesh": landmarks._refined.run,
         "scoring": torch.inference_mode()(of_scorer.score_images),

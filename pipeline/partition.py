@@ -7,7 +7,7 @@ configuration and the partition's number, and calls the stage.
 
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import h5py
 
@@ -17,9 +17,6 @@ from pipeline.datasets.base import Video
 from pipeline.many import in_processes
 from pipeline.places import Out, out_of
 from pipeline.store import named
-
-if TYPE_CHECKING:
-    pass
 
 STAGES = {"crop": "crops", "depth": "depth", "parse": "parsing"}
 """The stages of a partition in their order, and the folder of each."""

@@ -15,14 +15,30 @@ import numpy as np
 
 from labels.boxes import bounds
 from labels.landmarks import LEFT_EYE_OUTER, RIGHT_EYE_OUTER
+from labels.landmarks.graph import Graph
 from labels.landmarks.quiet import quiet_stderr
 from labels.landmarks.search import Detection, Search
 from labels.patches import PATCH, cut_patch, patch_affine, to_frame
 from pipeline.errors import UserError
 
-MIN_SCORE = 0.5
+MIN_SCORE = 0.6
+"""What MediaPipe's own FaceDetection uses for this detector, whatever it is asked for."""
 
-# On the calling thread: handing five calculators to others costs more than they take.
+_DETECTOR_GRAPH = f"""
+input_stream: "IMAGE:image"
+output_stream: "DETECTIONS:detections"
+node {{
+  calculator: "FaceDetectionFullRange"
+  input_stream: "IMAGE:image"
+  output_stream: "DETECTIONS:detections"
+  node_options: {{
+    [type.googleapis.com/mediapipe.FaceDetectionOptions] {{
+      min_score_thresh: {MIN_SCORE} delegate {{ xnnpack {{ }} }}
+    }}
+  }}
+}}
+"""
+
 _MESH_GRAPH = """
 input_stream: "IMAGE:image"
 input_stream: "ROI:roi"
@@ -35,7 +51,6 @@ node {
   input_side_packet: "WITH_ATTENTION:with_attention"
   output_stream: "LANDMARKS:landmarks"
 }
-executor { type: "ApplicationThreadExecutor" }
 """
 
 _POINT = np.dtype(
@@ -73,15 +88,16 @@ class FaceMesh(Search):
                 "set crop.landmarks to tasks, or install mediapipe 0.10.21"
             )
         with quiet_stderr():
-            from mediapipe.python.solutions.face_detection import FaceDetection
+            from mediapipe.python import packet_getter
 
             from labels.landmarks.plain_mesh import PlainMesh
 
-            self._detector = FaceDetection(min_detection_confidence=MIN_SCORE, model_selection=1)
+            self._list = packet_getter.get_proto_list
+            self._detector = Graph(_DETECTOR_GRAPH, "detections")
             self._plain = PlainMesh(model)
             self._refined = RefinedMesh()
             blank = np.zeros((PATCH, PATCH, 3), np.uint8)
-            self._detector.process(blank)
+            self._detector.run(blank)
             self._plain.run(blank)
             self._refined.run(blank)
 
@@ -97,10 +113,10 @@ class FaceMesh(Search):
         if scale < 1:
             size = (max(1, round(width * scale)), max(1, round(height * scale)))
             image = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
-        detections = self._detector.process(np.ascontiguousarray(image)).detections or []
+        packet = self._detector.run(np.ascontiguousarray(image))
         frame = np.array([width, height], np.float64)
         found = []
-        for detection in detections:
+        for detection in self._list(packet) if packet is not None else ():
             place = detection.location_data
             relative = place.relative_bounding_box
             corner = np.array([relative.xmin, relative.ymin])
@@ -143,40 +159,27 @@ class RefinedMesh:
     """The mesh network with attention to eyes and lips, on whole patches, by MediaPipe's graph."""
 
     def __init__(self) -> None:
-        # Importing solution_base registers the messages that the graph's options are made of.
         from mediapipe.framework.formats import rect_pb2
-        from mediapipe.python import CalculatorGraph, ImageFormat, packet_creator, packet_getter
-        from mediapipe.python import solution_base as solution_base
+        from mediapipe.python import packet_getter
 
-        self._rgb, self._create, self._get = ImageFormat.SRGB, packet_creator, packet_getter
+        self._get = packet_getter.get_proto
         self._whole = rect_pb2.NormalizedRect(x_center=0.5, y_center=0.5, width=1, height=1)
-        self._landmarks: list[bytes] = []
-        self._time = 0
-        self._graph = CalculatorGraph(graph_config=_MESH_GRAPH)
-        self._graph.observe_output_stream("landmarks", self._keep)
-        self._graph.start_run({"with_attention": packet_creator.create_bool(True)})
+        self._graph = Graph(_MESH_GRAPH, "landmarks", {"with_attention": True})
 
     def run(self, patch: np.ndarray) -> np.ndarray | None:
         """Landmarks (478, 3) float64 in patch pixels, or None where the network sees no face.
 
         patch: (192, 192, 3) uint8 RGB.
         """
-        self._time += 1
-        self._landmarks.clear()
-        image = self._create.create_image_frame(patch, image_format=self._rgb)
-        self._graph.add_packet_to_input_stream("image", image.at(self._time))
-        whole = self._create.create_proto(self._whole)
-        self._graph.add_packet_to_input_stream("roi", whole.at(self._time))
-        self._graph.wait_until_idle()
+        packet = self._graph.run(patch, roi=self._whole)
+        if packet is None:
+            return None
         # z too is in units of the picture's width.
-        return PATCH * points_of(self._landmarks[0]) if self._landmarks else None
+        return PATCH * points_of(self._get(packet).SerializeToString())
 
     def close(self) -> None:
         """Free the graph."""
         self._graph.close()
-
-    def _keep(self, stream: str, packet: object) -> None:
-        self._landmarks.append(self._get.get_proto(packet).SerializeToString())
 
 
 def points_of(message: bytes) -> np.ndarray:

@@ -71,9 +71,12 @@ def attempt(
 
 
 def bug(error: BaseException) -> Failed:
-    """An exception that nobody expected, as a value."""
-    name = type(error).__name__
-    return Failed("bug", one_line(f"{name}: {error}"), "".join(traceback.format_exception(error)))
+    """An exception that nobody expected, as a value. The last line says most: what another process
+    tells of its own begins with where it was.
+    """
+    said = str(error).strip().splitlines() or [""]
+    reason = one_line(f"{type(error).__name__}: {said[-1]}")
+    return Failed("bug", reason, "".join(traceback.format_exception(error)))
 
 
 def one_line(error: object) -> str:
