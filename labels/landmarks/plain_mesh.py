@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from labels.openvino_runtime import openvino
+from labels.openvino_runtime import compiled, openvino
 from labels.patches import PATCH
 
 POINTS, FACE = 1404, 1
@@ -18,16 +18,11 @@ class PlainMesh:
     """
 
     def __init__(self, path: Path) -> None:
-        settings = {
-            "INFERENCE_NUM_THREADS": 1,
-            "NUM_STREAMS": 1,
-            "INFERENCE_PRECISION_HINT": "f32",
-        }
-        compiled = openvino.Core().compile_model(str(path), "CPU", settings)
-        self._request = compiled.create_infer_request()
+        network = compiled(path, threads=1, precision="f32")
+        self._request = network.create_infer_request()
         self._input = np.empty((1, PATCH, PATCH, 3), np.float32)
         self._request.set_input_tensor(openvino.Tensor(self._input, shared_memory=True))
-        sizes = [int(np.prod(list(port.shape))) for port in compiled.outputs]
+        sizes = [int(np.prod(list(port.shape))) for port in network.outputs]
         self._points, self._face = sizes.index(POINTS), sizes.index(FACE)
 
     def run(self, patch: np.ndarray) -> np.ndarray | None:

@@ -3,12 +3,12 @@
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
 
-from labels.openvino_runtime import openvino
+from labels.openvino_runtime import compiled, openvino
 from labels.parsing.bisenet import BiSeNet, Coarse
 from labels.parsing.networks import SIDE, check_shapes, normalised, numbers_of, threads
 from pipeline.errors import UserError
@@ -26,13 +26,8 @@ class OpenVINO:
     """
 
     def __init__(self, model: openvino.Model, precision: str) -> None:
-        hint = {"float32": "f32", "bfloat16": "bf16"}[precision]
-        settings = {
-            "INFERENCE_NUM_THREADS": threads(),
-            "NUM_STREAMS": 1,
-            "INFERENCE_PRECISION_HINT": hint,
-        }
-        self._compiled = openvino.Core().compile_model(model, "CPU", settings)
+        hint: Literal["f32", "bf16"] = "f32" if precision == "float32" else "bf16"
+        self._compiled = compiled(model, threads(), hint)
         got = self._compiled.get_property("INFERENCE_PRECISION_HINT").get_type_name()
         if got != hint:
             raise UserError(f"parse.precision: openvino took {got} for {precision} here")
