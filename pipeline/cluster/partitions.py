@@ -59,11 +59,15 @@ class Labelled:
         self.failed: dict[tuple[str, int], Failed] = {}
 
     def tasks(self) -> Iterator[Task]:
-        """The first task of every partition; only one dataset's index is in memory at a time."""
+        """The first task of every partition; only one dataset's index is in memory at a time.
+
+        Those with most videos first: at the end workers then wait for a small one alone.
+        """
         for dataset, tally in self.tallies.items():
             rows = index_rows(self._config, dataset)
             tally.started = time.monotonic()
-            for number, part in enumerate(by_partition(rows, tally.partitions)):
+            parts = enumerate(by_partition(rows, tally.partitions))
+            for number, part in sorted(parts, key=lambda one: -len(one[1])):
                 yield self._task(Carry(dataset, number), part)
 
     def _task(self, carry: Carry, rows: list[Video] | None = None) -> Task:
