@@ -204,6 +204,31 @@ def test_at_needs_a_box(
         mesh.at(portrait, box)
 
 
+@pytest.mark.parametrize("scale", [0.2, 0.35, 0.7, 1.0])
+def test_detections_are_those_of_mediapipes_own_way(
+    mesh: FaceMesh, portrait: np.ndarray, scale: float
+) -> None:
+    # Its solution API: other threads, and a threshold of 0.6 whatever it is asked for.
+    from mediapipe.python.solutions.face_detection import FaceDetection
+
+    size = (round(PATCH * scale),) * 2
+    frame = np.full((PATCH, PATCH, 3), 90, np.uint8)
+    frame[: size[1], : size[0]] = cv2.resize(portrait, size, interpolation=cv2.INTER_AREA)
+    frame[:, ::-1][: size[1] // 2, : size[0] // 2] = frame[: size[1] // 2, : size[0] // 2]
+    with FaceDetection(min_detection_confidence=0.5, model_selection=1) as own:
+        expected = own.process(frame).detections
+    assert expected
+    found = mesh.detect(frame)
+    assert [one.score for one in found] == [float(one.score[0]) for one in expected]
+    for one, other in zip(found, expected, strict=True):
+        box = other.location_data.relative_bounding_box
+        low = PATCH * np.array([box.xmin, box.ymin])
+        size_of = PATCH * np.array([box.width, box.height])
+        assert np.allclose(one.box, [*low, *(low + size_of)], rtol=0, atol=1e-9)
+        eyes = [(eye.x, eye.y) for eye in other.location_data.relative_keypoints[:2]]
+        assert np.allclose(one.eyes, PATCH * np.array(eyes), rtol=0, atol=1e-9)
+
+
 MEDIAPIPES_OWN = """
 input_stream: "IMAGE:image"
 input_stream: "ROI:roi"
