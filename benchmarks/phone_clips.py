@@ -63,9 +63,12 @@ def make_clip(path: Path, clip: Clip, frames: int, height: int) -> None:
     width = height * 9 // 16
     times = width / small.width
     camera = replace(small, height=height, width=width, face=small.face * times)
-    cameras.CAMERAS["phone"] = camera
     video = Video("oulu", clip.path, clip.person, "phone", clip.room, clip.attack, clip.medium)
-    made = film.make_film(load_source(), video, frames, 0)
+    cameras.CAMERAS["phone"] = camera
+    try:
+        made = film.make_film(load_source(), video, frames, 0)
+    finally:
+        del cameras.CAMERAS["phone"]  # it is none of the replica's
     sensor = cameras.Sensor(camera, film.generator_for(0, "sensor", clip.path))
     bright = sum(camera.brightness) / 2
     gain = bright / cameras.measure([sensor.read(sensor.see(made.frames[0]), 0, 1.0, 0.0)])[0]

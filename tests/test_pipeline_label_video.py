@@ -179,7 +179,7 @@ def started(folder, portrait, video_writer, after, hangup=signal.SIG_DFL):
         stderr=subprocess.PIPE,
         preexec_fn=dispositions,
     )
-    while not list(folder.glob(".ocim-label-*")):
+    while not list(folder.glob(".ocim-label.*")):
         assert process.poll() is None
         time.sleep(0.01)
     time.sleep(after)

@@ -7,12 +7,13 @@ from typing import Any
 from pipeline.errors import UserError
 
 _OPTIONS: dict[str, dict[str, Any]] = {
-    # botocore's own retries are quick; a store that does not answer is found out in seconds.
+    # s3fs repeats these five times, and failures.tried all of it: a store that does not answer is
+    # found out in seconds.
     "s3": {
         "config_kwargs": {
             "connect_timeout": 10,
             "read_timeout": 60,
-            "retries": {"mode": "standard", "max_attempts": 4},
+            "retries": {"mode": "standard", "max_attempts": 2},
         }
     },
 }
