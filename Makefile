@@ -30,8 +30,9 @@ demo: env ## the whole job on made videos, within 10 minutes on 2 cores; CORES=n
 	@echo "made: $(DEMO)/bundle/bundle.json  $(DEMO)/results.json  $(DEMO)/report.html (open this one)"
 
 # One process more than there are cores: some tests wait for servers, schedulers and browsers.
+# In the order of the files, which begins with end_to_end/: what takes long does not come last.
 test: env ## every test
-	OMP_NUM_THREADS=1 pytest -n $$(($(CORES) + 1)) --dist loadfile
+	OMP_NUM_THREADS=1 pytest -n $$(($(CORES) + 1)) --dist loadfile --no-loadscope-reorder
 
 test-fast: env ## the quick tests, for daily work
 	OMP_NUM_THREADS=1 pytest -n $(CORES) --dist loadfile -m "not slow"

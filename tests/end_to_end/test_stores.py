@@ -182,7 +182,7 @@ def test_a_store_that_fails_one_request_in_ten_gives_the_same_bytes(place):
     assert not place.s3.list_multipart_uploads(Bucket="bucket").get("Uploads")
 
 
-@pytest.mark.parametrize("after", [3, 80])
+@pytest.mark.parametrize("after", [80])
 def test_a_store_that_is_lost_is_one_line_and_the_same_command_goes_on(place, after):
     name = f"lost{after}"
     place.door.fault = lambda method, path: "cut" if sum(place.door.counts.values()) > after else ""

@@ -16,7 +16,7 @@ SETTINGS = (
     *("--set", "steps=30", "--set", "checkpoint_every=3", "--set", "device=cpu"),
     *("--set", "selection=sources", "--set", "evaluate_every=7", "--set", "tensorboard=false"),
 )
-KILLS = 6
+KILLS = 4
 
 
 def start(bundle: Path, run: Path) -> subprocess.Popen[str]:
