@@ -47,10 +47,12 @@ def tried(request: Callable[[], Result], url: str, doing: str) -> Result:
         except FileNotFoundError as error:
             if _code(error) == "NoSuchBucket":
                 raise UserError(f"{url}: no such bucket; make it, or correct the URL") from None
-            raise
+            raise error.with_traceback(None) from None
         except Exception as error:
             if _is_of_this_disk(error) or isinstance(error, TypeError | AttributeError):
                 raise  # the second is a bug
+            # fsspec's thread keeps it in a cycle, and so all that our callers' frames have.
+            error.__traceback__ = None
             odd += _is_final(error) * 99 + (getattr(error, "errno", 0) == errno.EINVAL)
             if odd > 3 or time.monotonic() + pause > end:
                 raise UserError(_told(error, url, doing)) from None

@@ -1,6 +1,10 @@
 """An object as a file that h5py can look into, without fetching all of it."""
 
+import gc
 import io
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from pipeline.errors import UserError
@@ -11,8 +15,34 @@ BLOCK = 1 << 17
 """Bytes of a request: the head of a partition's file fits in one."""
 
 
+_counting = threading.Lock()
+_uncollected = 0
+
+
+@contextmanager
+def uncollected() -> Iterator[None]:
+    """No garbage is collected in this process meanwhile; may be nested, and used by many threads.
+
+    Of an ObjectFile HDF5 reads while it holds h5py's lock, and the read is answered by fsspec's
+    thread. If that happened to collect an object of h5py just then, it would wait for the lock, and
+    both for ever.
+    """
+    global _uncollected
+    with _counting:
+        _uncollected += 1
+        gc.disable()
+    try:
+        yield
+    finally:
+        with _counting:
+            _uncollected -= 1
+            if not _uncollected:
+                gc.enable()
+
+
 class ObjectFile(io.RawIOBase):
-    """A file object over one object of a store; blocks that were read are kept.
+    """A file object over one object of a store, for use in `uncollected`; blocks that were read are
+    kept.
 
     refused: what the store said, where it failed. From then on zeros are read: HDF5 does not get
     over an exception in the middle of its work, and may take the process with it. Whoever uses the

@@ -8,7 +8,7 @@ from typing import Any
 from pipeline.config import Layout
 from pipeline.errors import UserError
 from pipeline.places.base import Range, State
-from pipeline.places.pieces import ObjectFile
+from pipeline.places.pieces import ObjectFile, uncollected
 from pipeline.places.ranges import Piece
 from pipeline.places.scratch import scratch_name
 from pipeline.places.store import Store
@@ -45,7 +45,8 @@ class RemoteOut:
             raise FileNotFoundError(self.store.told(key))
         file = ObjectFile(self.store, key, state.size)
         try:
-            yield file
+            with uncollected():
+                yield file
         except Exception:
             if file.refused is None:
                 raise
