@@ -17,6 +17,8 @@ from fault_project import RUNNERS, Project
 
 SHARES = (0.02, 0.4, 0.8)
 """Of what a whole run takes: the sizes of the disk."""
+WORDS = ("space left", "free, and", "Read-only")
+"""Of the lines that tell of it: while a file is written, before shards are, of a disk."""
 
 
 def full(project: Project) -> dict[str, Any]:
@@ -80,7 +82,7 @@ def undisturbed_lines(project: Project, runner: str, fault: str) -> list[str]:
     if "Traceback" in said:
         wrong.append(f"{runner}, {fault}: a traceback")
     told = [line for line in said.splitlines() if line.startswith("ocim: ")]
-    if not any("space left" in line or "Read-only" in line for line in told):
+    if not any(word in line for line in told for word in WORDS):
         wrong.append(f"{runner}, {fault}: no line that says so; said {told[-1:]}")
     return wrong
 

@@ -13,7 +13,7 @@ from pipeline import lock
 from pipeline.cli.run import run
 from pipeline.cluster.absolute import absolute
 from pipeline.cluster.agree import difference
-from pipeline.cluster.connect import Tls, checked, is_loopback
+from pipeline.cluster.connect import STARTS, Tls, checked, is_loopback, started
 from pipeline.cluster.logs import opened
 from pipeline.cluster.partitions import Step, steps_of
 from pipeline.cluster.task import attempt
@@ -172,3 +172,20 @@ def test_a_configuration_of_a_run_is_found_beside_its_outputs(tmp_path):
     path.write_text("out: x\n")
     assert absolute(load(path)).out == os.path.abspath("x")  # noqa: PTH100
     assert Path(absolute(load(path)).datasets["oulu"].root).is_absolute()
+
+
+@pytest.mark.parametrize("failing", [0, STARTS - 1, STARTS])
+def test_workers_that_cannot_be_started_are_tried_again_and_then_told(failing):
+    tries = []
+
+    def start():
+        tries.append(len(tries))
+        if len(tries) <= failing:
+            raise RuntimeError("Nanny failed to start.")
+        return "cluster"
+
+    if failing < STARTS:
+        assert started(start) == "cluster" and len(tries) == failing + 1
+    else:
+        with pytest.raises(UserError, match=r"cannot be started .* Nanny failed to start\."):
+            started(start)

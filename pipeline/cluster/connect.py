@@ -16,6 +16,7 @@ from pipeline.errors import UserError
 
 CONNECT_TIMEOUT = 10  # seconds
 CLOSE_TIMEOUT = 5  # seconds
+STARTS = 3  # how often workers are started before that is given up
 DASHBOARD_PORT = 8787  # where Dask's dashboard is looked for; another one, where it is taken
 ONE_THREAD = dict.fromkeys(
     ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "OPENCV_FOR_THREADS_NUM"), "1"
@@ -81,10 +82,25 @@ def local(workers: int, memory: str | None) -> Iterator[Any]:
             )
 
         with (
-            without_ctrl_c(start) as cluster,
+            without_ctrl_c(lambda: started(start)) as cluster,
             Client(cluster, timeout=CONNECT_TIMEOUT, set_as_default=False) as client,
         ):
             yield client
+
+
+def started(start: Callable[[], Any]) -> Any:
+    """start(), again where it fails: once they work Dask starts workers anew that are killed, but
+    not while they begin.
+    """
+    for _ in range(STARTS):
+        try:
+            return start()
+        except RuntimeError as error:
+            reason = cause(error)
+    raise UserError(
+        f"workers cannot be started on this machine: {reason}; are they killed for want of memory?"
+        " Try fewer (--workers)"
+    )
 
 
 def without_ctrl_c(start: Callable[[], Any]) -> Any:

@@ -158,17 +158,25 @@ def refuse_unfit(client: Any, terms: Terms) -> None:
     Python and ocim are asked first, by functions that every worker has.
     """
     mine = platform.python_version_tuple()[:2]
-    for worker, theirs in client.run(platform.python_version_tuple).items():
+    for worker, theirs in answers(client, platform.python_version_tuple).items():
         if tuple(theirs[:2]) != mine:
             other, own = ".".join(theirs[:2]), ".".join(mine)
             raise UserError(f"the worker {worker}: Python is {other} there and {own} here")
-    for worker, theirs in client.run(version, "ocim", on_error="return").items():
+    for worker, theirs in answers(client, version, "ocim").items():
         if theirs != version("ocim"):
             other = "not installed" if isinstance(theirs, Exception) else theirs
             raise UserError(f"the worker {worker}: ocim is {other} there, {version('ocim')} here")
-    for worker, reason in client.run(unfit, terms, on_error="return").items():
+    for worker, reason in answers(client, unfit, terms).items():
         if reason:
             raise UserError(f"the worker {worker}: {' '.join(str(reason).split())}")
+
+
+def answers(client: Any, function: Callable[..., Any], *args: Any) -> dict[str, Any]:
+    """function(*args) of every worker there is, or what it raised there. A worker that is lost
+    meanwhile is left out: who comes in its place is asked with its first task.
+    """
+    said = client.run(function, *args, on_error="return")
+    return {worker: one for worker, one in said.items() if not isinstance(one, OSError)}
 
 
 def tell_failed(labelled: Labelled, out: str, say: Callable[[str], None]) -> int:

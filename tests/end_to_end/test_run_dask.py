@@ -319,6 +319,15 @@ def test_a_killed_worker_costs_its_task_alone_and_is_told(place, expected):
     assert f"a worker is lost ({lost['worker']}); done again: {', '.join(lost['again'])}" in out
 
 
+def test_a_worker_killed_while_it_starts_is_started_again(place, expected):
+    with start(place, "ocim", "run", "--config", config(place, "early"), "--workers", 2) as program:
+        wait_until(lambda: workers_of(program), program)
+        os.kill(workers_of(program)[0], signal.SIGKILL)
+        _, err = program.communicate(timeout=PATIENCE)
+    assert program.returncode == 0 and err == ""
+    assert contents(place / "early") == expected
+
+
 def test_a_killed_program_takes_its_workers_along_and_goes_on_where_it_was(place, expected):
     name, out = config(place, "client"), place / "client"
     with start(place, "ocim", "run", "--config", name, "--workers", 2) as program:
