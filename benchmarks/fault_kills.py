@@ -205,6 +205,16 @@ def start_on(project: Project, address: str) -> subprocess.Popen[bytes]:
         )
 
 
+def wait_for(port: int) -> None:
+    """Until somebody listens there: `ocim run` does not wait for a scheduler to begin."""
+    limit = time.monotonic() + LIMIT
+    while time.monotonic() < limit:
+        with socket.socket() as probe:
+            if not probe.connect_ex(("127.0.0.1", port)):
+                return
+        time.sleep(0.1)
+
+
 @contextmanager
 def cluster(project: Project) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
     """A scheduler and two workers as programs of their own: address and the scheduler."""
@@ -224,6 +234,7 @@ def cluster(project: Project) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
             for command in commands
         ]
         try:
+            wait_for(port)
             yield address, processes[0]
         finally:
             for process in processes:
