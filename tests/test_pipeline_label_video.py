@@ -187,7 +187,7 @@ def started(folder, portrait, video_writer, after, hangup=signal.SIG_DFL):
 
 
 # At first the models are being loaded, where an exception would turn into an ImportError.
-@pytest.mark.parametrize("after", [0, 0.1, 0.3, 0.6])
+@pytest.mark.parametrize("after", [0, 0.3])
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
 @pytest.mark.slow
 def test_stopped_by_a_signal_it_leaves_nothing(tmp_path, portrait, video_writer, number, after):
