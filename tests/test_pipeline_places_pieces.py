@@ -32,6 +32,16 @@ def test_also_where_one_fails():
     assert gc.isenabled()
 
 
+def test_who_collects_none_is_not_made_to():
+    gc.disable()
+    try:
+        with uncollected():
+            pass
+        assert not gc.isenabled()
+    finally:
+        gc.enable()
+
+
 class Answered:
     """A file that h5py reads from, each read of which waits for another thread's answer."""
 

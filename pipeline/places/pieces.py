@@ -17,6 +17,7 @@ BLOCK = 1 << 17
 
 _counting = threading.Lock()
 _uncollected = 0
+_collects = True  # whether it was on before the first came
 
 
 @contextmanager
@@ -27,8 +28,10 @@ def uncollected() -> Iterator[None]:
     thread. If that happened to collect an object of h5py just then, it would wait for the lock, and
     both for ever.
     """
-    global _uncollected
+    global _uncollected, _collects
     with _counting:
+        if not _uncollected:
+            _collects = gc.isenabled()
         _uncollected += 1
         gc.disable()
     try:
@@ -36,7 +39,7 @@ def uncollected() -> Iterator[None]:
     finally:
         with _counting:
             _uncollected -= 1
-            if not _uncollected:
+            if not _uncollected and _collects:
                 gc.enable()
 
 

@@ -65,7 +65,7 @@ def test_a_training_killed_at_random_moments_ends_with_the_same_bytes(tmp_path: 
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_saves_and_the_same_command_goes_on(number: signal.Signals, tmp_path: Path):
     bundle = make_bundle(tmp_path / "bundle")
     run = tmp_path / "run"
