@@ -5,12 +5,13 @@
 import sys
 from pathlib import Path
 
-from pipeline import graph, lock
+from pipeline import graph
+from pipeline.files import lock
 from snakemake.utils import update_config
 
 from pipeline.config import Layout, read_scalars, validate, write_once
 from pipeline.errors import REFUSALS, UserError
-from pipeline.tidy import tidy
+from pipeline.files.tidy import tidy
 from train.settings import settings_to_dict
 
 if not workflow.overwrite_configfiles:  # a file given by --configfile stands alone

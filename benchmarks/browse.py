@@ -43,9 +43,9 @@ from pipeline.bundle import (
     order,
     sample_checksum,
 )
-from pipeline.hdf5 import create, fixed_strings, open_new
+from pipeline.files.hdf5 import create, fixed_strings, open_new
 from pipeline.pack import counts
-from pipeline.shard import describe, write_table
+from pipeline.packing.shard import describe, write_table
 
 DATASETS = ("casia", "msu", "oulu", "replay")
 SPLITS = ("train", "dev", "test")

@@ -83,7 +83,7 @@ class Here:
 
     def crop(self, row: Video, job: Any, samples: Any) -> None:
         """As `Isolated.crop`, without any limit but that of frames."""
-        from pipeline.crop_video import crop_video
+        from pipeline.cropping.crop_video import crop_video
 
         crop_video(row, self._landmarks, job, samples)
 
@@ -101,9 +101,12 @@ def measured_crop(rows: list[Video], root: Path, every: int, out: Path) -> dict[
 
     from labels.landmarks.embedded import FaceMesh, RefinedMesh
     from labels.landmarks.plain_mesh import PlainMesh
-    from pipeline import crop, crop_video, keys, layers, video
-    from pipeline.crop_job import Job
-    from pipeline.samples import Samples
+    from pipeline import crop
+    from pipeline.cropping import crop_video
+    from pipeline.cropping.crop_job import Job
+    from pipeline.cropping.samples import Samples
+    from pipeline.files import keys, layers
+    from pipeline.frames import video
 
     clock = Clock()
     dataset = DatasetSettings(root=str(root), every=every)
@@ -163,8 +166,9 @@ def bare_opencv(rows: list[Video], root: Path, every: int) -> dict[str, Any]:
 
 def child(rows: list[Video], root: Path, every: int, out: Path, pipe: Connection) -> None:
     """Get ready, wait for the word, crop, send the seconds that it took."""
-    from pipeline import crop, keys
-    from pipeline.crop_job import Job
+    from pipeline import crop
+    from pipeline.cropping.crop_job import Job
+    from pipeline.files import keys
 
     with crop.cropper(CropSettings().choice()):
         pass  # its child has loaded the models, and is kept

@@ -37,8 +37,8 @@ from labels.view import View
 from pipeline import crops
 from pipeline.bundle import IMAGE_SIDE
 from pipeline.config import Config, DatasetSettings, DepthSettings, Layout, ParseSettings
+from pipeline.cropping.samples import LOOSE_MARGIN, LOOSE_SIDE
 from pipeline.errors import UserError
-from pipeline.samples import LOOSE_MARGIN, LOOSE_SIDE
 from pipeline.truth import correlation
 
 DATASETS = ("oulu", "casia", "replay", "msu")
@@ -202,8 +202,8 @@ def steadiness(config: Config, folder: Path) -> dict[str, float]:
     from pipeline.crop import Job, crop
     from pipeline.datasets.base import read_index
     from pipeline.depth import depth
+    from pipeline.files.keys import sha256_file
     from pipeline.index import dataset_root
-    from pipeline.keys import sha256_file
     from pipeline.parse import parse as parse_stage
 
     changes: dict[str, list[float]] = {"image": [], "depth": [], "parsing": []}

@@ -29,10 +29,10 @@ from torch.utils.data import DataLoader, Dataset, Subset
 
 from benchmarks.made_samples import forget, machine, make_bundle
 from pipeline.bundle import PIXELS, Bundle
-from train import data, loader
-from train.buffers import Buffers
+from train.batches import data, loader
+from train.batches.buffers import Buffers
+from train.batches.domain import Domain
 from train.config import Settings
-from train.domain import Domain
 
 BATCH = 20
 Way = Callable[[range], object]

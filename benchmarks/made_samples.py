@@ -21,10 +21,10 @@ from pipeline.bundle import (
     manifest_hash,
     order,
 )
-from pipeline.hdf5 import fixed_strings
-from pipeline.keys import sha256_file
+from pipeline.files.hdf5 import fixed_strings
+from pipeline.files.keys import sha256_file
 from pipeline.pack import counts
-from pipeline.shard import Pixels, write_shard
+from pipeline.packing.shard import Pixels, write_shard
 
 DATASETS = ("casia", "oulu", "replay")
 SHARD_SAMPLES = 4096

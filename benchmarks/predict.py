@@ -36,7 +36,8 @@ from pipeline.bundle import CLASS_NAMES
 from pipeline.predict import scorer as of_scorer
 from pipeline.predict.file import predict_file
 from pipeline.predict.scorer import Scorer, scoring
-from train import checkpoint, methods
+from train import methods
+from train.running import checkpoint
 from train.settings import settings_from_dict
 
 MODELS = {"demo": {"preset": "demo", "threads": 1}, "paper": {"threads": 1}}

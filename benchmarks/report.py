@@ -27,9 +27,9 @@ from pipeline.bundle import MANIFEST, Bundle, canonical_json, manifest_hash
 from pipeline.config import Config, Layout, validate
 from pipeline.datasets.base import Video, write_index
 from pipeline.report import write_report
-from train import metrics, thresholds
-from train.published import RESULTS_SCHEMA
-from train.scores import Score, scores_text
+from train.evaluation import metrics, thresholds
+from train.evaluation.published import RESULTS_SCHEMA
+from train.evaluation.scores import Score, scores_text
 
 TARGET = "replay"
 INSTRUMENTS = ("fixed-print", "hand-print", "fixed-mobile", "hand-mobile", "fixed-highdef")

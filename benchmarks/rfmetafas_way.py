@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as functional
 from torch import Tensor, nn
 
-from train.data import Batch
+from train.batches.data import Batch
 
 DEPTH_WEIGHT, META_STEP = 10.0, 1e-3
 

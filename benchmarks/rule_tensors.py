@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from train.data import Batch
+from train.batches.data import Batch
 
 DOMAINS = 3
 

@@ -32,7 +32,7 @@ from labels.depth.facemesh import depth_map
 from labels.landmarks import load
 from pipeline.crops import crop_affine, face_square
 from pipeline.errors import UserError
-from pipeline.pictures import is_picture, read_picture
+from pipeline.frames.pictures import is_picture, read_picture
 
 SECOND = Path(".venv-extra/bin/python")
 Pictures = dict[str, np.ndarray]

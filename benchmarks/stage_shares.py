@@ -26,9 +26,13 @@ def shares(config: Config, rows: Sequence[Video], dataset: str) -> dict[str, flo
     """Seconds by PARTS of one dataset of one partition, made anew below the configuration's OUT."""
     from labels.landmarks.embedded import FaceMesh, RefinedMesh
     from labels.landmarks.plain_mesh import PlainMesh
-    from pipeline import backends, crop, crop_video, keys, layers, partition, shard, video
+    from pipeline import backends, crop, partition
+    from pipeline.cropping import crop_video
+    from pipeline.cropping.samples import Samples
+    from pipeline.files import keys, layers
+    from pipeline.frames import video
     from pipeline.pack import pack
-    from pipeline.samples import Samples
+    from pipeline.packing import shard
 
     clock = Clock(time.process_time)
 

@@ -39,10 +39,10 @@ def decode(config: Config) -> Iterator[tuple[str, Counts]]:
     import av  # noqa: F401  (the start, not the work)
 
     from pipeline.datasets.base import read_index
+    from pipeline.frames.sampling import regular
+    from pipeline.frames.video import VideoError
+    from pipeline.frames.video import decode as frames_of
     from pipeline.index import dataset_root
-    from pipeline.sampling import regular
-    from pipeline.video import VideoError
-    from pipeline.video import decode as frames_of
 
     yield "", {}
     for dataset, settings in config.datasets.items():

@@ -11,9 +11,9 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks import rfmetafas_way
 from train import methods
+from train.batches.data import Batch
 from train.config import Settings
-from train.data import Batch
-from train.ranks import Process
+from train.running.ranks import Process
 from train.settings import settings_from_dict
 from train.training import Training
 

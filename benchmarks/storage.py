@@ -26,7 +26,7 @@ from PIL import Image
 
 from benchmarks.made_samples import columns, forget, machine, samples
 from pipeline.bundle import FIELDS, PIXELS, Bundle, Shard
-from pipeline.shard import Pixels, write_shard
+from pipeline.packing.shard import Pixels, write_shard
 
 BATCH = 60
 Arrays = dict[str, np.ndarray]

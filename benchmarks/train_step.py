@@ -39,8 +39,8 @@ from benchmarks.step_ways import (
 )
 from pipeline.bundle import Bundle
 from train import engine
-from train.device import reproducible
-from train.logbook import most_memory
+from train.running.device import reproducible
+from train.running.logbook import most_memory
 from train.settings import settings_from_dict
 
 NOMINAL = {

@@ -1,7 +1,7 @@
 """Mirroring left to right: picture, classes, depth and landmarks together, none forgotten.
 
 The subject's left becomes their right. Nobody mirrors by hand; batches on the device that trains
-have train.augment.flip, which knows no landmarks.
+have train.batches.augment.flip, which knows no landmarks.
 """
 
 import numpy as np

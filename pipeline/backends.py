@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from labels.backends import Backend
-from pipeline import keys
-from pipeline.store import canonical_json
+from pipeline.files import keys
+from pipeline.files.store import canonical_json
 
 State = tuple[str, int, int]
 """A file's path, size and time of change."""

@@ -2,7 +2,7 @@
 
 This file is the format (names, dtypes, units, schema version) and its reader. It needs numpy and
 h5py and nothing else of this project: copy it into a project of your own. docs/bundle.md says the
-format in prose; pipeline/shard.py writes it, pipeline/verify/check.py checks it.
+format in prose; pipeline/packing/shard.py writes it, pipeline/verify/check.py checks it.
 """
 
 import errno

@@ -13,12 +13,12 @@ from pydantic import AfterValidator, Field, InstanceOf, ValidationError
 from pipeline.backends import Choice
 from pipeline.datasets import require_adapter
 from pipeline.errors import UserError
+from pipeline.files.store import write_text
+from pipeline.files.urls import checked, is_url, local_only
 from pipeline.sections import CropSettings, DepthSettings, ParseSettings, Section
-from pipeline.store import write_text
-from pipeline.urls import checked, is_url, local_only
 from train.config import Settings as TrainSettings
+from train.evaluation.published import TABLE_II
 from train.protocols import parse as parse_protocol
-from train.published import TABLE_II
 from train.settings import settings_from_dict
 from train.variants import Name as Variant
 

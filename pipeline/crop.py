@@ -9,15 +9,16 @@ from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import NamedTuple
 
-from pipeline import corrections, keys, layers
 from pipeline.config import CropSettings, DatasetSettings
-from pipeline.crop_job import Job
+from pipeline.cropping.crop_job import Job
+from pipeline.cropping.samples import FIELDS, Samples
+from pipeline.cropping.spool import ByteSpool, Spool
 from pipeline.datasets.base import Video
+from pipeline.files import keys, layers
+from pipeline.files.layers import Failure, Source
+from pipeline.indexing import corrections
 from pipeline.isolated import cropper
-from pipeline.layers import Failure, Source
-from pipeline.samples import FIELDS, Samples
 from pipeline.sections import Limits
-from pipeline.spool import ByteSpool, Spool
 
 VERSION = 6
 PACKAGES = ("av", "opencv", "pillow")

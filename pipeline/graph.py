@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline.config import Config
 from pipeline.errors import UserError
-from pipeline.urls import is_url
+from pipeline.files.urls import is_url
 
 if TYPE_CHECKING:
     from pipeline.tables.cells import Cell
@@ -106,8 +106,8 @@ def fingerprints(config: Config, dataset: str) -> list[str]:
     It lets Snakemake see that a video was added, taken away, changed or corrected. Where the
     index cannot be made every hash is that of nothing, so that a dry run works without data.
     """
+    from pipeline.files.keys import key
     from pipeline.index import dataset_root, index, partition_of, shipped_file
-    from pipeline.keys import key
 
     settings = config.datasets[dataset]
     parts: list[list[Any]] = [[] for _ in range(settings.partitions)]

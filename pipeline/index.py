@@ -7,13 +7,13 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from pipeline import corrections
 from pipeline.config import DatasetSettings
 from pipeline.datasets import require_adapter, table
 from pipeline.datasets.base import Adapter, Video, resolve_root
 from pipeline.errors import UserError
-from pipeline.records import shown
-from pipeline.urls import is_url
+from pipeline.files.records import shown
+from pipeline.files.urls import is_url
+from pipeline.indexing import corrections
 
 
 def adapter(dataset: str, settings: DatasetSettings) -> Adapter:

@@ -8,9 +8,10 @@ import h5py
 import numpy as np
 
 from labels.view import LabelError
-from pipeline import keys, layers, views
+from pipeline import views
 from pipeline.backends import Choice
-from pipeline.layers import Failure, Rows
+from pipeline.files import keys, layers
+from pipeline.files.layers import Failure, Rows
 
 BLOCK = 64
 """Labels that are written at a time."""

@@ -11,20 +11,22 @@ from typing import Any
 
 import numpy as np
 
-from pipeline import bundle, corrections, keys
+from pipeline import bundle
 from pipeline.config import Config, Layout
 from pipeline.datasets.base import Video, read_index
 from pipeline.errors import UserError
-from pipeline.gather import FROM_CROPS, FROM_INDEX, read_columns, refuse_changed
-from pipeline.hdf5 import fixed_strings
-from pipeline.many import Each, one_by_one
-from pipeline.pack_plan import Piece, Plan, finished_in, plan_dataset, recorded
+from pipeline.files import keys
+from pipeline.files.hdf5 import fixed_strings
+from pipeline.files.many import Each, one_by_one
+from pipeline.files.records import same_person
+from pipeline.files.room import Room, room_for, room_on_the_way
+from pipeline.files.store import left_over, replace_whole, write_json, write_text
+from pipeline.indexing import corrections
+from pipeline.packing.gather import FROM_CROPS, FROM_INDEX, read_columns, refuse_changed
+from pipeline.packing.plan import Piece, Plan, finished_in, plan_dataset, recorded
+from pipeline.packing.provenance import notice
+from pipeline.packing.shard import Pixels, write_shard
 from pipeline.places import Out, out_of
-from pipeline.provenance import notice
-from pipeline.records import same_person
-from pipeline.room import Room, room_for, room_on_the_way
-from pipeline.shard import Pixels, write_shard
-from pipeline.store import left_over, replace_whole, write_json, write_text
 
 _BATCH = 64
 """Samples whose pixels are read together: 17 MB."""
@@ -43,9 +45,9 @@ def pack(
 
     layout: of config.out, which follows from the configuration. tell: is given a line for people
     before anything is written. each: runs the calls that read partitions and write shards, as in
-    pipeline/many.py; at_once: how many of them at a time, which the disk must have room for. A
-    shard that carries the right key and is undamaged is left as it is. Raises UserError when a
-    stage's output is missing, when labels break their rules, when a dataset has no sample at all,
+    pipeline/files/many.py; at_once: how many of them at a time, which the disk must have room
+    for. A shard that carries the right key and is undamaged is left as it is. Raises UserError when
+    a stage's output is missing, when labels break their rules, when a dataset has no sample at all,
     or where the disk has no room for what is to be written.
     """
     with out_of(config.out) as out:

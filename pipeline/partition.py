@@ -11,12 +11,12 @@ from typing import Any, NamedTuple
 
 import h5py
 
-from pipeline import layers
 from pipeline.config import Config
 from pipeline.datasets.base import Video
-from pipeline.many import in_processes
+from pipeline.files import layers
+from pipeline.files.many import in_processes
+from pipeline.files.store import named
 from pipeline.places import Out, out_of
-from pipeline.store import named
 
 STAGES = {"crop": "crops", "depth": "depth", "parse": "parsing"}
 """The stages of a partition in their order, and the folder of each."""

@@ -9,8 +9,8 @@ import numpy as np
 
 from labels.backends import Backend
 from labels.view import LabelError, View
+from pipeline.cropping.samples import from_jpeg
 from pipeline.errors import UserError
-from pipeline.samples import from_jpeg
 
 OF_CROPS = (
     "affine", "frame", "frame_size", "image", "landmarks", "landmarks_refined", "live", "video",

@@ -14,10 +14,10 @@ from torch.utils.data import DataLoader
 
 from pipeline.bundle import Bundle, BundleError
 from pipeline.errors import UserError
+from train.batches.data import Raw, Source
+from train.batches.domain import Domain
+from train.batches.loader import Steps
 from train.config import Settings
-from train.data import Raw, Source
-from train.domain import Domain
-from train.loader import Steps
 
 SETTINGS = Settings(batch=4)
 STEPS = 7

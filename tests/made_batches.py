@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import torch
 
-from train.data import Batch
+from train.batches.data import Batch
 
 
 def make_batch(

@@ -21,10 +21,10 @@ from pipeline.browse.site import Site
 from pipeline.bundle import SCHEMA, order
 from pipeline.config import validate, write_once
 from pipeline.crops import warp
-from pipeline.hdf5 import fixed_strings
-from pipeline.keys import sha256_file
-from pipeline.shard import write_shard
-from pipeline.video import decode
+from pipeline.files.hdf5 import fixed_strings
+from pipeline.files.keys import sha256_file
+from pipeline.frames.video import decode
+from pipeline.packing.shard import write_shard
 
 AFFINE = np.array([(0.8, 0, -16), (0, 0.8, -24)])
 LIVE, SPOOF = "clips/live 1.mp4", "clips/größe 脸.mp4"

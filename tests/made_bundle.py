@@ -1,4 +1,4 @@
-"""A small bundle of made samples, written through pipeline.shard, for tests of what reads one."""
+"""A small bundle of made samples, written as pack writes, for tests of what reads one."""
 
 import hashlib
 import json
@@ -19,8 +19,8 @@ from pipeline.bundle import (
     manifest_hash,
     order,
 )
-from pipeline.hdf5 import fixed_strings
-from pipeline.shard import write_shard
+from pipeline.files.hdf5 import fixed_strings
+from pipeline.packing.shard import write_shard
 
 DATASETS = ("casia", "msu", "oulu", "replay")
 SETTINGS = {

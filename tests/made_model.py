@@ -4,8 +4,9 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.bundle import CLASS_NAMES, Bundle
-from train import checkpoint, methods
+from train import methods
 from train.config import Settings
+from train.running import checkpoint
 from train.settings import settings_from_dict
 
 SMALL = {"width": 0.0625, "input_size": 64, "threads": 1, "device": "cpu"}

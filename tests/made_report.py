@@ -11,12 +11,12 @@ from made_run import FRAMES, made_config, made_rows, write_run
 from pipeline.bundle import Bundle
 from pipeline.config import Config, Layout
 from pipeline.datasets.base import Video
-from pipeline.layers import Failure, Remark
+from pipeline.files.layers import Failure, Remark
 from pipeline.pack import pack
-from train import metrics, thresholds
+from train.evaluation import metrics, thresholds
+from train.evaluation.published import RESULTS_SCHEMA, beside
+from train.evaluation.scores import Score, scores_text
 from train.protocols import parse
-from train.published import RESULTS_SCHEMA, beside
-from train.scores import Score, scores_text
 
 EVIL = "train/<script>alert(1)<&>.avi"
 REASON = 'not decodable: <img src="https://example.org/x.png">'

@@ -12,13 +12,14 @@ from typing import Any
 
 import numpy as np
 
-from pipeline import crop, labelling, layers
+from pipeline import crop, labelling
 from pipeline.bundle import FIELDS
 from pipeline.config import Config, Layout, validate
 from pipeline.datasets.base import Video, read_index, write_index
-from pipeline.hdf5 import fixed_strings
+from pipeline.files import layers
+from pipeline.files.hdf5 import fixed_strings
+from pipeline.files.layers import Failure, Remark, Source
 from pipeline.index import partition_rows
-from pipeline.layers import Failure, Remark, Source
 
 FRAMES = (0, 5)
 

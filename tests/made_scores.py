@@ -2,7 +2,7 @@
 
 import random
 
-from train.scores import Score
+from train.evaluation.scores import Score
 
 
 def rows(live: list[float | None], spoof: list[float | None]) -> list[Score]:

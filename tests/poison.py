@@ -17,8 +17,8 @@ import h5py
 import numpy as np
 import yaml
 
-from pipeline import layers
-from pipeline.hdf5 import read_strings
+from pipeline.files import layers
+from pipeline.files.hdf5 import read_strings
 
 HOOK = '''
 import ctypes, os

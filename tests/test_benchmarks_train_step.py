@@ -11,7 +11,7 @@ from made_bundle import make_bundle
 
 from train import meta
 from train.baselines.rfmetafas import from_rfmetafas
-from train.data import Batch
+from train.batches.data import Batch
 from train.model import Networks
 from train.settings import settings_from_dict
 

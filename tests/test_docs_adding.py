@@ -16,7 +16,7 @@ from pipeline.config import Config, DatasetSettings
 from pipeline.datasets.base import Video, files
 from pipeline.errors import UserError
 from pipeline.index import index
-from pipeline.label import label_image
+from pipeline.look.label import label_image
 
 TEXT = (Path(__file__).parents[1] / "docs" / "adding.md").read_text("utf-8")
 

@@ -15,8 +15,8 @@ from test_pipeline_predict import write_model
 
 from labels.landmarks import load as load_landmarks
 from pipeline import crops
-from pipeline.export_onnx import export_onnx, metadata
-from train import checkpoint
+from pipeline.onnx.export import export_onnx, metadata
+from train.running import checkpoint
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = (ROOT / "docs" / "deploy.md").read_text("utf-8")

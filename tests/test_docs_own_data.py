@@ -9,8 +9,8 @@ import pytest
 
 from pipeline.cli import main
 from pipeline.config import load
-from pipeline.corrections import of_row
 from pipeline.datasets.base import PICTURES, VIDEOS, read_index
+from pipeline.indexing.corrections import of_row
 
 TEXT = (Path(__file__).parents[1] / "docs" / "own-data.md").read_text("utf-8")
 TABLE, OVERRIDES = re.findall(r"```csv\n(.*?)```", TEXT, re.S)

@@ -16,7 +16,7 @@ from browser import Opened, browser_path, opened
 from made_report import made_report_run, made_scores, write_results
 
 from pipeline.report import write_report
-from train.scores import Score
+from train.evaluation.scores import Score
 
 pytestmark = pytest.mark.slow
 

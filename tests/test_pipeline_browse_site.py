@@ -16,7 +16,7 @@ from pipeline.browse.detail import Roots
 from pipeline.browse.site import PAGES, GoneError, Site
 from pipeline.bundle import BundleError, Shard
 from pipeline.errors import UserError
-from pipeline.keys import sha256_file
+from pipeline.files.keys import sha256_file
 
 
 @pytest.fixture(scope="module")

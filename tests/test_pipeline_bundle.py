@@ -12,7 +12,6 @@ import pytest
 from made_bundle import edit_manifest, make_bundle, write_manifest
 
 from labels import classes
-from pipeline import store
 from pipeline.bundle import (
     CLASS_NAMES,
     FIELDS,
@@ -24,8 +23,9 @@ from pipeline.bundle import (
     Shard,
     canonical_json,
 )
-from pipeline.hdf5 import fixed_strings
-from pipeline.shard import size_limit, write_shard
+from pipeline.files import store
+from pipeline.files.hdf5 import fixed_strings
+from pipeline.packing.shard import size_limit, write_shard
 
 VIDEOS = ["größe/ä 1.avi", "脸/2.avi", "", "a.avi", "a.avi"]
 COUNT = len(VIDEOS)

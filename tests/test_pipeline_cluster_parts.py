@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from pipeline import lock
 from pipeline.cli.run import run
 from pipeline.cluster.absolute import absolute
 from pipeline.cluster.agree import difference
@@ -19,6 +18,7 @@ from pipeline.cluster.partitions import Step, steps_of
 from pipeline.cluster.task import attempt
 from pipeline.config import load, validate
 from pipeline.errors import UserError
+from pipeline.files import lock
 
 
 def test_without_a_tag_a_partition_is_one_task_and_stages_with_it_are_tasks_of_their_own():
@@ -101,7 +101,7 @@ def test_options_that_contradict_each_other_are_a_mistake_in_the_input(words):
 
 
 def test_a_folder_is_locked_by_one_process_and_free_again_after_it_is_killed(tmp_path):
-    code = "import sys, pipeline.lock as lock, pathlib;"
+    code = "import sys, pipeline.files.lock as lock, pathlib;"
     code += "held = lock.take(pathlib.Path(sys.argv[1])); print('held', flush=True);"
     code += "sys.stdin.read()"
     command = [sys.executable, "-c", code, tmp_path / "a run"]

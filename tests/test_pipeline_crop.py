@@ -14,13 +14,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pipeline import layers
 from pipeline.config import CropSettings, DatasetSettings
-from pipeline.corrections import apply, read_overrides
 from pipeline.crop import Job, crop
 from pipeline.datasets.base import Video
-from pipeline.hdf5 import read_strings
-from pipeline.keys import sha256_file
+from pipeline.files import layers
+from pipeline.files.hdf5 import read_strings
+from pipeline.files.keys import sha256_file
+from pipeline.indexing.corrections import apply, read_overrides
 
 GREY = np.full((480, 640, 3), 127, np.uint8)
 
@@ -418,7 +418,7 @@ from pathlib import Path
 from pipeline.config import CropSettings, DatasetSettings
 from pipeline.crop import Job, crop
 from pipeline.datasets.base import Video
-from pipeline.keys import sha256_file
+from pipeline.files.keys import sha256_file
 folder = Path(sys.argv[1])
 job = Job(folder, CropSettings(), DatasetSettings(root="unused", sampling="all"))
 crop([Video("a.mp4", "mydata", "test", 1, "1")], job, folder / "crops.h5", sha256_file)

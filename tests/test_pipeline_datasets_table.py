@@ -9,11 +9,11 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from pipeline import records
 from pipeline.config import DatasetSettings
 from pipeline.datasets.base import PICTURES, VIDEOS, Video
 from pipeline.datasets.table import CLASS_NAMES, OPTIONAL, REQUIRED, SPLIT_NAMES, rows
 from pipeline.errors import UserError
+from pipeline.files import records
 from pipeline.index import index
 
 HEADER = "path,split,live,subject,attack,instrument,session,device\n"

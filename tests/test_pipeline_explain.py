@@ -20,7 +20,7 @@ from pipeline.errors import UserError
 from pipeline.explain import pick
 from pipeline.explain.explain import explain
 from pipeline.explain.looked import Asked
-from train.domain import Domain
+from train.batches.domain import Domain
 
 FIGURES = ("gradcam", "tsne", "parsing", "depth")
 EVIL = "<script>alert(1)</script> & $x$"
@@ -278,7 +278,7 @@ def test_too_few_samples_for_tsne_are_one_line(models, tmp_path):
 def test_networks_that_diverged_are_one_line(bundle, models, tmp_path):
     import dataclasses
 
-    from train import checkpoint
+    from train.running import checkpoint
 
     model = checkpoint.load(models["ours"])
     broken = {name: value * np.nan for name, value in model.networks.items()}

@@ -187,7 +187,7 @@ from pipeline.export import rfmetafas
 from pipeline.bundle import Bundle
 from pipeline.export.plan import choose
 from pipeline.export.write import export
-from pipeline.store import stop_cleanly
+from pipeline.files.store import stop_cleanly
 
 stop_cleanly()
 folder, out, number = Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])

@@ -12,7 +12,7 @@ from pipeline.bundle import FAILURES, NOTICE, PIXELS, BundleError, canonical_jso
 from pipeline.cli import cli
 from pipeline.inspect.info import info, to_lines
 from pipeline.inspect.read import flat, printable
-from pipeline.shard import write_table
+from pipeline.packing.shard import write_table
 
 FAILED = [
     {

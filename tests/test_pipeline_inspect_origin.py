@@ -14,10 +14,10 @@ from pipeline.bundle import MANIFEST, SCHEMA, BundleError, Shard
 from pipeline.config import DatasetSettings, validate, write_once
 from pipeline.crops import warp
 from pipeline.errors import UserError
-from pipeline.hdf5 import fixed_strings
+from pipeline.files.hdf5 import fixed_strings
+from pipeline.files.keys import sha256_file, versions
 from pipeline.inspect import origin
-from pipeline.keys import sha256_file, versions
-from pipeline.shard import write_shard
+from pipeline.packing.shard import write_shard
 
 AFFINE = np.array([(0.8, 0, -16), (0, 0.8, -24)])
 VIDEO = "größe 脸/ä 1.mp4"

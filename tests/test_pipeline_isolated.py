@@ -15,16 +15,16 @@ from labels.backends import Backend
 from pipeline.backends import Choice
 from pipeline.config import CropSettings, DatasetSettings
 from pipeline.crop import limited_key, made_for
-from pipeline.crop_job import Job
+from pipeline.cropping.crop_job import Job
+from pipeline.cropping.samples import FIELDS, Samples
+from pipeline.cropping.spool import ByteSpool, Spool
 from pipeline.datasets.base import Video
 from pipeline.errors import UserError
+from pipeline.files.memory import data_in_use
 from pipeline.isolated import Isolated, cropper
 from pipeline.isolated.process import Child
 from pipeline.isolated.watch import Watch
-from pipeline.memory import data_in_use
-from pipeline.samples import FIELDS, Samples
 from pipeline.sections import Limits
-from pipeline.spool import ByteSpool, Spool
 
 ROW = Video("a.png", "mydata", "test", 1, "1")
 BLIND = """
@@ -175,8 +175,8 @@ def test_what_was_left_out_under_one_limit_is_made_again_under_another():
 
 REASONS = """
 import av, resource
-from pipeline import libav
-from pipeline.memory import data_in_use
+from pipeline.frames import libav
+from pipeline.files.memory import data_in_use
 import os
 refused = av.error.MemoryError(12, "Cannot allocate memory")
 

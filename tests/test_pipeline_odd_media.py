@@ -10,12 +10,12 @@ import pytest
 from odd_encode import portrait as straight
 from odd_media import FRAMES, Odd, all_odd
 
-from pipeline import layers
 from pipeline.config import CropSettings, DatasetSettings
 from pipeline.crop import Job, crop
 from pipeline.datasets.base import Video
-from pipeline.hdf5 import read_strings
-from pipeline.video import VideoError, frames
+from pipeline.files import layers
+from pipeline.files.hdf5 import read_strings
+from pipeline.frames.video import VideoError, frames
 
 ODD = all_odd()
 

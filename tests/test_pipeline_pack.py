@@ -9,13 +9,13 @@ import pytest
 from made_run import FRAMES, made_config, made_rows, made_sample, write_partition, write_run
 
 from pipeline.bundle import FIELDS, Bundle, order
-from pipeline.corrections import apply, read_overrides
 from pipeline.datasets.base import Video, write_index
 from pipeline.errors import UserError
+from pipeline.files.layers import Failure, Remark
+from pipeline.files.store import canonical_json
 from pipeline.index import partition_of
-from pipeline.layers import Failure, Remark
+from pipeline.indexing.corrections import apply, read_overrides
 from pipeline.pack import pack
-from pipeline.store import canonical_json
 
 ROWS = made_rows()
 BROKEN = Failure("test/1_print.avi", -1, "the file is empty")

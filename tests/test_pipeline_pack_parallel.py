@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 from made_run import made_config, made_rows, write_run
 
-from pipeline.many import in_processes
+from pipeline.files.many import in_processes
+from pipeline.files.room import SLACK, room_for, room_on_the_way
 from pipeline.pack import pack
-from pipeline.room import SLACK, room_for, room_on_the_way
 
 
 def contents(folder):

@@ -12,7 +12,7 @@ from made_run import FRAMES, made_config, made_rows, write_partition, write_run
 from pipeline.bundle import Bundle
 from pipeline.config import Config, write_once
 from pipeline.errors import UserError
-from pipeline.layers import Failure
+from pipeline.files.layers import Failure
 from pipeline.pack import pack
 from pipeline.places import out_of
 from pipeline.places.base import State

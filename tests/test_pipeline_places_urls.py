@@ -2,7 +2,7 @@ import pytest
 
 from pipeline.config import Layout, validate
 from pipeline.errors import UserError
-from pipeline.urls import checked, is_url
+from pipeline.files.urls import checked, is_url
 
 
 @pytest.mark.parametrize(

@@ -23,8 +23,9 @@ from pipeline.bundle import CLASS_NAMES, Bundle
 from pipeline.cli import cli
 from pipeline.datasets.base import read_index
 from pipeline.errors import UserError
-from pipeline.export_check import fixed_crops
-from pipeline.pictures import read_picture
+from pipeline.frames.pictures import read_picture
+from pipeline.frames.video import decode
+from pipeline.onnx.check import fixed_crops
 from pipeline.predict.file import predict_file
 from pipeline.predict.inputs import gather
 from pipeline.predict.scorer import (
@@ -36,9 +37,10 @@ from pipeline.predict.scorer import (
 from pipeline.predict.tell import shown
 from pipeline.replica.layout import MSU_SUBJECTS, all_videos
 from pipeline.replica.make import all_targets, make_video
-from pipeline.video import decode
-from train import augment, checkpoint, methods
-from train.scores import read_scores
+from train import methods
+from train.batches import augment
+from train.evaluation.scores import read_scores
+from train.running import checkpoint
 from train.settings import settings_from_dict
 
 ROOT = Path(__file__).resolve().parents[1]

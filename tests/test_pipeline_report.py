@@ -24,8 +24,8 @@ from pipeline.cli import cli
 from pipeline.config import Config, Layout, dump
 from pipeline.datasets.base import read_index, write_index
 from pipeline.errors import UserError
+from pipeline.look.sheets import CELL, GAP, choose
 from pipeline.report import write_report
-from pipeline.sheets import CELL, GAP, choose
 from train.settings import settings_to_dict
 
 

@@ -17,8 +17,8 @@ from pipeline.report.page import in_script, policy
 from pipeline.report.results import Results
 from pipeline.report.scores import Samples, samples_of, verdict, videos_of
 from pipeline.report.training import binned, read_curves
-from train.intervals import Groups
-from train.scores import Score
+from train.evaluation.intervals import Groups
+from train.evaluation.scores import Score
 
 
 def score(video: str, frame: int, live: int, value: float | None, **who: str) -> Score:

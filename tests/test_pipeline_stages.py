@@ -13,16 +13,17 @@ from PIL import Image
 
 from labels.backends import Backend
 from labels.depth.facemesh import depth_map
-from pipeline import crops, layers
+from pipeline import crops
 from pipeline.config import CropSettings, DatasetSettings, DepthSettings, ParseSettings
 from pipeline.crop import Job, crop
+from pipeline.cropping.samples import QUALITY
 from pipeline.datasets.base import Video
 from pipeline.depth import depth
 from pipeline.errors import UserError
-from pipeline.hdf5 import read_strings
-from pipeline.layers import Failure
+from pipeline.files import layers
+from pipeline.files.hdf5 import read_strings
+from pipeline.files.layers import Failure
 from pipeline.parse import parse
-from pipeline.samples import QUALITY
 from pipeline.views import labels_of
 
 EVERY_THIRD = DatasetSettings(root="unused", every=3)

@@ -15,7 +15,7 @@ from pipeline.tables.cells import Cell
 from pipeline.tables.stamp import Run
 from pipeline.tables.summary import Value
 from train.config import Settings
-from train.published import PROTOCOLS, RESULTS_SCHEMA, TABLE_I, TABLE_II
+from train.evaluation.published import PROTOCOLS, RESULTS_SCHEMA, TABLE_I, TABLE_II
 
 TO_C = "O&M&I to C"
 

@@ -13,7 +13,7 @@ import pytest
 from made_bundle import change_shard, edit_manifest, make_bundle, only
 
 from pipeline.bundle import FAILURES, FIELDS, canonical_json
-from pipeline.shard import write_table
+from pipeline.packing.shard import write_table
 from pipeline.verify.check import ask, verify
 from pipeline.verify.findings import Finding
 from pipeline.verify.shard import look, time_limit

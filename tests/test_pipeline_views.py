@@ -4,8 +4,8 @@ import h5py
 import numpy as np
 import pytest
 
+from pipeline.cropping.samples import to_jpeg
 from pipeline.errors import UserError
-from pipeline.samples import to_jpeg
 from pipeline.views import runs, views_of
 
 COUNT = 6

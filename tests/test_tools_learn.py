@@ -5,7 +5,7 @@ from types import ModuleType
 
 import pytest
 
-from train.scores import Score
+from train.evaluation.scores import Score
 
 
 @pytest.fixture(scope="module")

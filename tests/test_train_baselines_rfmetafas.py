@@ -10,10 +10,10 @@ from made_bundle import make_bundle
 
 from pipeline.cli import cli
 from pipeline.errors import UserError
-from train import checkpoint
 from train.baselines.rfmetafas import find_snapshot, from_rfmetafas, import_snapshot
 from train.config import Settings
 from train.model import Networks
+from train.running import checkpoint
 
 
 def rfmetafas_shapes() -> dict[str, dict[str, tuple[int, ...]]]:

@@ -12,8 +12,8 @@ from train.baselines import ssdg
 from train.baselines.joined import join
 from train.baselines.reversal import coefficient, reverse
 from train.baselines.ssdg import SSDG, Passed, from_ssdg, initialise, step_losses
+from train.batches.data import Batch
 from train.config import Settings
-from train.data import Batch
 from train.settings import settings_from_dict
 
 torch.set_num_threads(1)  # networks this small only wait for a second thread on busy cores

@@ -11,12 +11,12 @@ import torch
 from made_bundle import make_bundle
 
 from pipeline.errors import UserError
-from train import checkpoint
 from train.config import Settings
-from train.device import reproducible
 from train.engine import train
-from train.logbook import columns, csv_line, progress_line
 from train.methods import METHODS
+from train.running import checkpoint
+from train.running.device import reproducible
+from train.running.logbook import columns, csv_line, progress_line
 from train.settings import settings_from_dict, settings_from_json
 from train.variants import VARIANTS, Name
 

@@ -4,8 +4,8 @@ from made_batches import make_batch
 from torch import Tensor, nn
 
 from train import meta, methods
+from train.batches.data import Batch
 from train.config import Settings
-from train.data import Batch
 from train.meta import CURVES, Mining, step_losses
 from train.model import MetaLearner, Networks, Upstream
 from train.variants import Name

@@ -1,7 +1,7 @@
 import pytest
 
 from pipeline.errors import UserError
-from train import published
+from train.evaluation import published
 from train.protocols import Protocol, parse, require
 
 

@@ -14,10 +14,10 @@ import torch
 from made_bundle import edit_manifest, make_bundle
 
 from pipeline.errors import UserError
-from pipeline.store import this_machine
-from train import checkpoint
+from pipeline.files.store import this_machine
 from train.config import Settings
 from train.engine import train
+from train.running import checkpoint
 from train.settings import settings_from_dict
 
 pytestmark = pytest.mark.slow

@@ -20,9 +20,9 @@ from sklearn.metrics import roc_auc_score
 
 sys.path.append(str(Path(__file__).parents[1]))  # benchmarks/ is not installed
 from benchmarks.made_samples import machine
-from pipeline.store import write_text
-from train.published import PROTOCOLS
-from train.scores import Score, read_scores, video_scores
+from pipeline.files.store import write_text
+from train.evaluation.published import PROTOCOLS
+from train.evaluation.scores import Score, read_scores, video_scores
 from train.variants import VARIANTS
 
 SEEDS = (0, 1, 2)

@@ -8,11 +8,11 @@ from pathlib import Path
 import click
 
 from pipeline.errors import UserError
-from pipeline.store import stop_cleanly
+from pipeline.files.store import stop_cleanly
 from train.config import Settings
 from train.options import import_rfmetafas, run_training, training_options
+from train.running.stopping import Stopped
 from train.settings import settings_from_json
-from train.stopping import Stopped
 
 FILE = click.Path(path_type=Path, dir_okay=False)
 FOLDER = click.Path(path_type=Path, file_okay=False)
@@ -56,7 +56,7 @@ def main(
 @click.option("--threshold", type=float, help="The threshold of the rule fixed; default: 0.5.")
 def evaluate(model: Path, bundle: Path, out: Path, scores: Path, threshold: float | None) -> None:
     """Score the left-out dataset and print its error rates."""
-    from train.evaluate import evaluate as run
+    from train.evaluation.evaluate import evaluate as run
 
     results = run(model, bundle, out, scores, threshold)
     told = {part: results[part] for part in ("thresholds", "frame", "video")}

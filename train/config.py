@@ -69,7 +69,7 @@ class Settings:
     frames: Literal["all", "first", "random"] = "all"
     """Which samples of a video serve: all, the first, or one at random each time through."""
     augmentation: str = "none"
-    """none, or some of AUGMENTATIONS joined by +, such as flip+colour; train/chance.py draws."""
+    """none, or some of AUGMENTATIONS joined by +, such as flip+colour."""
     colour_range: float = number(0.2, 0, 1)
     """colour: brightness, contrast and saturation each times 1 - this to 1 + this."""
     zoom_most: float = number(1.25, 1, 4)

@@ -10,21 +10,23 @@ import torch
 
 from pipeline.bundle import CLASS_NAMES, Bundle
 from pipeline.errors import UserError
-from pipeline.store import write_json
-from train import checkpoint, data, loader, protocols, ranks, stopping
+from pipeline.files.store import write_json
+from train import protocols
+from train.batches import data, loader
+from train.batches.domain import Domain
 from train.config import Settings
-from train.device import reproducible
-from train.domain import Domain
-from train.held_out import HeldOut
-from train.logbook import Logbook, Progress
-from train.opened import as_user_errors, open_bundle
-from train.origin import crop_of, data_of
-from train.ranks import Process
-from train.run import Run
-from train.selection import Selection
+from train.running import checkpoint, ranks, stopping
+from train.running.device import reproducible
+from train.running.held_out import HeldOut
+from train.running.logbook import Logbook, Progress
+from train.running.opened import as_user_errors, open_bundle
+from train.running.origin import crop_of, data_of
+from train.running.ranks import Process
+from train.running.run import Run
+from train.running.selection import Selection
+from train.running.watch import Watch
 from train.settings import settings_to_dict
 from train.training import Training
-from train.watch import Watch
 
 
 def train(
@@ -46,9 +48,9 @@ def train(
     finished one is left as it is. restart: neither, it is begun anew; replace: a finished one of
     other settings is, and one that is still going on here is waited for; replace_unfinished: one
     that was stopped, too.
-    progress: see train/logbook.py. Where the bundle is replaced meanwhile, stderr says so in one
-    line and the run goes on with the one it opened. Under torchrun every process calls it alike,
-    and the first one writes.
+    progress: see train/running/logbook.py. Where the bundle is replaced meanwhile, stderr says so
+    in one line and the run goes on with the one it opened. Under torchrun every process calls it
+    alike, and the first one writes.
 
     Raises UserError for a bundle that lacks a dataset or a class, for a shard that is not the
     manifest's or changes under the run's hands, for losses that diverge, and for a training of

@@ -9,8 +9,8 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from train import losses
+from train.batches.data import Batch
 from train.config import Settings
-from train.data import Batch
 from train.model import Networks, Upstream
 
 LOSSES = ("cls", "trip", "dep", "seg")

@@ -8,8 +8,8 @@ from torch import Tensor, nn
 
 from train import meta, model
 from train.baselines import ssan, ssdg
+from train.batches.data import Batch, roles
 from train.config import Settings
-from train.data import Batch, roles
 
 Losses = dict[str, Tensor]
 """The losses of a step by name, and `total`, which is gone back from."""

@@ -231,7 +231,7 @@ class Networks(nn.Module):
 
         In evaluation mode what it does not need, depth and parsing, is not made.
         """
-        if self.training:  # by way of `upstream`, which train/speed.py may have made faster
+        if self.training:  # by way of `upstream`, which train/running/speed.py may have made faster
             return self.meta(self.upstream(images).shared)[0]
         features = self.features(images)
         parser = None if self.skip is None else self.parser

@@ -75,8 +75,8 @@ def run_training(
 ) -> None:
     """Train, telling of it on stderr, and print the model's path and what it is."""
     from train.engine import train
-    from train.logbook import progress_line
-    from train.ranks import speaks
+    from train.running.logbook import progress_line
+    from train.running.ranks import speaks
 
     say = click.echo if speaks() else lambda *words, **options: None
     if VARIANTS[settings.variant].parts.meta and not settings.parts.meta:

@@ -8,13 +8,14 @@ import torch
 from torch import Tensor
 
 from pipeline.errors import UserError
-from train import checkpoint, methods, ranks, speed
+from train import methods
+from train.batches.data import Batch
+from train.batches.streams import number_of
 from train.config import Settings
-from train.data import Batch
 from train.optimizer import learning_rate, make_optimizer, set_rate
-from train.ranks import Process
-from train.selection import Verdict
-from train.streams import number_of
+from train.running import checkpoint, ranks, speed
+from train.running.ranks import Process
+from train.running.selection import Verdict
 
 
 class Best(NamedTuple):

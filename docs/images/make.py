@@ -16,7 +16,7 @@ from PIL import Image
 from skimage.data import astronaut
 
 from pipeline.bundle import Bundle
-from pipeline.sheets import choose, sheet
+from pipeline.look.sheets import choose, sheet
 
 HERE = Path(__file__).parent
 GAP = 8

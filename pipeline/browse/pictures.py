@@ -12,7 +12,7 @@ from PIL import Image
 
 from labels import classes
 from pipeline.bundle import BundleError
-from pipeline.label import grey, palette_image
+from pipeline.look.label import grey, palette_image
 
 JPEG, PNG = "image/jpeg", "image/png"
 _FRAME_SIDE = 2000

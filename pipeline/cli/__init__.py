@@ -18,9 +18,9 @@ from pipeline.cli.tables import tables
 from pipeline.cli.use import export_onnx, predict
 from pipeline.cli.weights import weights
 from pipeline.errors import REFUSALS, UserError
-from pipeline.store import stop_cleanly
+from pipeline.files.store import stop_cleanly
 from train.options import import_rfmetafas
-from train.stopping import Stopped
+from train.running.stopping import Stopped
 
 _VERBS = (
     replica, check, plan, index, crop, depth, parse, pack, run, rebuild, bundle, browse,

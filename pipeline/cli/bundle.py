@@ -157,7 +157,7 @@ def verify_bundle(folder: Path, jobs: int | None, as_json: bool) -> None:
     import json
     import sys
 
-    from pipeline.room import gigabytes
+    from pipeline.files.room import gigabytes
     from pipeline.verify.check import verify
 
     def done(file: str) -> None:

@@ -114,10 +114,10 @@ def index(
     from pipeline.datasets import adapters
     from pipeline.datasets.base import write_index
     from pipeline.errors import UserError
+    from pipeline.files.store import write_text
+    from pipeline.files.urls import checked
     from pipeline.index import index
     from pipeline.places import out_of
-    from pipeline.store import write_text
-    from pipeline.urls import checked
 
     if root is None or out is None:
         config = load(config_path)
@@ -160,8 +160,8 @@ def _counts(
     """The index beside the published list and the disk, in lines; and what of the list is missing,
     None where nothing is published.
     """
-    from pipeline.counts import compare, not_there, passed_over, to_lines
     from pipeline.index import adapter, dataset_root, objects_passed_over
+    from pipeline.indexing.counts import compare, not_there, passed_over, to_lines
 
     module, root = adapter(dataset, settings), dataset_root(dataset, settings)
     compared = compare(rows, module)

@@ -63,8 +63,8 @@ def evaluate(
     MODEL is a trained model; default: OUT/train/model.pt.
     """
     from pipeline.config import Layout
-    from train.evaluate import evaluate
-    from train.printed import short
+    from train.evaluation.evaluate import evaluate
+    from train.evaluation.printed import short
 
     layout = Layout(load_or_default(context, config_path, bundle).out)
     out = out or layout.results
@@ -92,8 +92,8 @@ def metrics(scores: Path, sources: Path | None, threshold: float | None, as_json
     """
     import json
 
-    from train.metrics import of_files
-    from train.printed import whole
+    from train.evaluation.metrics import of_files
+    from train.evaluation.printed import whole
 
     result = of_files(scores, sources, threshold)
     click.echo(json.dumps(result) if as_json else whole(result, result["thresholds"]))

@@ -35,9 +35,9 @@ def label(
     STEM_overlay.mp4.
     """
     from pipeline.config import Config
-    from pipeline.label import label_image
-    from pipeline.label_video import label_video
-    from pipeline.pictures import is_picture
+    from pipeline.frames.pictures import is_picture
+    from pipeline.look.label import label_image
+    from pipeline.look.label_video import label_video
 
     config = load(config_path) if config_path else Config()
     config = config.with_backends(landmarks, depth, parsing)

@@ -40,12 +40,12 @@ def plan(
     Nothing is written, no video is decoded (but with --measure). What is finished already is left
     out of the time. --cores: of each machine; default: as many as this one has.
     """
+    from pipeline.files.store import write_text
     from pipeline.plan import rates
     from pipeline.plan.measure import measured
     from pipeline.plan.plan import Wish, look
     from pipeline.plan.plan import plan as make_plan
     from pipeline.plan.tell import to_json, to_lines
-    from pipeline.store import write_text
 
     if measure and rates_path is not None:
         raise click.UsageError("give either --measure or --rates")

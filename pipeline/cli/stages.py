@@ -77,7 +77,7 @@ def pack(config_path: Path, cores: int | None, dry_run: bool) -> None:
 
 
 def _dry_pack(config: "Config", cores: int) -> None:
-    from pipeline.many import in_processes
+    from pipeline.files.many import in_processes
     from pipeline.pack import estimate, plan
     from pipeline.places import out_of
 
@@ -92,7 +92,7 @@ def _dry_pack(config: "Config", cores: int) -> None:
 
 
 def _pack(config: "Config", cores: int) -> None:
-    from pipeline.many import in_processes
+    from pipeline.files.many import in_processes
     from pipeline.pack import pack, told
     from pipeline.places import told_of
 

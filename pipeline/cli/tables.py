@@ -55,8 +55,8 @@ def tables(
     from pipeline.config import Layout
     from pipeline.tables.cells import cells_for, named
     from pipeline.tables.make import run_cells, write_tables
-    from train.logbook import progress_line
-    from train.opened import open_bundle
+    from train.running.logbook import progress_line
+    from train.running.opened import open_bundle
     from train.settings import changed
 
     config = load_or_default(context, config_path, bundle_folder)

@@ -56,7 +56,7 @@ def export_onnx(model: Path, out: Path, bundle: Path | None) -> None:
     how to use it. ONNX Runtime's scores are held against torch's first. Exit code 1: they differ,
     and nothing is written.
     """
-    from pipeline.export_onnx import export_onnx
+    from pipeline.onnx.export import export_onnx
 
     result = export_onnx(model, out, bundle)
     click.echo(result)

@@ -75,7 +75,7 @@ def _fetch(name: str, source: Path | None) -> UserError | None:
     """Fetch one and tell its place; what went wrong is given back, for the others go on."""
     from labels.weights_fetch import fetch as fetch_weights
     from labels.weights_fetch import scratch
-    from pipeline.store import removed_in_the_end
+    from pipeline.files.store import removed_in_the_end
 
     try:
         with removed_in_the_end(scratch()):

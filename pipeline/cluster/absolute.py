@@ -7,7 +7,7 @@ import os
 
 from labels.weights import REGISTRY
 from pipeline.config import Config
-from pipeline.urls import is_url
+from pipeline.files.urls import is_url
 
 
 def absolute(config: Config) -> Config:

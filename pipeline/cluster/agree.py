@@ -8,9 +8,9 @@ from typing import NamedTuple
 
 from pipeline.config import Config
 from pipeline.errors import UserError
-from pipeline.keys import versions
+from pipeline.files.keys import versions
+from pipeline.files.urls import is_url
 from pipeline.places import out_of
-from pipeline.urls import is_url
 
 PROGRAMS = ("cloudpickle", "dask", "distributed", "ocim")
 """Packages that must be equal for tasks to travel, whether or not they decide bytes."""

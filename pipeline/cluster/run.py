@@ -9,7 +9,6 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from pipeline import lock
 from pipeline.cluster import connect
 from pipeline.cluster.absolute import absolute
 from pipeline.cluster.agree import Terms, terms_of, unfit
@@ -24,10 +23,11 @@ from pipeline.cluster.watch import Patience, Watch
 from pipeline.cluster.window import Window
 from pipeline.config import Config, write_once
 from pipeline.errors import UserError
+from pipeline.files import lock
+from pipeline.files.tidy import tidy
+from pipeline.files.urls import is_url
 from pipeline.graph import check_inputs
 from pipeline.places import send_text, told_of
-from pipeline.tidy import tidy
-from pipeline.urls import is_url
 
 LISTED = 20  # failed partitions that are listed one by one
 

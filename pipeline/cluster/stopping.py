@@ -9,7 +9,7 @@ from types import FrameType
 from typing import Any
 
 from pipeline.config import Config
-from pipeline.tidy import tidy
+from pipeline.files.tidy import tidy
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 PATIENCE = 2.0  # seconds for the system to end processes

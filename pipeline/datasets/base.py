@@ -11,9 +11,9 @@ from pathlib import Path, PurePosixPath
 from typing import Any, Protocol
 
 from pipeline.errors import UserError
-from pipeline.store import write_text
-from pipeline.tree import files as files
-from pipeline.tree import find_file, folders
+from pipeline.files.store import write_text
+from pipeline.files.tree import files as files
+from pipeline.files.tree import find_file, folders
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class Video:
     upside_down: 1 where the scene stands on its head when the file is decoded as stored and
     the file may carry no display matrix that says so. protocols: which of the dataset's official
     protocols it takes part in, and how, as "1:train;3.2:test". corrections: what overrides.csv says
-    of it, as JSON (pipeline/corrections.py).
+    of it, as JSON (pipeline/indexing/corrections.py).
     """
 
     path: str

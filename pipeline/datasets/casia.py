@@ -6,7 +6,7 @@ from itertools import product
 from pathlib import Path
 
 from pipeline.datasets.base import Video, face_locations, match
-from pipeline.tree import files
+from pipeline.files.tree import files
 
 FIRST_FOLDERS = ("train_release", "test_release")
 SUBJECTS = {"train": range(1, 21), "test": range(1, 31)}

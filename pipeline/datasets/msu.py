@@ -7,8 +7,8 @@ from pathlib import Path, PurePosixPath
 
 from pipeline.datasets.base import Video, match
 from pipeline.errors import UserError
-from pipeline.records import shown
-from pipeline.tree import files, find_file, lines_of
+from pipeline.files.records import shown
+from pipeline.files.tree import files, find_file, lines_of
 
 FIRST_FOLDERS = ("scene01",)
 _LIVE = re.compile(

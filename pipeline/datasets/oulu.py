@@ -9,8 +9,8 @@ from pathlib import Path, PurePosixPath
 
 from pipeline.datasets.base import Video, match
 from pipeline.errors import UserError
-from pipeline.records import shown
-from pipeline.tree import files, find_file, lines_of
+from pipeline.files.records import shown
+from pipeline.files.tree import files, find_file, lines_of
 
 FIRST_FOLDERS = ("train_files", "dev_files", "test_files")
 SUBJECTS = {"train": range(1, 21), "dev": range(21, 36), "test": range(36, 56)}

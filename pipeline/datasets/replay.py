@@ -12,8 +12,8 @@ from pathlib import Path
 
 from pipeline.datasets.base import Video, face_locations, match
 from pipeline.errors import UserError
-from pipeline.records import shown
-from pipeline.tree import files, lines_of
+from pipeline.files.records import shown
+from pipeline.files.tree import files, lines_of
 
 _SPLITS = {"train": "train", "devel": "dev", "test": "test"}
 FIRST_FOLDERS = (*_SPLITS, *(f"replayattack-{name}" for name in _SPLITS))

@@ -8,7 +8,7 @@ from pathlib import Path, PureWindowsPath
 
 from pipeline.datasets.base import PICTURES, VIDEOS, Video, files
 from pipeline.errors import UserError
-from pipeline.records import (
+from pipeline.files.records import (
     LONGEST_LABEL,
     is_plain_path,
     read_records,

@@ -6,8 +6,8 @@ from contextlib import contextmanager
 from functools import cache
 from typing import Any, NamedTuple
 
-from pipeline import fonts
 from pipeline.explain.layout import Box
+from pipeline.look import fonts
 
 DPI = 300
 INK, PALE = "#1a1a1a", "#5f5f5f"

@@ -17,11 +17,11 @@ from pipeline.explain.looked import Asked, FigureName, Looked, Sight
 from pipeline.explain.observe import Sample, measure, show
 from pipeline.explain.page import page
 from pipeline.explain.runs import Run, open_runs
-from pipeline.store import write_bytes, write_json, write_text
-from train.device import for_scoring, reproducible
-from train.domain import Domain
-from train.opened import as_user_errors, open_bundle
+from pipeline.files.store import write_bytes, write_json, write_text
+from train.batches.domain import Domain
 from train.protocols import require
+from train.running.device import for_scoring, reproducible
+from train.running.opened import as_user_errors, open_bundle
 
 SCHEMA = 1
 PACKAGES = ("ocim", "torch", "captum", "scikit-learn", "numpy", "matplotlib")

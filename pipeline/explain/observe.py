@@ -15,9 +15,9 @@ from pipeline.explain.inside import INSIDE, LayerName, Seen
 from pipeline.explain.predictions import Tally
 from pipeline.explain.runs import Run
 from pipeline.explain.tsne import Points, compared
-from train.data import Batch, prepare
-from train.domain import Domain
-from train.score import IMAGES_AT_ONCE
+from train.batches.data import Batch, prepare
+from train.batches.domain import Domain
+from train.evaluation.score import IMAGES_AT_ONCE
 
 
 class Sample(NamedTuple):

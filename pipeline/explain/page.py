@@ -7,7 +7,7 @@ from typing import Any
 from pipeline.bundle import Bundle
 from pipeline.explain.figures import Figure
 from pipeline.explain.looked import written
-from pipeline.pages import data_uri, template
+from pipeline.look.pages import data_uri, template
 
 
 def page(told: dict[str, Any], figures: Iterable[Figure], bundle: Bundle) -> str:

@@ -9,7 +9,7 @@ from pipeline.errors import UserError
 from pipeline.explain.choose import Candidate, Identity, choose, draw, halves, named
 from pipeline.explain.observe import Sample
 from pipeline.inspect.read import printable
-from train.domain import Domain
+from train.batches.domain import Domain
 
 DEFAULT = 8
 

@@ -6,7 +6,7 @@ from pipeline.bundle import Bundle
 from pipeline.explain.choose import halves
 from pipeline.explain.looked import Asked, Looked, Sight
 from pipeline.explain.pick import DEFAULT
-from train.origin import section
+from train.running.origin import section
 
 COARSE = 4  # places a side; below that a map says little of where
 

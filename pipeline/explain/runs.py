@@ -8,10 +8,10 @@ from typing import Any, NamedTuple
 from torch import nn
 
 from pipeline.errors import UserError
+from pipeline.files.keys import sha256_file
 from pipeline.inspect.read import printable
-from pipeline.keys import sha256_file
-from train import checkpoint
-from train.thresholds import FIXED, as_json
+from train.evaluation.thresholds import FIXED, as_json
+from train.running import checkpoint
 
 
 class Run(NamedTuple):

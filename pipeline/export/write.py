@@ -20,9 +20,9 @@ import numpy as np
 
 from pipeline.errors import UserError
 from pipeline.export.plan import Part, Picture, Plan
-from pipeline.records import shown
-from pipeline.room import SLACK, free_in, gigabytes
-from pipeline.store import canonical_json, left_over, removed_in_the_end, replace_whole
+from pipeline.files.records import shown
+from pipeline.files.room import SLACK, free_in, gigabytes
+from pipeline.files.store import canonical_json, left_over, removed_in_the_end, replace_whole
 
 VERSION = 1
 """Raised when the same plan is written otherwise."""

@@ -11,15 +11,16 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from pipeline import corrections, crops
+from pipeline import crops
 from pipeline.bundle import IMAGE_SIDE, MANIFEST, Bundle, BundleError, Shard
 from pipeline.config import Config, DatasetSettings, load
-from pipeline.correction_fields import Correction, parse
 from pipeline.errors import UserError
+from pipeline.files.keys import sha256_file, versions
+from pipeline.frames.video import VideoError, frames, turned
 from pipeline.index import dataset_root
+from pipeline.indexing import corrections
+from pipeline.indexing.correction_fields import Correction, parse
 from pipeline.inspect.read import column, damage_told, printable, provenance_of, videos_of
-from pipeline.keys import sha256_file, versions
-from pipeline.video import VideoError, frames, turned
 
 
 class Origin(NamedTuple):

@@ -10,9 +10,9 @@ from PIL import Image, ImageDraw, ImageFont
 from labels import classes
 from pipeline import crops
 from pipeline.bundle import IMAGE_SIDE
-from pipeline.fonts import drawable, font_file, letters
 from pipeline.inspect.origin import usable
-from pipeline.label import grey, overlay
+from pipeline.look.fonts import drawable, font_file, letters
+from pipeline.look.label import grey, overlay
 
 WIDEST = 1600
 """Pixels that a picture is wide at most."""

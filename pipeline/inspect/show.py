@@ -9,10 +9,10 @@ import numpy as np
 
 from pipeline.bundle import FIELDS, BundleError, Shard, sample_checksum
 from pipeline.errors import UserError
+from pipeline.files.store import replace_whole
 from pipeline.inspect import origin
 from pipeline.inspect.picture import Picture, draw
 from pipeline.inspect.read import column, printable
-from pipeline.store import replace_whole
 
 _SAMPLE = re.compile(r"(.+):(-?[0-9]{1,12})", re.DOTALL)
 _PROOF = "the frame gives the stored crop"

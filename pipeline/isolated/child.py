@@ -11,15 +11,15 @@ from typing import Any, cast
 import numpy as np
 
 from labels.landmarks import FaceFinder as Landmarks
-from pipeline.crop_video import crop_video
+from pipeline.cropping.crop_video import crop_video
+from pipeline.cropping.samples import FIELDS, Samples
+from pipeline.cropping.spool import ByteSpool, Spool
 from pipeline.errors import UserError
+from pipeline.files.memory import data_in_use
+from pipeline.frames.libav import TooMuchMemory
 from pipeline.isolated.start import die_with
 from pipeline.isolated.task import Task
 from pipeline.isolated.watch import memory_bytes
-from pipeline.libav import TooMuchMemory
-from pipeline.memory import data_in_use
-from pipeline.samples import FIELDS, Samples
-from pipeline.spool import ByteSpool, Spool
 
 BEAT_S = 1.0
 """So often it tells that frames come."""

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import NamedTuple, Self
 
 from pipeline.config import CropSettings, DatasetSettings
-from pipeline.crop_job import Job
+from pipeline.cropping.crop_job import Job
 from pipeline.datasets.base import Video
 
 

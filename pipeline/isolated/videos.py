@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 
 from pipeline.backends import Choice
-from pipeline.crop_job import Job
+from pipeline.cropping.crop_job import Job
+from pipeline.cropping.samples import FIELDS, Samples
 from pipeline.datasets.base import Video
 from pipeline.isolated.process import Child, Lost
 from pipeline.isolated.task import Task
-from pipeline.samples import FIELDS, Samples
 
 TRIES = 2
 _RECORD = np.dtype([(name, *field) for name, field in FIELDS.items()])

@@ -2,7 +2,7 @@
 
 import time
 
-from pipeline.memory import data_in_use
+from pipeline.files.memory import data_in_use
 from pipeline.sections import Limits
 
 STEP_S = 0.1

@@ -9,9 +9,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from pipeline.files.urls import below, is_url
 from pipeline.places.base import Out, Range, State
 from pipeline.places.local import LocalOut
-from pipeline.urls import below, is_url
 
 __all__ = ["LocalOut", "Out", "Range", "State", "out_of", "send_text", "told_of"]
 
@@ -42,8 +42,8 @@ def told_of(out: str, name: str) -> str:
 
 def send_text(out: str, name: str, text: str) -> None:
     """Have a file of this text in OUT; nothing is sent where it says the same already."""
-    from pipeline.keys import sha256_file
-    from pipeline.store import write_text
+    from pipeline.files.keys import sha256_file
+    from pipeline.files.store import write_text
 
     with out_of(out) as place:
         path = place.layout.out / name

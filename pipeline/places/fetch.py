@@ -5,14 +5,15 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from pipeline import bundle, keys
+from pipeline import bundle
 from pipeline.bundle import Bundle, BundleError
 from pipeline.errors import UserError
+from pipeline.files import keys
+from pipeline.files.room import gigabytes, room_for
+from pipeline.files.store import left_over, replace_whole, write_bytes
+from pipeline.files.urls import checked, is_url
 from pipeline.places import scratch
 from pipeline.places.store import Store
-from pipeline.room import gigabytes, room_for
-from pipeline.store import left_over, replace_whole, write_bytes
-from pipeline.urls import checked, is_url
 
 
 def fetch_bundle(url: str, folder: Path, tell: Callable[[str], None]) -> int:

@@ -7,9 +7,9 @@ of an object are still those that were hashed.
 import json
 from typing import Any
 
-from pipeline import keys
+from pipeline.files import keys
+from pipeline.files.store import canonical_json, write_text
 from pipeline.places.base import Out, State
-from pipeline.store import canonical_json, write_text
 
 
 class RememberedHashes:

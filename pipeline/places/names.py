@@ -13,11 +13,11 @@ from typing import NamedTuple
 
 from pipeline.datasets.base import PICTURES, VIDEOS
 from pipeline.errors import UserError
+from pipeline.files.urls import below, name_of
 from pipeline.places import scratch
 from pipeline.places.base import State
 from pipeline.places.scratch import scratch_name
 from pipeline.places.store import Store
-from pipeline.urls import below, name_of
 
 LONGEST_TEXT = 64 << 20
 """Bytes up to which an object that is no video and no picture is fetched as a list."""

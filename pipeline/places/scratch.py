@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from pipeline.errors import UserError
-from pipeline.store import left_over, removed_in_the_end, temporary_name
+from pipeline.files.store import left_over, removed_in_the_end, temporary_name
 
 _KIND = "ocim-fetched"
 

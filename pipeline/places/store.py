@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from pipeline.errors import UserError
+from pipeline.files.urls import below
 from pipeline.places.base import State
 from pipeline.places.failures import tried
 from pipeline.places.marks import PART, SHA256, digest_of, fits_mark, kept_sha256, state_of
 from pipeline.places.ranges import Piece, merged
 from pipeline.places.systems import file_system
-from pipeline.urls import below
 
 Result = TypeVar("Result")
 

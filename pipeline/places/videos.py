@@ -5,17 +5,18 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
-from pipeline import corrections, keys
 from pipeline.config import DatasetSettings
 from pipeline.datasets.base import Video
+from pipeline.files import keys
+from pipeline.files.urls import is_url
 from pipeline.index import adapter, dataset_root, shipped_file
+from pipeline.indexing import corrections
 from pipeline.places import Out, scratch
 from pipeline.places.base import State
 from pipeline.places.hashes import RememberedHashes
 from pipeline.places.names import FRESH, names_of
 from pipeline.places.scratch import scratch_name
 from pipeline.places.store import Store
-from pipeline.urls import is_url
 
 
 class Videos(Protocol):

@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 from pipeline.config import DatasetSettings
-from pipeline.sampling import regular, ssdg_positions, uniform_positions
+from pipeline.frames.sampling import regular, ssdg_positions, uniform_positions
 
 
 class Amount(NamedTuple):

@@ -50,8 +50,8 @@ def by_size(path: Path) -> Header:
 
 def read_header(path: Path, count: bool) -> Header:
     """What the header of a video or picture says. count: count the packets of a video instead."""
-    from pipeline.libav import VideoError, check_file, opened, video_stream
-    from pipeline.pictures import is_picture
+    from pipeline.frames.libav import VideoError, check_file, opened, video_stream
+    from pipeline.frames.pictures import is_picture
 
     try:
         check_file(path)
@@ -106,7 +106,7 @@ def _packets(container: "av.container.InputContainer", stream: "av.VideoStream")
 def _picture_pixels(path: Path) -> int:
     from PIL import Image
 
-    from pipeline.pictures import FORMATS, told
+    from pipeline.frames.pictures import FORMATS, told
 
     with told(), Image.open(path, formats=FORMATS) as image:
         return image.width * image.height

@@ -13,10 +13,10 @@ from contextlib import contextmanager
 from itertools import zip_longest
 from pathlib import Path
 
-from pipeline import corrections
 from pipeline.config import Config, DatasetSettings, Layout
 from pipeline.datasets.base import Video, write_index
 from pipeline.errors import UserError
+from pipeline.indexing import corrections
 from pipeline.plan import rates, timed
 from pipeline.plan.amounts import of_video
 from pipeline.plan.headers import Header

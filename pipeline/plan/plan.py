@@ -4,10 +4,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, TypeVar
 
-from pipeline import room
 from pipeline.config import Config
 from pipeline.datasets.base import SPLITS, Video
 from pipeline.errors import UserError
+from pipeline.files import room
+from pipeline.files.urls import is_url
 from pipeline.index import dataset_root, index
 from pipeline.places import Out, out_of
 from pipeline.plan import sizes, work
@@ -15,7 +16,6 @@ from pipeline.plan.finished import bundle_is_newer, of_partition
 from pipeline.plan.headers import Header, by_size, read_headers
 from pipeline.plan.rates import Rates
 from pipeline.plan.schedule import makespan
-from pipeline.urls import is_url
 
 Number = TypeVar("Number", int, float)
 HEADERS = 10_000

@@ -5,10 +5,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from pipeline import shard
 from pipeline.bundle import FIELDS
-from pipeline.hdf5 import PAGE
-from pipeline.samples import FIELDS as RECORD
+from pipeline.cropping.samples import FIELDS as RECORD
+from pipeline.files.hdf5 import PAGE
+from pipeline.packing import shard
 
 CROPS, LAYER = 5 * PAGE, 7 * PAGE // 2
 """What a partition's file has besides its samples and videos, about: names, attributes, pages."""

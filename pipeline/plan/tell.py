@@ -3,9 +3,9 @@
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from pipeline.files.room import gigabytes
 from pipeline.plan.headers import STORED_BYTES, STORED_PIXELS
 from pipeline.plan.plan import DatasetPlan, Plan
-from pipeline.room import gigabytes
 
 SCHEMA = 1
 _HEAD = ("dataset", "videos", "frames (about)", "samples (at most)", "partitions (done)",

@@ -67,8 +67,8 @@ def decode(config: Config, dataset: str) -> float:
     """Core seconds of decoding every video once, nothing turned to RGB."""
     import av  # noqa: F401  (the start, not the work)
 
-    from pipeline.video import VideoError
-    from pipeline.video import decode as frames_of
+    from pipeline.frames.video import VideoError
+    from pipeline.frames.video import decode as frames_of
 
     root = dataset_root(dataset, config.datasets[dataset])
     rows = read_index(Layout(config.out).index(dataset))

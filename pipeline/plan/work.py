@@ -4,10 +4,10 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from pipeline import corrections
 from pipeline.config import Config
 from pipeline.datasets.base import SPLITS, Video
 from pipeline.index import partition_of
+from pipeline.indexing import corrections
 from pipeline.plan import sizes
 from pipeline.plan.amounts import of_video
 from pipeline.plan.finished import Finished

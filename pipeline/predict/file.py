@@ -10,16 +10,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pipeline.config import DatasetSettings
-from pipeline.crop_job import Job
-from pipeline.crop_video import crop_video
+from pipeline.cropping.crop_job import Job
+from pipeline.cropping.crop_video import crop_video
+from pipeline.cropping.samples import FIELDS, Samples
+from pipeline.cropping.samples import QUALITY as OF_SAMPLES
+from pipeline.cropping.spool import ByteSpool, Spool
 from pipeline.datasets.base import Video
-from pipeline.layers import Failure, Remark, one_line
-from pipeline.libav import TooMuchMemory
-from pipeline.pictures import is_picture
+from pipeline.files.layers import Failure, Remark, one_line
+from pipeline.frames.libav import TooMuchMemory
+from pipeline.frames.pictures import is_picture
 from pipeline.predict.scorer import Scorer
-from pipeline.samples import FIELDS, Samples
-from pipeline.samples import QUALITY as OF_SAMPLES
-from pipeline.spool import ByteSpool, Spool
 
 if TYPE_CHECKING:
     from labels.landmarks import FaceFinder as Landmarks

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from pipeline.datasets.base import PICTURES, VIDEOS
 from pipeline.errors import UserError
-from pipeline.tree import walk
+from pipeline.files.tree import walk
 
 
 class PassedOver(NamedTuple):

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline.errors import UserError
+from pipeline.files.store import check_apart, write_bytes
 from pipeline.predict import tell
 from pipeline.predict.file import Prediction, predict_file
 from pipeline.predict.inputs import gather
 from pipeline.predict.scorer import given_threshold, scoring
-from pipeline.store import check_apart, write_bytes
 
 
 @dataclass(frozen=True)

@@ -14,12 +14,12 @@ from torch import nn
 
 from pipeline.config import CropSettings
 from pipeline.errors import UserError
-from pipeline.keys import sha256_file
-from train import checkpoint
-from train.device import for_scoring, reproducible
+from pipeline.files.keys import sha256_file
+from train.evaluation.score import IMAGES_AT_ONCE, score_images
+from train.evaluation.thresholds import GIVEN
 from train.methods import METHODS
-from train.score import IMAGES_AT_ONCE, score_images
-from train.thresholds import GIVEN
+from train.running import checkpoint
+from train.running.device import for_scoring, reproducible
 
 NO_PROOF = (
     "A score is no proof that a person is alive: it says how much a face looks like the live ones"

@@ -10,7 +10,7 @@ from typing import Any
 from pipeline.predict.file import QUALITY, Prediction
 from pipeline.predict.inputs import PassedOver
 from pipeline.predict.scorer import NO_PROOF, Scorer, Threshold
-from train import thresholds
+from train.evaluation import thresholds
 
 SCHEMA = 1
 """Of the JSON; docs/schemas/predict.schema.json."""

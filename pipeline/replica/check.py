@@ -6,9 +6,9 @@ import numpy as np
 
 from pipeline.config import DatasetSettings
 from pipeline.errors import UserError
+from pipeline.frames.video import VideoError, decode
 from pipeline.index import index
 from pipeline.replica.layout import DATASETS
-from pipeline.video import VideoError, decode
 
 
 def _features(path: Path) -> tuple[float, float, float]:

@@ -10,8 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from pipeline import keys
 from pipeline.errors import UserError
+from pipeline.files import keys
+from pipeline.files.store import write_bytes, write_json, write_text
 from pipeline.replica.cameras import CAMERAS, Sensor, Targets, aim, settle, spread
 from pipeline.replica.encode import encode_video
 from pipeline.replica.film import Film, generator_for, make_film
@@ -26,7 +27,6 @@ from pipeline.replica.layout import (
 )
 from pipeline.replica.readme import README
 from pipeline.replica.truth import truth_of, write_truth
-from pipeline.store import write_bytes, write_json, write_text
 
 VERSION = 2
 PACKAGES = ("av", "mediapipe", "numba", "numpy", "opencv-python", "scikit-image")

@@ -7,9 +7,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from pipeline.files.store import replace_whole
 from pipeline.replica.scene import Drawn
 from pipeline.replica.source import Source
-from pipeline.store import replace_whole
 
 
 def face_box(drawn: Drawn) -> tuple[int, int, int, int]:

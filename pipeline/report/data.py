@@ -8,11 +8,11 @@ import numpy as np
 
 from pipeline.bundle import Bundle, Shard
 from pipeline.config import Config, Layout
-from pipeline.counts import Comparison, compare
 from pipeline.datasets.base import Video, read_index
 from pipeline.errors import UserError
+from pipeline.files.records import shown
 from pipeline.index import adapter, dataset_root
-from pipeline.records import shown
+from pipeline.indexing.counts import Comparison, compare
 
 Kind = tuple[str, str, str]
 """Split, attack and instrument."""

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.pages import data_uri
+from pipeline.look.pages import data_uri
 
 INK = "#010203"
 """Stands for the colour of text and axes, which is the page's."""

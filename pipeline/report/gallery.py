@@ -7,9 +7,9 @@ from typing import NamedTuple
 import numpy as np
 
 from pipeline.bundle import Shard
+from pipeline.look.sheets import Pictures, Sample, pictures_of
 from pipeline.report.scores import verdict
-from pipeline.sheets import Pictures, Sample, pictures_of
-from train.scores import Score
+from train.evaluation.scores import Score
 
 SHOWN = 12
 A_VIDEO = 2

@@ -5,9 +5,9 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from pipeline.report.results import RULES, Interval, Point, Results
-from train.printed import worst_instrument
-from train.published import TABLE_I
-from train.scores import LEVELS, LevelName
+from train.evaluation.printed import worst_instrument
+from train.evaluation.published import TABLE_I
+from train.evaluation.scores import LEVELS, LevelName
 
 RULE_NAMES = {
     "target_eer": "target EER",

@@ -13,15 +13,15 @@ from labels import classes
 from pipeline.bundle import Bundle, Shard
 from pipeline.config import Config, Layout, dump
 from pipeline.errors import UserError
-from pipeline.pages import template
+from pipeline.files.store import write_text
+from pipeline.look.pages import template
+from pipeline.look.sheets import choose, jpeg_uri, sheet
 from pipeline.report import data, gallery, histograms, numbers, rates, training, videos
 from pipeline.report.results import RULES, Results, read_results, text_of
 from pipeline.report.scores import read_scored, samples_of, videos_of
-from pipeline.sheets import choose, jpeg_uri, sheet
-from pipeline.store import write_text
-from train.intervals import Groups
+from train.evaluation.intervals import Groups
+from train.evaluation.scores import LEVELS, Score, by_level
 from train.protocols import parse
-from train.scores import LEVELS, Score, by_level
 
 FAILURES_SHOWN = 200  # and remarks
 

@@ -8,9 +8,9 @@ import numpy as np
 from pipeline.report.drawing import LIVE, MARKS, NEUTRAL, SPOOF, as_svg, figure, thin
 from pipeline.report.numbers import RULE_NAMES
 from pipeline.report.scores import Samples
-from train.intervals import SHARE, Groups, draws
-from train.rates import Counts, Table
-from train.scores import Score
+from train.evaluation.intervals import SHARE, Groups, draws
+from train.evaluation.rates import Counts, Table
+from train.evaluation.scores import Score
 
 GRID = np.unique(np.concatenate([[0.0], np.geomspace(1e-4, 1, 60), np.linspace(0, 1, 101)]))
 """The false positive rates at which the band is worked out."""
@@ -21,7 +21,8 @@ TICKS = (0.001, 0.01, 0.05, 0.1, 0.2, 0.4)
 
 def band(rows: Sequence[Score], groups: Groups) -> tuple[np.ndarray, np.ndarray] | None:
     """Between which the true positive rate lies at each of GRID, (G,) each, in SHARE of the draws
-    of subjects that the intervals are made of (train/intervals.py); None of fewer than two.
+    of subjects that the intervals are made of (train/evaluation/intervals.py); None of fewer than
+    two.
     """
     if len(groups) < 2:
         return None

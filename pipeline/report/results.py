@@ -8,8 +8,8 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from pipeline.errors import UserError
-from train.published import RESULTS_SCHEMA
-from train.scores import LevelName
+from train.evaluation.published import RESULTS_SCHEMA
+from train.evaluation.scores import LevelName
 
 RULES = ("target_eer", "sources_eer", "fixed", "ssdg")
 """How a threshold was come by; the first that there is decides where only one can be shown."""

@@ -9,8 +9,8 @@ from typing import NamedTuple
 import numpy as np
 
 from pipeline.errors import UserError
-from train.rates import species
-from train.scores import Score, read_scores, video_scores
+from train.evaluation.rates import species
+from train.evaluation.scores import Score, read_scores, video_scores
 
 
 class ScoredVideo(NamedTuple):

@@ -7,8 +7,8 @@ from typing import NamedTuple
 from pipeline.config import TablesSettings
 from pipeline.errors import UserError
 from train.config import Settings
+from train.evaluation.published import PROTOCOLS
 from train.protocols import parse
-from train.published import PROTOCOLS
 from train.settings import changed
 
 

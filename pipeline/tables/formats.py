@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable, Sequence
 
-from pipeline.pages import template
+from pipeline.look.pages import template
 from pipeline.tables.layout import Entry, Row, Table
 
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]<>|#~$])")

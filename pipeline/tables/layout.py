@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
 from pipeline.tables.summary import LEVEL, TRADITIONS, Value, over_seeds
+from train.evaluation.published import TABLE_I, TABLE_II, column
+from train.evaluation.scores import LEVELS
 from train.protocols import LETTERS, parse
-from train.published import TABLE_I, TABLE_II, column
-from train.scores import LEVELS
 from train.variants import VARIANTS
 
 NAMES = {
@@ -96,7 +96,7 @@ class _Set(NamedTuple):
 
 
 def tables(sets: Sequence[dict[str, Any]]) -> list[Table]:
-    """All tables of sets of runs (train.published stands beside them)."""
+    """All tables of sets of runs (train.evaluation.published stands beside them)."""
     protocols = list(dict.fromkeys(run["protocol"] for one in sets for run in one["runs"]))
     of_sets = [_Set(one) for one in sets]
     levels = list(dict.fromkeys(LEVEL[one["tradition"]] for one in sets))

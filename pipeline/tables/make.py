@@ -7,14 +7,14 @@ from typing import Any
 
 from pipeline.bundle import Bundle
 from pipeline.errors import UserError
-from pipeline.store import write_json, write_text
+from pipeline.files.store import write_json, write_text
 from pipeline.tables import formats, layout
 from pipeline.tables.cells import Cell, folder_of
 from pipeline.tables.stamp import Run
 from pipeline.tables.summary import read_run, read_summary, summary
 from train.config import Settings
-from train.origin import section
 from train.protocols import parse
+from train.running.origin import section
 
 FILES = ("tables.json", "tables.md", "tables.tex", "tables.html")
 

@@ -8,7 +8,7 @@ from pipeline.errors import UserError
 from pipeline.tables.stamp import RESULTS, SCORES, Run
 from train.config import Settings
 from train.engine import train
-from train.evaluate import evaluate
+from train.evaluation.evaluate import evaluate
 
 
 def make_run(

@@ -4,10 +4,10 @@ import json
 from pathlib import Path
 from typing import Any
 
-from pipeline.keys import sha256_file
-from pipeline.store import write_json
+from pipeline.files.keys import sha256_file
+from pipeline.files.store import write_json
 from train.config import Settings
-from train.published import RESULTS_SCHEMA
+from train.evaluation.published import RESULTS_SCHEMA
 from train.settings import HOW_IT_RUNS, settings_to_dict
 
 MODEL, RESULTS, SCORES = "model.pt", "results.json", "scores.csv"

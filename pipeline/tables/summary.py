@@ -11,7 +11,7 @@ from pipeline.errors import UserError
 from pipeline.tables.cells import Cell, folder_of
 from pipeline.tables.stamp import RESULTS, Run
 from train.config import Settings
-from train.scores import LevelName
+from train.evaluation.scores import LevelName
 
 SCHEMA = 1
 """Version of tables.json."""

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from pipeline.records import is_plain, shown
+from pipeline.files.records import is_plain, shown
 
 FIRST = 5
 """How many findings of one kind are told before the rest are counted."""

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.records import same_person
+from pipeline.files.records import same_person
 from pipeline.verify.findings import Finding, plain
 from pipeline.verify.manifest import SUMS, Entry, Manifest, file_of, spoof_depth
 from pipeline.verify.samples import DEPTH_ON_SPOOF

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from pipeline.bundle import FIELDS, Field, sample_checksum
-from pipeline.records import is_plain, is_plain_path
+from pipeline.files.records import is_plain, is_plain_path
 from pipeline.verify.findings import Finding, plain
 
 

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 import yaml
 
-from pipeline.keys import sha256_file
+from pipeline.files.keys import sha256_file
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from pods_server import pods_server

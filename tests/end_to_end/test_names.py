@@ -15,7 +15,7 @@ import pytest
 import yaml
 
 from pipeline.bundle import Bundle
-from pipeline.keys import sha256_file
+from pipeline.files.keys import sha256_file
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 import made_names

@@ -19,8 +19,8 @@ import numpy as np
 import pytest
 from jsonschema import Draft202012Validator
 
-from pipeline import lock
-from pipeline.keys import sha256_file
+from pipeline.files import lock
+from pipeline.files.keys import sha256_file
 
 pytestmark = pytest.mark.slow
 BINARIES = Path(sys.executable).parent

@@ -15,7 +15,7 @@ import pytest
 import yaml
 
 from pipeline.bundle import Bundle
-from pipeline.keys import sha256_file
+from pipeline.files.keys import sha256_file
 
 pytestmark = pytest.mark.slow
 ROOT = Path(__file__).resolve().parents[2]

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from train.data import Batch
+from train.batches.data import Batch
 
 
 class Joined(NamedTuple):

@@ -10,11 +10,11 @@ from torch import Tensor
 
 from pipeline.bundle import CLASS_NAMES
 from pipeline.errors import UserError
-from train import checkpoint
 from train.baselines.names import renamed
+from train.evaluation.thresholds import fixed_threshold
 from train.protocols import parse
+from train.running import checkpoint
 from train.settings import settings_from_dict
-from train.thresholds import fixed_threshold
 
 RFMETAFAS_NAMES = {
     "inc.conv.": "features.stem.",

@@ -16,10 +16,10 @@ from train.baselines.backbone import Backbone, conv_block
 from train.baselines.joined import Joined, join
 from train.baselines.names import renamed
 from train.baselines.reversal import coefficient, reverse
+from train.batches.data import Batch
+from train.batches.streams import generator as generator_of
 from train.config import Settings
-from train.data import Batch
 from train.model import scaled
-from train.streams import generator as generator_of
 
 LOSSES = ("dep", "contrast", "domain")
 """What step_losses reports beside the total."""

@@ -16,8 +16,8 @@ from train.baselines.backbone import Backbone, conv_block, pool
 from train.baselines.joined import Joined, join
 from train.baselines.names import renamed
 from train.baselines.reversal import coefficient, reverse
+from train.batches.data import Batch
 from train.config import Settings
-from train.data import Batch
 from train.model import scaled
 
 LOSSES = ("cls", "trip", "domain")

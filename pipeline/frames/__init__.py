@@ -1,0 +1,1 @@
+"""Video and picture files to upright RGB frames, and which frames are taken."""

@@ -1,0 +1,1 @@
+"""What the index of a dataset is corrected by, and counted against."""

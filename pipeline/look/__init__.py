@@ -1,0 +1,1 @@
+"""Labels as pictures and pages to look at."""

@@ -1,0 +1,254 @@
+"""What the stages left of one dataset: samples, failures, remarks and corrections, for pack.
+
+A partition's files are read once for what is small and closed again: there may be thousands. Where
+in them the arrays lie is kept, so that rows are later read without HDF5.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from typing import Any, NamedTuple
+
+import h5py
+import numpy as np
+
+from pipeline import crop, labelling
+from pipeline.bundle import FIELDS, PIXELS
+from pipeline.config import Config
+from pipeline.datasets.base import Video
+from pipeline.errors import UserError
+from pipeline.files import layers
+from pipeline.files.layers import Failure, Remark, Source
+from pipeline.indexing import corrections
+from pipeline.places import Out, Range, State
+
+FROM_INDEX = ("attack", "device", "instrument", "session", "subject")
+FROM_CROPS = tuple(
+    name for name, field in FIELDS.items() if field.dtype is not None and name not in PIXELS
+)
+STAGES = ("crops", "depth", "parsing")
+"""The three files of a partition, in the order in which they are spoken of here."""
+_PLACES = dict.fromkeys(("image", *FROM_CROPS), 0) | {"depth": 1, "parsing": 2}
+"""In which of the three each column lies."""
+_WHOLE = 1 << 18
+"""Bytes of a column of small entries up to which it is read whole: one read is less than many."""
+_SMALL = 1 << 10
+
+
+class Column(NamedTuple):
+    """Where an array lies: which of STAGES, from which byte on; dtype and shape of one entry."""
+
+    file: int
+    offset: int
+    dtype: str
+    shape: tuple[int, ...]
+
+
+class Part(NamedTuple):
+    """One partition, as far as its rows are to be read: its number and how many rows it has, what
+    made its three files, their states when they were looked at, and where the columns lie.
+    """
+
+    number: int
+    rows: int
+    makers: tuple[str, ...]
+    states: tuple[State | None, ...]
+    columns: Mapping[str, Column]
+
+
+class Found(NamedTuple):
+    """What was read of a partition. failures: of each of its three files."""
+
+    part: Part
+    videos: list[str]
+    frames: list[int]
+    failures: tuple[list[Failure], ...]
+    remarks: list[Remark]
+    sources: list[Source]
+
+
+class Sample(NamedTuple):
+    """One sample's identity, and where it lies: number of the partition and row in it."""
+
+    video: str
+    frame: int
+    partition: int
+    row: int
+
+
+def find(config: Config, out: Out, dataset: str, number: int, rows: Sequence[Video]) -> Found:
+    """Look at the files of one partition, whose part of the index is `rows`.
+
+    Raises UserError, with the stage to run, where one is missing, damaged, or was made for another
+    index or configuration, or where the layers belong to other crops.
+    """
+    with ExitStack() as stack:
+        states: list[State | None] = []
+
+        def opened(folder: str, verb: str, names: Sequence[str], made_for: str) -> h5py.File:
+            path = out.layout.partition(folder, dataset, number)
+            told = out.told(path)
+            states.append(out.state(path))
+            if states[-1] is None:
+                raise UserError(f"{told}: missing; run ocim {verb} for this partition")
+            source = stack.enter_context(out.reading(path))
+            file = stack.enter_context(layers.open_input(path, verb, names, source, told))
+            if file.attrs.get("made_for") != made_for:
+                raise UserError(
+                    f"{told}: made for another index or configuration; run ocim {verb} for this"
+                    " partition"
+                )
+            return file
+
+        for_crops = crop.made_for(rows, config.crop, config.datasets[dataset])
+        crops = opened("crops", "crop", ("image", "video", *FROM_CROPS), for_crops)
+        key = str(crops.attrs["key"])
+        for_depth = labelling.made_for(config.depth.choice(), key)
+        for_parsing = labelling.made_for(config.parse.choice(), key)
+        files = (
+            crops,
+            opened("depth", "depth", ("depth", "frame", "video"), for_depth),
+            opened("parsing", "parse", ("frame", "parsing", "video"), for_parsing),
+        )
+        videos, frames = crops["video"][:], crops["frame"][:]
+        for name, layer in zip(STAGES[1:], files[1:], strict=True):
+            if not (
+                np.array_equal(layer["frame"][:], frames)
+                and np.array_equal(layer["video"][:], videos)
+            ):
+                told = out.told(out.layout.partition(name, dataset, number))
+                raise UserError(f"{told}: made for other crops; run its stage again")
+        part = Part(
+            number,
+            len(frames),
+            tuple(str(file.attrs["made_by"]) for file in files),
+            tuple(states),
+            {name: _column(files[at], at, name, len(frames)) for name, at in _PLACES.items()},
+        )
+        return Found(
+            part,
+            _texts(videos),
+            frames.tolist(),
+            tuple(layers.read_failures(file) for file in files),
+            layers.read_remarks(crops),
+            layers.read_sources(crops),
+        )
+
+
+def _texts(stored: np.ndarray) -> list[str]:
+    """Bytes as texts, of equal ones the same: a video has many samples."""
+    texts = {data: data.decode("utf-8") for data in set(stored.tolist())}
+    return [texts[data] for data in stored.tolist()]
+
+
+def _column(file: h5py.File, at: int, name: str, rows: int) -> Column:
+    stored = file[name]
+    offset = stored.id.get_offset() if rows else 0
+    shape = FIELDS[name].shape
+    if offset is None or stored.external or stored.shape != (rows, *shape):
+        raise UserError(
+            f"{file.filename}: '{name}' is not stored as this version stores it; make it again"
+        )
+    return Column(at, int(offset), stored.dtype.str, shape)
+
+
+def read_columns(
+    out: Out,
+    dataset: str,
+    parts: Mapping[int, Part],
+    samples: Sequence[Sample],
+    names: Iterable[str],
+) -> dict[str, np.ndarray]:
+    """Some columns of some samples, in their order: arrays N x the shape of an entry."""
+    ranges: list[Range] = []
+    wanted: list[tuple[np.ndarray, list[int], list[int]]] = []
+    of_part: dict[int, list[int]] = {}
+    for place, sample in enumerate(samples):
+        of_part.setdefault(sample.partition, []).append(place)
+    found: dict[str, np.ndarray] = {}
+    for name in names:
+        for number, places in of_part.items():
+            column = parts[number].columns[name]
+            path = out.layout.partition(STAGES[column.file], dataset, number)
+            if name not in found:
+                found[name] = np.empty((len(samples), *column.shape), column.dtype)
+            entry = found[name][0].nbytes
+            rows = [samples[place].row for place in places]
+            if entry < _SMALL and parts[number].rows * entry <= _WHOLE:
+                size = parts[number].rows * entry
+                ranges.append(Range(path, column.offset, column.offset + size))
+                wanted.append((found[name], places, rows))
+                continue
+            for place, row in zip(places, rows, strict=True):
+                start = column.offset + row * entry
+                ranges.append(Range(path, start, start + entry))
+                wanted.append((found[name], [place], [0]))
+    for (array, places, rows), data in zip(wanted, out.read(ranges), strict=True):
+        entries = np.frombuffer(data, array.dtype).reshape(-1, *array.shape[1:])
+        array[places] = entries[rows]
+    return found
+
+
+def refuse_changed(out: Out, dataset: str, parts: Iterable[Part]) -> None:
+    """Raise UserError where a file is not what it was when it was looked at."""
+    now = {name: out.states(out.layout.partition(name, dataset, 0).parent) for name in STAGES}
+    for part in parts:
+        for name, state in zip(STAGES, part.states, strict=True):
+            path = out.layout.partition(name, dataset, part.number)
+            if now[name].get(path.name) != state:
+                raise UserError(
+                    f"{out.told(path)}: changed while it was packed; run ocim pack again"
+                )
+
+
+def samples_of(dataset: str, partitions: Sequence[Found]) -> Iterator[Sample]:
+    """Every sample of the partitions; UserError where one stands twice."""
+    owner: dict[str, int] = {}
+    for found in partitions:
+        seen: set[tuple[str, int]] = set()
+        number = found.part.number
+        for row, identity in enumerate(zip(found.videos, found.frames, strict=True)):
+            if identity in seen or owner.setdefault(identity[0], number) != number:
+                raise UserError(
+                    f"{dataset}: the sample {identity} stands twice in partition {number}, or in"
+                    f" {owner[identity[0]]} as well; make their crops again"
+                )
+            seen.add(identity)
+            yield Sample(*identity, number, row)
+
+
+def failures_of(
+    dataset: str, partitions: Sequence[Found], videos: Mapping[str, Video]
+) -> list[dict[str, Any]]:
+    """The failures of all stages with what the index says of their videos, sorted."""
+    failures = []
+    for found in partitions:
+        for failure in (one for of_file in found.failures for one in of_file):
+            row = videos.get(failure.video)
+            if row is None:
+                raise UserError(
+                    f"{dataset}: {failure.video} of partition {found.part.number} is not in the"
+                    " index; run ocim crop"
+                )
+            about = {name: getattr(row, name) for name in ("split", "live", *FROM_INDEX)}
+            failures.append({"dataset": dataset, **failure._asdict(), **about})
+    return sorted(failures, key=lambda f: (f["video"], f["frame"], f["reason"]))
+
+
+def remarks_of(dataset: str, partitions: Sequence[Found]) -> list[dict[str, Any]]:
+    """What the crop stage remarked of samples and videos, sorted."""
+    remarks = [one for found in partitions for one in found.remarks]
+    return [{"dataset": dataset, **one._asdict()} for one in sorted(remarks)]
+
+
+def corrections_of(
+    dataset: str, videos: Mapping[str, Video], samples: Sequence[Sample]
+) -> Iterator[dict[str, Any]]:
+    """The corrections by hand of a dataset, each with how many samples it concerns."""
+    frames: dict[str, list[int]] = {}
+    for sample in samples:
+        frames.setdefault(sample.video, []).append(sample.frame)
+    for row in videos.values():
+        for one, text in zip(corrections.of_row(row), corrections.summary([row]), strict=True):
+            of_video = frames.get(row.path, [])
+            concerned = sum(1 for frame in of_video if one.covers(frame))
+            yield {"dataset": dataset, **text, "samples": concerned}

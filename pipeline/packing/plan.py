@@ -1,0 +1,251 @@
+"""Which shards a bundle is to have, and which of them are there already.
+
+A plan is made from the identities of the samples, without a look at their pixels, so that a bundle
+that has no room is refused before it is begun.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import h5py
+
+from pipeline.bundle import Bundle, BundleError, Shard, order, sample_checksum
+from pipeline.config import Config
+from pipeline.datasets.base import SPLITS, Video
+from pipeline.errors import UserError
+from pipeline.files import keys
+from pipeline.files.many import Each
+from pipeline.files.store import canonical_json
+from pipeline.index import by_partition
+from pipeline.packing import shard
+from pipeline.packing.gather import (
+    Found,
+    Part,
+    Sample,
+    corrections_of,
+    failures_of,
+    find,
+    remarks_of,
+    samples_of,
+)
+from pipeline.packing.provenance import notice, of_dataset
+from pipeline.places import Out, out_of
+
+VERSION = 5
+_TOGETHER = 32
+"""Partitions that one call looks at: below that another process costs more than it saves."""
+
+
+@dataclass(frozen=True)
+class Piece:
+    """One shard that is to be, and all that is needed to write it: it can be handed to a process.
+
+    samples: in order. rows: of the index, by the paths of the samples' videos. parts: the
+    partitions that the samples lie in, by number. attributes: of the file, its key among them.
+    videos, failures: the rows of its tables, which are those of its whole split.
+    """
+
+    dataset: str
+    name: str
+    samples: Sequence[Sample]
+    rows: Mapping[str, Video]
+    parts: Mapping[int, Part]
+    attributes: Mapping[str, str]
+    videos: Sequence[dict[str, Any]]
+    failures: Sequence[dict[str, Any]]
+
+    @property
+    def size(self) -> int:
+        """How many bytes it takes at most."""
+        return shard.size_limit(len(self.samples), len(self.videos), len(self.failures))
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is to be written of one dataset, and what the manifest lists of it."""
+
+    dataset: str
+    pieces: Sequence[Piece]
+    provenance: dict[str, Any]
+    lists: dict[str, list[dict[str, Any]]]
+
+
+@contextmanager
+def hdf5_damage_told(dataset: str) -> Iterator[None]:
+    """Make what HDF5 raises of a damaged partition one UserError."""
+    try:
+        yield
+    except (KeyError, RuntimeError, OSError) as error:
+        # h5py tells HDF5's own errors so; any other is of the disk, or a bug.
+        if not any(words in str(error) for words in ("Unable to ", "Can't ", "Unspecified error")):
+            raise
+        raise UserError(
+            f"{dataset}: a file of crops, depth or parsing is damaged"
+            f" ({' '.join(str(error).split())[:150]}); delete it and make it again"
+        ) from None
+
+
+def find_some(
+    config: Config, dataset: str, parts: Sequence[tuple[int, Sequence[Video]]]
+) -> list[Found]:
+    """Look at some partitions: their numbers, each with its part of the index."""
+    with out_of(config.out) as out, hdf5_damage_told(dataset):
+        return [find(config, out, dataset, number, rows) for number, rows in parts]
+
+
+def plan_dataset(dataset: str, config: Config, rows: Sequence[Video], each: Each) -> Plan:
+    """Plan the shards of one dataset, whose index is `rows`.
+
+    Raises UserError when a stage's output is missing or the dataset has no sample at all.
+    """
+    videos = {row.path: row for row in rows}
+    parts = list(enumerate(by_partition(rows, config.datasets[dataset].partitions)))
+    calls = [
+        (config, dataset, parts[start : start + _TOGETHER])
+        for start in range(0, len(parts), _TOGETHER)
+    ]
+    partitions = [found for some in each(find_some, calls) for found in some]
+    failures = failures_of(dataset, partitions, videos)
+    dropped = {
+        (failure.video, failure.frame)
+        for found in partitions
+        for of_layer in found.failures[1:]
+        for failure in of_layer
+    }
+    samples = [s for s in samples_of(dataset, partitions) if (s.video, s.frame) not in dropped]
+    if not samples:
+        reasons = sorted({f["reason"] for f in failures})[:3]
+        raise UserError(
+            f"{dataset}: no sample at all from {len(videos)} videos"
+            f" ({'; '.join(reasons) or 'no video in the index'}); check its root"
+        )
+    lists = {
+        "corrections": list(corrections_of(dataset, videos, samples)),
+        "failures": failures,
+        "remarks": remarks_of(dataset, partitions),
+    }
+    sources = {source.video: source for found in partitions for source in found.sources}
+    all_parts = [found.part for found in partitions]
+    pieces = []
+    for name in SPLITS:
+        split = Split(
+            dataset,
+            name,
+            [row for row in rows if row.split == name],
+            [{**sources[row.path]._asdict(), "upside_down": row.upside_down}
+             for row in rows if row.split == name],
+            [failure for failure in failures if failure["split"] == name],
+            sorted((sample for sample in samples if videos[sample.video].split == name),
+                   key=lambda sample: order(dataset, sample.video, sample.frame)),
+        )  # fmt: skip
+        pieces += list(pieces_of(split, all_parts, config))
+    return Plan(dataset, pieces, of_dataset(config, dataset, all_parts), lists)
+
+
+class Split(NamedTuple):
+    """One split of a dataset: its part of the index, the rows of the tables `videos` and
+    `failures`, and its samples in the bundle's order.
+    """
+
+    dataset: str
+    name: str
+    rows: Sequence[Video]
+    videos: Sequence[dict[str, Any]]
+    failures: Sequence[dict[str, Any]]
+    samples: Sequence[Sample]
+
+
+def pieces_of(split: Split, parts: Sequence[Part], config: Config) -> Iterator[Piece]:
+    """Cut the samples of one split into shards of nearly equal size."""
+    samples, size = split.samples, len(split.samples)
+    rows = {row.path: row for row in split.rows}
+    # The same for every shard of the split, and long: encoded once.
+    same = {
+        "rows": keys.encoded([list(row.__dict__.values()) for row in split.rows]),
+        "videos": keys.encoded(split.videos),
+        "failures": keys.encoded(split.failures),
+    }
+    count = -(-size // config.pack.shard_samples)
+    for number in range(count):
+        part = samples[size * number // count : size * (number + 1) // count]
+        name = f"{split.dataset}-{split.name}-{number:05d}-of-{count:05d}.h5"
+        used = {at: parts[at] for at in sorted({sample.partition for sample in part})}
+        provenance = of_dataset(config, split.dataset, used.values())
+        told = notice({split.dataset: provenance})
+        # What decides the bytes is said of videos and samples, never of partitions: how a dataset
+        # is cut, and what changed in a split that shares partitions with this one, is no matter.
+        makers = {s.video: parts[s.partition].makers for s in part}
+        key = keys.key(
+            stage="pack",
+            version=VERSION,
+            shard=name,
+            provenance=provenance,
+            notice=told,
+            makers=makers,
+            samples=[(sample.video, sample.frame) for sample in part],
+            **same,
+        )
+        attributes = {
+            "dataset": split.dataset,
+            "split": split.name,
+            "key": key,
+            "provenance": canonical_json(provenance),
+            "notice": told,
+        }
+        own = {sample.video: rows[sample.video] for sample in part}
+        yield Piece(split.dataset, name, part, own, used, attributes, split.videos, split.failures)
+
+
+def recorded(folder: Path) -> dict[str, tuple[str, str]]:
+    """Key and sha256 of each shard as the manifest that is there says; empty where there is none,
+    or none that can be believed.
+    """
+    try:
+        entries = Bundle(folder).manifest["shards"]
+        return {str(one["file"]): (str(one["key"]), str(one["sha256"])) for one in entries}
+    except (BundleError, LookupError, TypeError):
+        return {}
+
+
+def finished(path: Path, key: str, known: tuple[str, str] | None) -> str:
+    """Sha256 of the shard at `path` if it is finished work, else "".
+
+    known: key and sha256 that the manifest recorded of it. What it recorded is hashed, and HDF5,
+    which a damaged file may hang, sees nothing of it. Where no manifest was written since, the
+    shard must carry the key and hold samples that fit their checksums.
+    """
+    if not path.is_file() or (known and known[0] != key):
+        return ""
+    found = keys.sha256_file(path)
+    if known:
+        return found if found == known[1] else ""
+    try:
+        there = Shard(path, key)
+        pixels = (there.image, there.depth, there.parsing)
+        whole = all(
+            sample_checksum(*(field[row] for field in pixels)) == there.checksum[row]
+            for row in range(len(there))
+        )
+    except (BundleError, OSError, ValueError):
+        return ""
+    return found if whole else ""
+
+
+def finished_in(out: Out, path: Path, key: str, known: tuple[str, str] | None) -> str:
+    """Sha256 of a shard if it is finished work, else "", wherever the bundle lies.
+
+    In a store an object is whole or not there, and its sha256 was checked when it was sent.
+    """
+    if out.stays:
+        return finished(path, key, known)
+    found = out.sha256(path)
+    if known:
+        return found if known == (key, found) else ""
+    try:
+        with out.reading(path) as source, h5py.File(source, "r") as file:
+            return found if file.attrs.get("key") == key else ""
+    except (OSError, RuntimeError):
+        return ""

@@ -1,0 +1,1 @@
+"""From a bundle to the batches of a step, augmentation included."""

@@ -1,0 +1,1 @@
+"""From a trained model to scores, error rates, thresholds and the model card."""

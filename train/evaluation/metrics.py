@@ -1,0 +1,130 @@
+"""Error rates of scores, by frame and by video, at each threshold and over all of them.
+
+Words and equations: rates.py and thresholds.py beside it, docs/results.md. Rates are fractions.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from sklearn.metrics import roc_auc_score
+
+from train.evaluation.intervals import Groups, intervals
+from train.evaluation.rates import At, Counts
+from train.evaluation.scores import LEVELS, Score, by_level, named, read_scores
+from train.evaluation.thresholds import (
+    Rule,
+    as_json,
+    fixed,
+    no_sources,
+    once,
+    require_both,
+    rules_for,
+    sources_eer,
+)
+
+SCHEMA = 1
+"""Version of what `ocim metrics --json` prints."""
+PERCENTS = (1, 5, 10)
+"""The APCER at which BPCER is given."""
+
+
+def counts(rows: list[Score]) -> dict[str, int]:
+    """Samples of each class, and how many of them have no score."""
+    found = {"live": sum(row.live for row in rows)}
+    found["spoof"] = len(rows) - found["live"]
+    for name, live in (("live", 1), ("spoof", 0)):
+        found[f"{name}_failed"] = sum(row.live == live and row.score is None for row in rows)
+    return found
+
+
+def rates(rows: list[Score]) -> dict[str, float]:
+    """eer, hter_at_eer_threshold and auc, of rows as they are.
+
+    Raises UserError when live or spoof has no score.
+    """
+    counted = once(rows)
+    return _summary(rows, counted)
+
+
+def _summary(rows: list[Score], counted: Counts) -> dict[str, float]:
+    threshold = counted.eer_thresholds()
+    fpr, fnr = counted.fpr_and_fnr(threshold)
+    there = [row for row in rows if row.score is not None]
+    return {
+        "auc": float(roc_auc_score([row.live for row in there], [row.score for row in there])),
+        "eer": float((fpr + fnr)[0] / 2),
+        "hter_at_eer_threshold": float(counted.at(threshold).hter[0]),
+    }
+
+
+def _at(threshold: float, found: At) -> dict[str, Any]:
+    """Rates at one threshold, as JSON has them."""
+    apcer = {name: None if np.isnan(x[0]) else float(x[0]) for name, x in found.apcer.items()}
+    worst = float(found.apcer_worst[0])
+    return {
+        "threshold": as_json(threshold),
+        "far": float(found.far[0]),
+        "frr": float(found.frr[0]),
+        "hter": float(found.hter[0]),
+        "apcer": apcer,
+        "apcer_worst": worst,
+        "worst_instrument": next(name for name, x in apcer.items() if x == worst),
+        "bpcer": float(found.bpcer[0]),
+        "acer": float(found.acer[0]),
+    }
+
+
+def level(
+    rows: list[Score], thresholds: Mapping[str, float | None], groups: Groups
+) -> dict[str, Any]:
+    """All numbers of one level. thresholds: by rule. groups: whom the intervals draw.
+
+    Raises UserError when live or spoof has no score.
+    """
+    counted = once(rows)
+    number = counts(rows)
+    return {
+        "counts": number,
+        "failure_to_acquire": (number["live_failed"] + number["spoof_failed"]) / len(rows),
+        **_summary(rows, counted),
+        "bpcer_at_apcer": {str(p): float(counted.bpcer_at_apcer(p)[0]) for p in PERCENTS},
+        "at": {
+            rule: None if t is None else _at(t, counted.at(np.array([t])))
+            for rule, t in thresholds.items()
+        },
+        "intervals": intervals(rows, thresholds, groups, PERCENTS),
+    }
+
+
+def measure(rows: list[Score], rules: Mapping[str, Rule]) -> dict[str, Any]:
+    """{"thresholds", "frame", "video"}: the rules, and all numbers by level at their thresholds.
+
+    Raises UserError when live or spoof has no score.
+    """
+    groups = Groups(rows)
+    levels = by_level(rows)
+    numbers: dict[str, Any] = {
+        name: level(levels[name], {r: rule.at(name) for r, rule in rules.items()}, groups)
+        for name in LEVELS
+    }
+    return {"thresholds": {name: rule.to_json() for name, rule in rules.items()}, **numbers}
+
+
+def of_files(scores: Path, sources: Path | None, number: float | None) -> dict[str, Any]:
+    """{"schema", "thresholds", "frame", "video"} of a scores file.
+
+    sources: the file that the threshold sources_eer is found on; number: that of the rule fixed.
+    Raises UserError naming the file that cannot be measured.
+    """
+    given = fixed(number)
+    with named(scores):
+        rows = read_scores(scores)
+        require_both(rows)
+    if sources is None:
+        source = no_sources("no scores of held-out subjects of the sources were given (--sources)")
+    else:
+        with named(sources):
+            source = sources_eer(read_scores(sources), f"the scores in {sources}")
+    return {"schema": SCHEMA, **measure(rows, rules_for(rows, source, given))}

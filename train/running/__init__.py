@@ -1,0 +1,1 @@
+"""What surrounds the steps of a run: its folder, checkpoints, signals, devices, processes."""
