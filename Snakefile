@@ -5,13 +5,14 @@
 import sys
 from pathlib import Path
 
-from pipeline import graph
-from pipeline.files import lock
 from snakemake.utils import update_config
 
-from pipeline.config import Layout, read_scalars, validate, write_once
+from pipeline import graph
+from pipeline.config import read_scalars, validate, write_once
 from pipeline.errors import REFUSALS, UserError
+from pipeline.files import lock
 from pipeline.files.tidy import tidy
+from pipeline.layout import Layout
 from train.settings import settings_to_dict
 
 if not workflow.overwrite_configfiles:  # a file given by --configfile stands alone

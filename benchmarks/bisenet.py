@@ -31,7 +31,7 @@ from torch import nn
 
 from labels.backends import PARSING
 from labels.parsing import runtimes
-from labels.parsing.bisenet import BiSeNet
+from labels.parsing.bisenet_network import BiSeNet
 from labels.parsing.by_torch import Torch
 from labels.parsing.networks import SIDE, normalised
 from pipeline.errors import UserError

@@ -45,8 +45,9 @@ from benchmarks.end_to_end_jobs import MIXED, NAME, Job, configured, is_live, jo
 from benchmarks.made_samples import machine
 from benchmarks.stage_shares import shares
 from benchmarks.todays_way import DEPTH_PARTS, TodaysWay
-from pipeline.config import Config, Layout
+from pipeline.config import Config
 from pipeline.datasets.base import VIDEOS, Video, write_index
+from pipeline.layout import Layout
 from pipeline.pack import pack
 from pipeline.partition import label_partition
 

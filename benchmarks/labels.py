@@ -29,16 +29,17 @@ from labels import classes
 from labels.backends import DEPTH
 from labels.depth.facemesh import depth_map
 from labels.landmarks import Face, FaceFinder, load
-from labels.parsing.bisenet_run import in_picture
+from labels.parsing.bisenet import in_picture
 from labels.parsing.facemesh import parse
 from labels.parsing.orders import OF_WEIGHTS, table
 from labels.parsing.sides import put_right
 from labels.view import View
 from pipeline import crops
 from pipeline.bundle import IMAGE_SIDE
-from pipeline.config import Config, DatasetSettings, DepthSettings, Layout, ParseSettings
+from pipeline.config import Config, DatasetSettings, DepthSettings, ParseSettings
 from pipeline.cropping.samples import LOOSE_MARGIN, LOOSE_SIDE
 from pipeline.errors import UserError
+from pipeline.layout import Layout
 from pipeline.truth import correlation
 
 DATASETS = ("oulu", "casia", "replay", "msu")

@@ -24,8 +24,9 @@ import numpy as np
 
 from benchmarks.made_samples import machine, make_bundle
 from pipeline.bundle import MANIFEST, Bundle, canonical_json, manifest_hash
-from pipeline.config import Config, Layout, validate
+from pipeline.config import Config, validate
 from pipeline.datasets.base import Video, write_index
+from pipeline.layout import Layout
 from pipeline.report import write_report
 from train.evaluation import metrics, thresholds
 from train.evaluation.published import RESULTS_SCHEMA

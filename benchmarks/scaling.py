@@ -163,7 +163,8 @@ def of_report(folder: Path, count: int, log: Path) -> Figures:
 
 def of_plan(folder: Path, replica: Path, everies: Sequence[int], cores: int) -> list[Figures]:
     """What the plan promises at several sizes, and what the verbs then took."""
-    from pipeline.config import Layout, load
+    from pipeline.config import load
+    from pipeline.layout import Layout
 
     first = replica_config(folder / "rates", replica, everies[0], partitions=2)
     rates, log = folder / "rates.json", folder / "log.txt"

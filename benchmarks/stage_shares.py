@@ -13,8 +13,9 @@ from typing import Any
 from unittest.mock import patch
 
 from benchmarks.crops import Clock, here
-from pipeline.config import Config, Layout
+from pipeline.config import Config
 from pipeline.datasets.base import Video
+from pipeline.layout import Layout
 
 PARTS = (
     "decode", "convert", "keep", "detector", "mesh networks", "mesh patches", "cut", "hash",

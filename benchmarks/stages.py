@@ -27,7 +27,8 @@ if sys.path[0] == str(Path(__file__).parent):  # there the package labels would 
     sys.path[0] = str(Path(__file__).parents[1])
 
 from benchmarks.crops import here
-from pipeline.config import Config, DatasetSettings, Layout, PackSettings
+from pipeline.config import Config, DatasetSettings, PackSettings
+from pipeline.layout import Layout
 
 DATASETS = ("oulu", "casia", "replay", "msu")
 MB = 1_000_000

@@ -28,7 +28,7 @@ from scipy.signal import medfilt2d
 from benchmarks.label_speed import fine_mesh
 from benchmarks.rule_tensors import rule_tensor
 from labels.depth.prnet import PRNet
-from labels.parsing.bisenet import BiSeNet
+from labels.parsing.bisenet_network import BiSeNet
 
 CROP, PARSED = 256, 512
 DETECTOR_SIDE = 640

@@ -1,4 +1,4 @@
-"""The configuration: one validated model, and the places of every file that follows from it.
+"""The configuration: one validated model, read from YAML and written out once.
 
 A configuration file states only what differs from the defaults below. The merged, validated
 configuration is written once to OUT/config.yaml, and every verb of the graph reads that file.
@@ -14,7 +14,9 @@ from pipeline.backends import Choice
 from pipeline.datasets import require_adapter
 from pipeline.errors import UserError
 from pipeline.files.store import write_text
-from pipeline.files.urls import checked, is_url, local_only
+from pipeline.files.urls import checked, is_url
+from pipeline.layout import Layout
+from pipeline.places import send_text
 from pipeline.sections import CropSettings, DepthSettings, ParseSettings, Section
 from train.config import Settings as TrainSettings
 from train.evaluation.published import TABLE_II
@@ -153,46 +155,6 @@ class Config(Section):
         return self.crop.loose == "always" or (self.crop.loose == "auto" and read)
 
 
-class Layout:
-    """The place of every file under OUT."""
-
-    def __init__(self, out: str | Path) -> None:
-        if isinstance(out, str):
-            local_only(out, "this verb")
-        self.out = Path(out)
-        self.config = self.out / "config.yaml"
-        self.bundle = self.out / "bundle"
-        self.model = self.out / "train" / "model.pt"
-        self.scores = self.out / "scores.csv"
-        self.results = self.out / "results.json"
-        self.report = self.out / "report.html"
-        self.truth = self.out / "truth.json"
-        self.tables = self.out / "tables"
-
-    def with_run(self, folder: Path) -> "Layout":
-        """The same, with the training, results and report of another folder on this bundle, such as
-        that of `ocim train -o` or a run of the tables.
-        """
-        layout = Layout(self.out)
-        layout.model = folder / self.model.name
-        layout.scores, layout.results, layout.report = (
-            folder / path.name for path in (self.scores, self.results, self.report)
-        )
-        return layout
-
-    def index(self, dataset: str) -> Path:
-        """The index of a dataset, one row a video."""
-        return self.out / "index" / f"{dataset}.csv"
-
-    def partition(self, stage: str, dataset: str, partition: int) -> Path:
-        """The output of a stage (crops, depth, parsing) for one partition."""
-        return self.out / stage / dataset / f"{partition:04d}.h5"
-
-    def hashes(self, dataset: str, partition: int) -> Path:
-        """The sha256 of a partition's videos, where these lie in a store: a cache."""
-        return self.out / "cache" / "hashes" / dataset / f"{partition:04d}.json"
-
-
 def validate(values: Any, source: str) -> Config:
     """Turn a parsed mapping into a Config; UserError names `source` and the path of the bad key.
 
@@ -290,8 +252,6 @@ def write_once(config: Config) -> Path | None:
     """Write OUT/config.yaml unless it says the same; its path, None where OUT is in a store."""
     text = dump(config)
     if is_url(config.out):
-        from pipeline.places import send_text
-
         send_text(config.out, "config.yaml", text)
         return None
     path = Layout(config.out).config

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from pipeline import bundle
-from pipeline.config import Config, Layout
+from pipeline.config import Config
 from pipeline.datasets.base import Video, read_index
 from pipeline.errors import UserError
 from pipeline.files import keys
@@ -22,6 +22,7 @@ from pipeline.files.records import same_person
 from pipeline.files.room import Room, room_for, room_on_the_way
 from pipeline.files.store import left_over, replace_whole, write_json, write_text
 from pipeline.indexing import corrections
+from pipeline.layout import Layout
 from pipeline.packing.gather import FROM_CROPS, FROM_INDEX, read_columns, refuse_changed
 from pipeline.packing.plan import Piece, Plan, finished_in, plan_dataset, recorded
 from pipeline.packing.provenance import notice

@@ -8,10 +8,11 @@ import numpy as np
 from labels import classes
 from pipeline import crops
 from pipeline.bundle import DEPTH_SIDE, IMAGE_SIDE, Bundle, Shard
-from pipeline.config import Config, Layout
+from pipeline.config import Config
 from pipeline.errors import UserError
 from pipeline.files.store import write_json
 from pipeline.index import dataset_root
+from pipeline.layout import Layout
 
 SENTENCE = (
     "The mesh that draws the replica's faces is the mesh that finds them: this truth shows that"

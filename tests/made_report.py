@@ -9,9 +9,10 @@ from typing import Any
 from made_run import FRAMES, made_config, made_rows, write_run
 
 from pipeline.bundle import Bundle
-from pipeline.config import Config, Layout
+from pipeline.config import Config
 from pipeline.datasets.base import Video
 from pipeline.files.layers import Failure, Remark
+from pipeline.layout import Layout
 from pipeline.pack import pack
 from train.evaluation import metrics, thresholds
 from train.evaluation.published import RESULTS_SCHEMA, beside

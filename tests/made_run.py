@@ -14,12 +14,13 @@ import numpy as np
 
 from pipeline import crop, labelling
 from pipeline.bundle import FIELDS
-from pipeline.config import Config, Layout, validate
+from pipeline.config import Config, validate
 from pipeline.datasets.base import Video, read_index, write_index
 from pipeline.files import layers
 from pipeline.files.hdf5 import fixed_strings
 from pipeline.files.layers import Failure, Remark, Source
 from pipeline.index import partition_rows
+from pipeline.layout import Layout
 
 FRAMES = (0, 5)
 

@@ -19,8 +19,8 @@ from torch.nn import functional
 from labels import classes
 from labels.landmarks import load as load_landmarks
 from labels.parsing import runtimes
-from labels.parsing.bisenet import BiSeNet, load
-from labels.parsing.bisenet_run import Parser, in_picture
+from labels.parsing.bisenet import Parser, in_picture, load
+from labels.parsing.bisenet_network import BiSeNet
 from labels.parsing.by_torch import Torch, numbers_on_device, numbers_on_processor, on_device
 from labels.parsing.networks import NotFiniteError, normalised, threads
 from labels.view import View

@@ -3,8 +3,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from pipeline.config import Config, Layout, dump, load, read_scalars, validate, write_once
+from pipeline.config import Config, dump, load, read_scalars, validate, write_once
 from pipeline.errors import UserError
+from pipeline.layout import Layout
 from train.variants import VARIANTS
 
 CONFIGS = Path(__file__).parents[1] / "config"

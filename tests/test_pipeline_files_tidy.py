@@ -4,9 +4,9 @@ import os
 
 from made_run import made_config
 
-from pipeline.config import Layout
 from pipeline.files.store import this_machine
 from pipeline.files.tidy import tidy
+from pipeline.layout import Layout
 
 NOBODY = 2**22 + 1  # more than the system gives as a process's number
 

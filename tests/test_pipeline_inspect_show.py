@@ -273,9 +273,10 @@ def test_a_damaged_shard_is_one_line(copy, tmp_path):
 @pytest.mark.slow
 def test_a_run_s_own_samples_lead_back_to_their_frames(tmp_path, portrait, video_writer):
     """The stages themselves crop turned videos; every frame is found again."""
-    from pipeline.config import Layout, validate, write_once
+    from pipeline.config import validate, write_once
     from pipeline.datasets.base import Video, write_index
     from pipeline.indexing import corrections
+    from pipeline.layout import Layout
     from pipeline.pack import pack
     from pipeline.partition import label_partition
 

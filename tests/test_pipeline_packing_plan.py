@@ -12,13 +12,14 @@ import pytest
 from made_run import FRAMES, made_config, made_rows, source_hash, write_partition, write_run
 
 from pipeline.bundle import Bundle
-from pipeline.config import Config, Layout
+from pipeline.config import Config
 from pipeline.datasets.base import Video, write_index
 from pipeline.errors import UserError
 from pipeline.files.layers import Failure
 from pipeline.files.room import Room
 from pipeline.files.store import this_machine
 from pipeline.index import partition_of, partition_rows
+from pipeline.layout import Layout
 from pipeline.pack import pack
 from pipeline.packing.plan import finished
 

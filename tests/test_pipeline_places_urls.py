@@ -1,8 +1,9 @@
 import pytest
 
-from pipeline.config import Layout, validate
+from pipeline.config import validate
 from pipeline.errors import UserError
 from pipeline.files.urls import checked, is_url
+from pipeline.layout import Layout
 
 
 @pytest.mark.parametrize(

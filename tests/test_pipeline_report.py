@@ -21,9 +21,10 @@ from PIL import Image
 
 from pipeline.bundle import Bundle, BundleError
 from pipeline.cli import cli
-from pipeline.config import Config, Layout, dump
+from pipeline.config import Config, dump
 from pipeline.datasets.base import read_index, write_index
 from pipeline.errors import UserError
+from pipeline.layout import Layout
 from pipeline.look.sheets import CELL, GAP, choose
 from pipeline.report import write_report
 from train.settings import settings_to_dict

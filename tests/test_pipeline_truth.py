@@ -7,8 +7,9 @@ import pytest
 from made_run import made_config, made_rows, write_run
 
 from labels import classes
-from pipeline.config import Config, Layout
+from pipeline.config import Config
 from pipeline.errors import UserError
+from pipeline.layout import Layout
 from pipeline.pack import pack
 from pipeline.truth import Tally, inside_outline, label_truth, to_lines, truth_in_crop, truth_path
 

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from labels.parsing.bisenet import AttentionRefinement, BasicBlock, BiSeNet, ConvBNReLU
+from labels.parsing.bisenet_network import AttentionRefinement, BasicBlock, BiSeNet, ConvBNReLU
 from labels.parsing.networks import SIDE, normalised, numbers_of, threads
 
 RELU, SIGMOID = 1, 4

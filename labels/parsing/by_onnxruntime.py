@@ -9,7 +9,7 @@ import numpy as np
 import onnxruntime
 import torch
 
-from labels.parsing.bisenet import BiSeNet, Coarse
+from labels.parsing.bisenet_network import BiSeNet, Coarse
 from labels.parsing.networks import SIDE, check_shapes, normalised, numbers_of, threads
 from pipeline.errors import UserError
 

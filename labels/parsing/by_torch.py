@@ -8,7 +8,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from labels import devices
-from labels.parsing.bisenet import BiSeNet
+from labels.parsing.bisenet_network import BiSeNet
 from labels.parsing.networks import (
     DEVIATION,
     MEAN,

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import torch
 
-from labels.parsing.bisenet import BiSeNet
+from labels.parsing.bisenet_network import BiSeNet
 from labels.parsing.by_torch import Torch
 from labels.parsing.networks import Network
 from labels.weights import load_strict, read_tensors

@@ -173,7 +173,7 @@ def _counts(
 @config_option
 def truth(config_path: Path) -> None:
     """Hold the replica's labels against their known truth."""
-    from pipeline.config import Layout
+    from pipeline.layout import Layout
     from pipeline.truth import label_truth, to_lines
 
     config = load(config_path)

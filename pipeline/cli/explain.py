@@ -59,9 +59,9 @@ def explain(
     leave out. OUT gets gradcam.png, tsne.png, parsing.png, depth.png, their numbers in
     explain.json, and explain.html with all of it.
     """
-    from pipeline.config import Layout
     from pipeline.explain.explain import explain
     from pipeline.explain.looked import Asked
+    from pipeline.layout import Layout
 
     asked = Asked(
         samples=samples,

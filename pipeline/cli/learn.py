@@ -27,7 +27,7 @@ def train(
 
     The same command again goes on where a run was stopped.
     """
-    from pipeline.config import Layout
+    from pipeline.layout import Layout
     from train.options import run_training
 
     config = load_or_default(context, config_path, bundle)
@@ -62,7 +62,7 @@ def evaluate(
 
     MODEL is a trained model; default: OUT/train/model.pt.
     """
-    from pipeline.config import Layout
+    from pipeline.layout import Layout
     from train.evaluation.evaluate import evaluate
     from train.evaluation.printed import short
 

@@ -65,7 +65,7 @@ def report(run: Path | None, config_path: Path) -> None:
     Reads bundle, index, train/curves.csv, scores.csv and results.json of the run. With --run the
     last three, and settings.json, come from that folder, and report.html goes there.
     """
-    from pipeline.config import Layout
+    from pipeline.layout import Layout
     from pipeline.report import write_report
     from train.settings import settings_from_json
 

@@ -52,7 +52,7 @@ def tables(
     command goes on where it was stopped; what is finished is not made again. Exit code 1: a
     training failed, which the tables say.
     """
-    from pipeline.config import Layout
+    from pipeline.layout import Layout
     from pipeline.tables.cells import cells_for, named
     from pipeline.tables.make import run_cells, write_tables
     from train.running.logbook import progress_line

@@ -2,9 +2,10 @@
 
 from contextlib import suppress
 
-from pipeline.config import Config, Layout
+from pipeline.config import Config
 from pipeline.files.store import left_over
 from pipeline.files.urls import is_url
+from pipeline.layout import Layout
 from pipeline.partition import STAGES
 
 

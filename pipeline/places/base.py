@@ -5,7 +5,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
-from pipeline.config import Layout
+from pipeline.layout import Layout
 
 
 class State(NamedTuple):

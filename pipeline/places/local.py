@@ -6,9 +6,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from pipeline.config import Layout
 from pipeline.errors import UserError
 from pipeline.files import keys
+from pipeline.layout import Layout
 from pipeline.places.base import Range, State
 
 

@@ -5,8 +5,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from pipeline.config import Layout
 from pipeline.errors import UserError
+from pipeline.layout import Layout
 from pipeline.places.base import Range, State
 from pipeline.places.pieces import ObjectFile, uncollected
 from pipeline.places.ranges import Piece

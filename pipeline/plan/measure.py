@@ -13,10 +13,11 @@ from contextlib import contextmanager
 from itertools import zip_longest
 from pathlib import Path
 
-from pipeline.config import Config, DatasetSettings, Layout
+from pipeline.config import Config, DatasetSettings
 from pipeline.datasets.base import Video, write_index
 from pipeline.errors import UserError
 from pipeline.indexing import corrections
+from pipeline.layout import Layout
 from pipeline.plan import rates, timed
 from pipeline.plan.amounts import of_video
 from pipeline.plan.headers import Header

@@ -13,10 +13,11 @@ from typing import Any, NamedTuple
 
 import h5py
 
-from pipeline.config import Config, Layout
+from pipeline.config import Config
 from pipeline.datasets.base import Video, read_index
 from pipeline.errors import UserError
 from pipeline.index import dataset_root
+from pipeline.layout import Layout
 from pipeline.partition import STAGES
 
 

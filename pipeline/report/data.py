@@ -7,12 +7,13 @@ from typing import Any
 import numpy as np
 
 from pipeline.bundle import Bundle, Shard
-from pipeline.config import Config, Layout
+from pipeline.config import Config
 from pipeline.datasets.base import Video, read_index
 from pipeline.errors import UserError
 from pipeline.files.records import shown
 from pipeline.index import adapter, dataset_root
 from pipeline.indexing.counts import Comparison, compare
+from pipeline.layout import Layout
 
 Kind = tuple[str, str, str]
 """Split, attack and instrument."""

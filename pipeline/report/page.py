@@ -11,9 +11,10 @@ from typing import Any
 
 from labels import classes
 from pipeline.bundle import Bundle, Shard
-from pipeline.config import Config, Layout, dump
+from pipeline.config import Config, dump
 from pipeline.errors import UserError
 from pipeline.files.store import write_text
+from pipeline.layout import Layout
 from pipeline.look.pages import template
 from pipeline.look.sheets import choose, jpeg_uri, sheet
 from pipeline.report import data, gallery, histograms, numbers, rates, training, videos

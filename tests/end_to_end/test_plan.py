@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline.config import Layout, load
+from pipeline.config import load
+from pipeline.layout import Layout
 from pipeline.partition import label_partition
 from pipeline.plan import rates
 

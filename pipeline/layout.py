@@ -1,0 +1,45 @@
+"""Where every file under OUT lies."""
+
+from pathlib import Path
+
+from pipeline.files.urls import local_only
+
+
+class Layout:
+    """The place of every file under OUT."""
+
+    def __init__(self, out: str | Path) -> None:
+        if isinstance(out, str):
+            local_only(out, "this verb")
+        self.out = Path(out)
+        self.config = self.out / "config.yaml"
+        self.bundle = self.out / "bundle"
+        self.model = self.out / "train" / "model.pt"
+        self.scores = self.out / "scores.csv"
+        self.results = self.out / "results.json"
+        self.report = self.out / "report.html"
+        self.truth = self.out / "truth.json"
+        self.tables = self.out / "tables"
+
+    def with_run(self, folder: Path) -> "Layout":
+        """The same, with the training, results and report of another folder on this bundle, such as
+        that of `ocim train -o` or a run of the tables.
+        """
+        layout = Layout(self.out)
+        layout.model = folder / self.model.name
+        layout.scores, layout.results, layout.report = (
+            folder / path.name for path in (self.scores, self.results, self.report)
+        )
+        return layout
+
+    def index(self, dataset: str) -> Path:
+        """The index of a dataset, one row a video."""
+        return self.out / "index" / f"{dataset}.csv"
+
+    def partition(self, stage: str, dataset: str, partition: int) -> Path:
+        """The output of a stage (crops, depth, parsing) for one partition."""
+        return self.out / stage / dataset / f"{partition:04d}.h5"
+
+    def hashes(self, dataset: str, partition: int) -> Path:
+        """The sha256 of a partition's videos, where these lie in a store: a cache."""
+        return self.out / "cache" / "hashes" / dataset / f"{partition:04d}.json"
