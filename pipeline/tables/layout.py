@@ -12,19 +12,6 @@ from train.evaluation.scores import LEVELS
 from train.protocols import LETTERS, parse
 from train.variants import VARIANTS
 
-NAMES = {
-    "ours": "Ours",
-    "without_parsing": "Ours w/o parsing",
-    "without_asc": "Ours w/o ASC",
-    "without_triplet": "Ours w/o one-side trip.",
-    "without_meta": "Ours w/o meta",
-    "normal_triplet": "Ours w/ normal trip.",
-    "rfmetafas": "RFMetaFAS",
-    "ssdg": "SSDG-M",
-    "ssan": "SSAN-M",
-}
-"""The variants as the paper's tables call them."""
-
 PUBLISHED_AS = {"Ours": "frames", "RFMetaFAS": "frames", "SSDG-M": "videos", "SSAN-M": "videos"}
 """How published numbers were sampled, where released code or the paper followed here tells."""
 
@@ -134,11 +121,11 @@ def _compared(sets: Sequence[_Set], protocols: list[str], level: str) -> Table:
                     for protocol in protocols
                     for number in numbers
                 ]
-                group.append(Row(NAMES[variant], tuple(entries)))
+                group.append(Row(VARIANTS[variant].title, tuple(entries)))
                 if comparable and tradition == "frames" and variant in TABLE_II:
                     group.append(_published(TABLE_II[variant], "the paper", protocols))
         if comparable:
-            own = {NAMES[v] for one in here for v in one.variants if v in TABLE_II}
+            own = {VARIANTS[v].title for one in here for v in one.variants if v in TABLE_II}
             group += [
                 _published(TABLE_I[name], f"{name}, published", protocols)
                 for name in TABLE_I
@@ -188,7 +175,7 @@ def _deployed(sets: Sequence[_Set], protocols: list[str]) -> Table:
         rows.append(Row(f"{_sampled(one.content)}, by {level}", kind="group"))
         rows += [
             Row(
-                NAMES[variant],
+                VARIANTS[variant].title,
                 tuple(
                     one.entry(protocol, variant, hter(level, rule))
                     for protocol in protocols
@@ -233,7 +220,7 @@ def _instruments(sets: Sequence[_Set], protocol: str) -> Table:
             numbers = [apcer(level, name) for name in columns]
             numbers += [rate(level, name) for name in ("apcer_worst", "bpcer", "acer")]
             entries = tuple(one.entry(protocol, variant, number) for number in numbers)
-            rows.append(Row(NAMES[variant], entries))
+            rows.append(Row(VARIANTS[variant].title, entries))
     target = parse(protocol).target
     letter = next((k for k, v in LETTERS.items() if v == target), target)
     return Table(
