@@ -21,14 +21,15 @@ from typing import Any
 
 os.environ.update(OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1")  # one core
 
-if sys.path[0] == str(Path(__file__).parent):  # there the package labels would be another script
-    del sys.path[0]
+if sys.path[0] == str(Path(__file__).parent):  # there labels.py would hide the package labels
+    sys.path[0] = str(Path(__file__).parents[1])
 
 import cv2
 import numpy as np
 import torch
 from torch import nn
 
+from benchmarks.parts.made_bisenet import made_network
 from labels.backends import PARSING
 from labels.parsing import runtimes
 from labels.parsing.bisenet_network import BiSeNet
@@ -40,19 +41,6 @@ Route = Callable[[np.ndarray], np.ndarray]
 
 PEAKS = {"H100": 989.0, "H200": 989.0, "A100": 312.0, "A10": 125.0, "L40": 181.0, "L4": 121.0}
 """TFLOP/s in bfloat16 without sparsity, by a part of the device's name, as their makers say."""
-
-
-def made_network() -> BiSeNet:
-    """A network with weights by chance that tells many classes apart."""
-    torch.manual_seed(5)
-    network = BiSeNet()
-    for module in network.modules():
-        if isinstance(module, nn.Conv2d):
-            nn.init.kaiming_normal_(module.weight)
-        if isinstance(module, nn.BatchNorm2d):
-            nn.init.normal_(module.running_mean, std=0.1)
-            nn.init.normal_(module.bias, std=0.05)
-    return network.eval()
 
 
 def photographs(folder: Path | None) -> list[np.ndarray]:

@@ -30,7 +30,7 @@ from typing import Any
 
 os.environ.update(OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1", OPENCV_FOR_THREADS_NUM="1")
 
-if sys.path[0] == str(Path(__file__).parent):  # there the package labels would be a script
+if sys.path[0] == str(Path(__file__).parent):  # there labels.py would hide the package labels
     sys.path[0] = str(Path(__file__).parents[1])
 
 import av
@@ -38,13 +38,13 @@ import cv2
 import psutil
 import torch
 
-from benchmarks import phone_clips
-from benchmarks.bare_decoding import bare_opencv, bare_pyav
-from benchmarks.end_to_end_figures import Run, as_shares, of_way, over, rounded
-from benchmarks.end_to_end_jobs import MIXED, NAME, Job, configured, is_live, jobs_of, rows_of
-from benchmarks.made_samples import machine
-from benchmarks.stage_shares import shares
-from benchmarks.todays_way import DEPTH_PARTS, TodaysWay
+from benchmarks.parts import phone_clips
+from benchmarks.parts.bare_decoding import bare_opencv, bare_pyav
+from benchmarks.parts.end_to_end_figures import Run, as_shares, of_way, over
+from benchmarks.parts.end_to_end_jobs import MIXED, NAME, Job, configured, is_live, jobs_of, rows_of
+from benchmarks.parts.measuring import machine, progress, rounded
+from benchmarks.parts.stage_shares import shares
+from benchmarks.parts.todays_way import DEPTH_PARTS, TodaysWay
 from pipeline.config import Config
 from pipeline.datasets.base import VIDEOS, Video, write_index
 from pipeline.layout import Layout
@@ -166,7 +166,7 @@ def little_clip(path: Path, folder: Path) -> Path:
 
 def benchmark(bench: Benchmark, jobs: list[Job], rounds: int) -> dict[str, Any]:
     """Every way in every round, between bare decodings."""
-    tell("warming up")
+    progress("warming up")
     bench.today.video(bench.little, bench.every)
     for job in jobs:
         bench.ours(job, bench.folder / "little", [bench.little])
@@ -174,12 +174,12 @@ def benchmark(bench: Benchmark, jobs: list[Job], rounds: int) -> dict[str, Any]:
     bench.opencv.clear()
     runs: dict[str, list[Run]] = {name: [] for name in (*(job.name for job in jobs), "today")}
     for number in range(rounds):
-        tell(f"round {number + 1} of {rounds}")
+        progress(f"round {number + 1} of {rounds}")
         bench.compare_decoders()
         for job in jobs:
             runs[job.name].append(bench.run_ours(job))
         runs["today"].append(bench.run_today())
-    tell("shares")
+    progress("shares")
     return figures(bench, runs, {job.name: bench.shares(job) for job in jobs})
 
 
@@ -219,11 +219,6 @@ def goals(ways: dict[str, dict[str, Any]]) -> dict[str, Any]:
     return found
 
 
-def tell(line: str) -> None:
-    """A line of progress."""
-    print(line, file=sys.stderr, flush=True)
-
-
 def main() -> None:
     """Measure and print one JSON object."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -241,7 +236,7 @@ def main() -> None:
         folder = Path(temporary)
         root = given.data or given.keep or folder / "clips"
         if given.data is None:
-            tell("filming")
+            progress("filming")
             phone_clips.make_clips(root, given.frames, os.cpu_count() or 1, given.height)
         files = sorted(path for path in root.rglob("*") if path.suffix.lower() in VIDEOS)
         if not files:

@@ -11,7 +11,6 @@ pose, the z-buffer; `parsing_more_ms` what parsing adds, the refined mesh includ
 import argparse
 import json
 import os
-import platform
 import statistics
 import sys
 import time
@@ -21,43 +20,19 @@ from typing import Any
 
 os.environ.update(OMP_NUM_THREADS="1", OPENCV_FOR_THREADS_NUM="1")  # one core
 
-if sys.path[0] == str(Path(__file__).parent):  # there the package labels would be another script
-    del sys.path[0]
+if sys.path[0] == str(Path(__file__).parent):  # there labels.py would hide the package labels
+    sys.path[0] = str(Path(__file__).parents[1])
 
 import cv2
 import numpy as np
 
-from labels.canonical import TRIANGLES
+from benchmarks.parts.fine_mesh import SIDE, fine_mesh
+from benchmarks.parts.measuring import machine, rounded
+from labels.canonical import TRIANGLES, VERTICES
 from labels.depth.facemesh import depth_map
 from labels.landmarks.embedded import FaceMesh
 from labels.parsing.facemesh import parse
 from labels.zbuffer import zbuffer
-
-SIDE = 256
-VALID = 0.8522
-"""Squared radius of the disc that holds as many of 256 x 256 points as PRNet's map has valid."""
-
-
-def fine_mesh() -> tuple[np.ndarray, np.ndarray]:
-    """Vertices (43,8xx, 3) and triangles (86,9xx, 3) like those of PRNet's position map.
-
-    The front of an ellipsoid, wound so far round that its sides lie behind its front.
-    """
-    y, x = (np.mgrid[:SIDE, :SIDE] + 0.5 - SIDE / 2) / (SIDE / 2)
-    valid = x * x + y * y < VALID
-    numbers = np.full(valid.shape, -1)
-    numbers[valid] = np.arange(valid.sum())
-    around = 1.35 * x
-    surface = (
-        128 + 80 * np.sin(around) * np.cos(y / 2),
-        130 + 95 * y,
-        80 * np.cos(around) * np.cos(y),
-    )
-    corners = numbers[:-1, :-1], numbers[:-1, 1:], numbers[1:, :-1], numbers[1:, 1:]
-    a, b, c, d = (corner.ravel() for corner in corners)
-    triangles = np.concatenate([np.stack([a, b, c], 1), np.stack([b, d, c], 1)])
-    triangles = triangles[(triangles >= 0).all(1)].astype(np.int32)
-    return np.stack([part[valid] for part in surface], axis=1), triangles
 
 
 def griddata_route(vertices: np.ndarray) -> np.ndarray:
@@ -107,8 +82,6 @@ def vertices_to_depth(rounds: int) -> dict[str, Any]:
 
 def frontal() -> np.ndarray:
     """The canonical face as landmarks (468, 3) in a frame of 400 x 400."""
-    from labels.canonical import VERTICES
-
     return 16.0 * (VERTICES - VERTICES.mean(0)) * (1, -1, -1) + (200, 200, 0)
 
 
@@ -177,6 +150,7 @@ def main() -> None:
     parser.add_argument("--picture", type=Path, help="a picture with a face (the astronaut)")
     parser.add_argument("--rounds", type=int, default=40, help="calls a median is of (40)")
     given = parser.parse_args()
+    about = machine()
     image = astronaut()
     if given.picture:
         image = cv2.cvtColor(cv2.imread(str(given.picture)), cv2.COLOR_BGR2RGB)
@@ -187,15 +161,7 @@ def main() -> None:
             "frame": of_frame(image, mesh, given.rounds),
             "twice_over_once": linear(max(5, given.rounds // 4), faces=64),
         }
-    about = {"cores": os.cpu_count(), "python": platform.python_version()}
     print(json.dumps({"about": about, **rounded(figures)}, indent=1))
-
-
-def rounded(value: Any) -> Any:
-    """The same figures to four digits after the point."""
-    if isinstance(value, dict):
-        return {name: rounded(one) for name, one in value.items()}
-    return round(value, 4) if isinstance(value, float) else value
 
 
 if __name__ == "__main__":

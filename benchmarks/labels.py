@@ -19,12 +19,13 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-if sys.path[0] == str(Path(__file__).parent):  # there the package labels would be this file
-    del sys.path[0]
+if sys.path[0] == str(Path(__file__).parent):  # there labels.py would hide the package labels
+    sys.path[0] = str(Path(__file__).parents[1])
 
 import cv2
 import numpy as np
 
+from benchmarks.parts.measuring import rounded
 from labels import classes
 from labels.backends import DEPTH
 from labels.depth.facemesh import depth_map
@@ -253,13 +254,6 @@ def replica_run(folder: Path) -> Config:
         label_partition(config, name, 0)
     pack(config, Layout(config.out))
     return config
-
-
-def rounded(value: Any) -> Any:
-    """The same figures to four digits after the point."""
-    if isinstance(value, dict):
-        return {name: rounded(one) for name, one in value.items()}
-    return round(value, 4) if isinstance(value, float) else value
 
 
 def main() -> None:

@@ -18,7 +18,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-if sys.path[0] == str(Path(__file__).parent):  # there the package labels would be a script
+if sys.path[0] == str(Path(__file__).parent):  # there labels.py would hide the package labels
     sys.path[0] = str(Path(__file__).parents[1])
 
 import numpy as np
@@ -27,7 +27,8 @@ from PIL import Image
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Subset
 
-from benchmarks.made_samples import forget, machine, make_bundle
+from benchmarks.parts.made_samples import make_bundle
+from benchmarks.parts.measuring import forget, machine, memory
 from pipeline.bundle import PIXELS, Bundle
 from train.batches import data, loader
 from train.batches.buffers import Buffers
@@ -58,7 +59,7 @@ def mapped(sources: list[data.Source], kept: Maps | None, steps: range) -> None:
 
     kept: maps that stay, so that pages once read are the process's own; None: mapped anew.
     """
-    all_maps, memory = kept or map_all(sources), Buffers()
+    all_maps, buffers = kept or map_all(sources), Buffers()
     for step in steps:
         read: list[Tensor] = []
         for source in sources:
@@ -66,7 +67,7 @@ def mapped(sources: list[data.Source], kept: Maps | None, steps: range) -> None:
             for name in PIXELS:
                 maps = all_maps[domain.name, name]
                 shape = (len(samples), *maps[0].shape[1:])
-                read.append(memory.take(shape, maps[0].dtype))
+                read.append(buffers.take(shape, maps[0].dtype))
                 out = read[-1].numpy()
                 for at, i in enumerate(samples):
                     out[at] = maps[domain.shard[i]][domain.row[i]]
@@ -137,14 +138,6 @@ def write_files(sources: list[data.Source], folder: Path, count: int) -> None:
                 written += 1
 
 
-def resident() -> dict[str, float]:
-    """Memory of this process now and at its most, in MB; nothing where the system does not say."""
-    place = Path("/proc/self/status")
-    lines = place.read_text("utf-8").splitlines() if place.is_file() else []
-    found = (line.split() for line in lines if line.startswith(("VmRSS", "VmHWM")))
-    return {name.rstrip(":"): round(int(size) / 1024, 1) for name, size, _ in found}
-
-
 def paths_of(folder: Path, suffix: str) -> list[Path]:
     """Files below a folder, by the end of their names."""
     return sorted(folder.rglob(f"*{suffix}"))
@@ -184,6 +177,11 @@ def summary(found: dict[str, list[float]], beside: str) -> dict[str, dict[str, f
         }
         for name, rates in found.items()
     }
+
+
+def resident() -> dict[str, float]:
+    """Memory of this process now and at its most, in MB; nothing where the system does not say."""
+    return {name: round(size / 2**20, 1) for name, size in memory().items()}
 
 
 def read_everything(sources: list[data.Source], steps_of_run: loader.Steps) -> dict[str, Any]:

@@ -23,7 +23,7 @@ from typing import Any
 
 os.environ.update(OMP_NUM_THREADS="1", OPENCV_FOR_THREADS_NUM="1")  # one core
 
-if sys.path[0] == str(Path(__file__).parent):  # there the package labels would be a script
+if sys.path[0] == str(Path(__file__).parent):  # there labels.py would hide the package labels
     sys.path[0] = str(Path(__file__).parents[1])
 
 import av
@@ -31,7 +31,7 @@ import cv2
 import numpy as np
 import torch
 
-from benchmarks.made_samples import machine
+from benchmarks.parts.measuring import machine, rounded
 from pipeline.bundle import CLASS_NAMES
 from pipeline.predict import scorer as of_scorer
 from pipeline.predict.file import predict_file
@@ -234,15 +234,6 @@ def main() -> None:
     print(
         json.dumps({"about": {**about, "every": given.every}, "models": rounded(figures)}, indent=1)
     )
-
-
-def rounded(value: Any) -> Any:
-    """The same figures to four digits after the point."""
-    if isinstance(value, dict):
-        return {name: rounded(one) for name, one in value.items()}
-    if isinstance(value, list):
-        return [rounded(one) for one in value]
-    return round(value, 4) if isinstance(value, float) else value
 
 
 if __name__ == "__main__":

@@ -13,14 +13,14 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-if sys.path[0] == str(Path(__file__).parent):  # there the package labels would be a script
+if sys.path[0] == str(Path(__file__).parent):  # there labels.py would hide the package labels
     sys.path[0] = str(Path(__file__).parents[1])
 
 import torch
 from torch import Tensor, nn
 
-from benchmarks.rule_tensors import DOMAINS, rule_batches, rule_state
-from benchmarks.sparing import spare
+from benchmarks.parts.rule_tensors import DOMAINS, rule_batches, rule_state
+from benchmarks.parts.sparing import spare
 from pipeline.errors import UserError
 from train import losses, meta
 from train.baselines import ssan, ssdg

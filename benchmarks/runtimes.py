@@ -22,8 +22,8 @@ from typing import Any
 
 os.environ.update(OMP_NUM_THREADS="1", OPENCV_FOR_THREADS_NUM="1")
 
-if sys.path[0] == str(Path(__file__).parent):  # there the package labels would be another script
-    del sys.path[0]
+if sys.path[0] == str(Path(__file__).parent):  # there labels.py would hide the package labels
+    sys.path[0] = str(Path(__file__).parents[1])
 
 import cv2
 import numpy as np

@@ -13,36 +13,29 @@ Prints one JSON object. `cpu_s` is processor time of all processes of a step, `w
 import argparse
 import json
 import os
+import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-if sys.path[0] == str(Path(__file__).parent):  # there the package labels would be a script
+if sys.path[0] == str(Path(__file__).parent):  # there labels.py would hide the package labels
     sys.path[0] = str(Path(__file__).parents[1])
 
-from benchmarks.scaling_parts import Figures, clean, ocim, own, timed, workers
+from benchmarks.parts.measuring import machine, ocim, progress
+from benchmarks.parts.processes import Figures, part, timed, workers
 
 DATASETS = ("oulu", "casia", "replay", "msu")
 VIDEOS_A_PARTITION = 125
-STEPS = ("index", "plan", "graph", "labels", "pack", "verify", "report")
-REPORT = """
-import sys
-from pathlib import Path
-from benchmarks.report import made_run
-from pipeline.config import write_once
-config, layout = made_run(Path(sys.argv[1]), int(sys.argv[2]), 1)
-write_once(config)
-"""
 
 
 def say(text: str) -> None:
-    """Tell how far it is."""
-    print(f"{time.strftime('%H:%M:%S')} {text}", file=sys.stderr, flush=True)
+    """Tell how far it is, and when."""
+    progress(f"{time.strftime('%H:%M:%S')} {text}")
 
 
 def replica_config(folder: Path, replica: Path, every: int, partitions: int) -> Path:
@@ -86,7 +79,7 @@ def of_workers(folder: Path, replica: Path, counts: Sequence[int], every: int) -
 def of_partitions(folder: Path, videos: int, counts: Sequence[int]) -> Figures:
     """The same tiny videos in few and in many partitions, by one process that goes on."""
     data = folder / "few"
-    timed(own("tiny", data, str(videos)), folder / "log.txt")
+    timed(part("tiny_videos", data, str(videos)), folder / "log.txt")
     found: Figures = {"videos": videos}
     for count in counts:
         say(f"partitions: {count}")
@@ -106,31 +99,11 @@ def tiny_config(folder: Path, data: Path, partitions: int) -> Path:
 
 
 def of_videos(folder: Path, counts: Sequence[int], cores: int) -> Figures:
-    """Each step at each number of tiny videos."""
+    """Each step at each number of tiny videos, and what a video more costs."""
     found: Figures = {}
     for count in counts:
-        data, out, log = folder / f"data{count}", folder / f"out{count}", folder / "log.txt"
         say(f"videos: {count}")
-        timed(own("tiny", data, str(count)), log)
-        config = tiny_config(out, data, -(-count // VIDEOS_A_PARTITION))
-        label = timed_labels(config, folder, cores)
-        graph = ["-m", "snakemake", "-n", "--quiet", "--cores", str(cores), "--configfile", config,
-                 "--", out / "bundle" / "bundle.json"]  # fmt: skip
-        steps: Figures = {}
-        for name, command in {
-            "index": ocim("index", "--config", config, "--dataset", "tiny"),
-            "plan": ocim("plan", "--config", config, "--headers", "500"),
-            "graph": [sys.executable, *graph],
-            "labels": None,
-            "pack": ocim("pack", "--config", config),
-            "verify": ocim("bundle", "verify", out / "bundle"),
-        }.items():
-            say(f"  {name}")
-            steps[name] = label() if command is None else timed(command, log)
-        say("  report")
-        steps["report"] = of_report(folder / f"report{count}", count, log)
-        found[str(count)] = steps
-        clean(out)
+        found[str(count)] = of_count(folder, count, cores)
     for fewer, more in pairwise(counts):
         for name, step in found[str(more)].items():
             seconds = step["cpu_s"] - found[str(fewer)][name]["cpu_s"]
@@ -138,24 +111,44 @@ def of_videos(folder: Path, counts: Sequence[int], cores: int) -> Figures:
     return found
 
 
-def timed_labels(config: Path, folder: Path, cores: int) -> Any:
-    """A function that labels every partition and gives the figures of all workers together."""
+def of_count(folder: Path, count: int, cores: int) -> Figures:
+    """Each step at one number of tiny videos; what they made is taken away."""
+    data, out, log = folder / f"data{count}", folder / f"out{count}", folder / "log.txt"
+    timed(part("tiny_videos", data, str(count)), log)
+    config = tiny_config(out, data, -(-count // VIDEOS_A_PARTITION))
+    graph = ["-m", "snakemake", "-n", "--quiet", "--cores", str(cores), "--configfile", config,
+             "--", out / "bundle" / "bundle.json"]  # fmt: skip
+    steps: dict[str, Callable[[], Figures]] = {
+        "index": lambda: timed(ocim("index", "--config", config, "--dataset", "tiny"), log),
+        "plan": lambda: timed(ocim("plan", "--config", config, "--headers", "500"), log),
+        "graph": lambda: timed([sys.executable, *graph], log),
+        "labels": lambda: of_labels(config, folder, cores),
+        "pack": lambda: timed(ocim("pack", "--config", config), log),
+        "verify": lambda: timed(ocim("bundle", "verify", out / "bundle"), log),
+        "report": lambda: of_report(folder / f"report{count}", count, log),
+    }
+    found: Figures = {}
+    for name, measure in steps.items():
+        say(f"  {name}")
+        found[name] = measure()
+    shutil.rmtree(out)
+    return found
 
-    def label() -> Figures:
-        figures = workers(config, "tiny", cores, folder)
-        return {
-            "wall_s": max(one["wall_s"] for one in figures),
-            "cpu_s": round(sum(one["cpu_s"] for one in figures), 2),
-            "peak_mb": max(one["peak_mb"] for one in figures),
-            "first_partition_peak_mb": max(one["first_peak_mb"] for one in figures),
-        }
 
-    return label
+def of_labels(config: Path, folder: Path, cores: int) -> Figures:
+    """Label every partition, by as many workers as cores: the figures of all of them together."""
+    figures = workers(config, "tiny", cores, folder)
+    return {
+        "wall_s": max(worker["wall_s"] for worker in figures),
+        "cpu_s": round(sum(worker["cpu_s"] for worker in figures), 2),
+        "peak_mb": max(worker["peak_mb"] for worker in figures),
+        "first_partition_peak_mb": max(worker["first_peak_mb"] for worker in figures),
+    }
 
 
 def of_report(folder: Path, count: int, log: Path) -> Figures:
     """The report of a made run whose target has so many videos."""
-    timed([sys.executable, "-c", REPORT, folder, str(count)], log)
+    timed(part("made_run", folder, str(count)), log)
     figures = timed(ocim("report", "--config", folder / "config.yaml"), log)
     figures["page_mb"] = round((folder / "report.html").stat().st_size / 1e6, 1)
     return figures
@@ -163,59 +156,54 @@ def of_report(folder: Path, count: int, log: Path) -> Figures:
 
 def of_plan(folder: Path, replica: Path, everies: Sequence[int], cores: int) -> list[Figures]:
     """What the plan promises at several sizes, and what the verbs then took."""
-    from pipeline.config import load
-    from pipeline.layout import Layout
-
     first = replica_config(folder / "rates", replica, everies[0], partitions=2)
-    rates, log = folder / "rates.json", folder / "log.txt"
+    rates = folder / "rates.json"
     say("plan: measuring rates")
-    timed(ocim("plan", "--config", first, "--measure", "--save", rates), log)
+    measure = ocim("plan", "--config", first, "--measure", "--save", rates)
+    timed(measure, folder / "log.txt")
     found = []
     for every in everies:
         say(f"plan: every {every}")
         path = replica_config(folder / f"plan{every}", replica, every, partitions=2)
-        timed(
-            ocim("plan", "--config", path, "--rates", rates, "--cores", str(cores), "--json"), log
-        )
-        text = log.read_text("utf-8")
-        promised = json.loads(text[text.index("{\n") :])
-        wanted = sum(one["samples"]["all"] for one in promised["datasets"])
-        config = load(path)
-        for name in config.datasets:
-            timed(ocim("index", "--config", path, "--dataset", name), log)
-        began = time.perf_counter()
-        cpu = sum(by_verbs(path, config.datasets, 2, folder, cores))
-        labels = time.perf_counter() - began
-        pack = timed(ocim("pack", "--config", path, "--cores", "1"), log)
-        known = promised["rates"]
-        layout = Layout(config.out)
-        manifest = json.loads((layout.bundle / "bundle.json").read_text("utf-8"))
-        found.append(
-            {
-                "every": every,
-                "samples": beside(wanted, sum(shard["samples"] for shard in manifest["shards"])),
-                "core_s": beside(promised["seconds"]["cores"], cpu),
-                "labels_s": beside(promised["seconds"]["labels"], labels),
-                "pack_s": beside(
-                    known["start_s"]["pack"] + wanted * known["pack_ms_a_sample"] / 1000,
-                    pack["cpu_s"],
-                ),
-                "bundle_mb": beside(
-                    promised["bytes"]["bundle"] / 1e6,
-                    sum(shard["bytes"] for shard in manifest["shards"]) / 1e6,
-                ),
-                "stages_mb": beside(
-                    promised["bytes"]["stages"] / 1e6,
-                    sum(
-                        file.stat().st_size
-                        for stage in ("crops", "depth", "parsing")
-                        for file in (layout.out / stage).rglob("*.h5")
-                    )
-                    / 1e6,
-                ),
-            }
-        )
+        found.append({"every": every, **promised_and_made(path, rates, folder, cores)})
     return found
+
+
+def promised_and_made(path: Path, rates: Path, folder: Path, cores: int) -> Figures:
+    """What the plan promises for a configuration by these rates, beside what the verbs made."""
+    from pipeline.config import load
+    from pipeline.layout import Layout
+
+    log = folder / "log.txt"
+    timed(ocim("plan", "--config", path, "--rates", rates, "--cores", str(cores), "--json"), log)
+    text = log.read_text("utf-8")
+    plan = json.loads(text[text.index("{\n") :])
+    samples = sum(dataset["samples"]["all"] for dataset in plan["datasets"])
+    pack_s = plan["rates"]["start_s"]["pack"] + samples * plan["rates"]["pack_ms_a_sample"] / 1000
+
+    config = load(path)
+    for name in config.datasets:
+        timed(ocim("index", "--config", path, "--dataset", name), log)
+    began = time.perf_counter()
+    cpu = sum(by_verbs(path, config.datasets, 2, folder, cores))
+    labels = time.perf_counter() - began
+    pack = timed(ocim("pack", "--config", path, "--cores", "1"), log)
+    layout = Layout(config.out)
+    shards = json.loads((layout.bundle / "bundle.json").read_text("utf-8"))["shards"]
+    stages = [
+        file.stat().st_size
+        for stage in ("crops", "depth", "parsing")
+        for file in (layout.out / stage).rglob("*.h5")
+    ]
+    bundle_bytes = sum(shard["bytes"] for shard in shards)
+    return {
+        "samples": beside(samples, sum(shard["samples"] for shard in shards)),
+        "core_s": beside(plan["seconds"]["cores"], cpu),
+        "labels_s": beside(plan["seconds"]["labels"], labels),
+        "pack_s": beside(pack_s, pack["cpu_s"]),
+        "bundle_mb": beside(plan["bytes"]["bundle"] / 1e6, bundle_bytes / 1e6),
+        "stages_mb": beside(plan["bytes"]["stages"] / 1e6, sum(stages) / 1e6),
+    }
 
 
 def beside(promised: float, measured: float) -> Figures:
@@ -257,7 +245,7 @@ def main() -> None:
     parser.add_argument("--replica", type=Path, help="default: one of one subject, made here")
     given = parser.parse_args()
     cores = os.cpu_count() or 1
-    load = round(os.getloadavg()[0], 2)
+    about = machine()
     found: Figures = {}
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
@@ -274,9 +262,7 @@ def main() -> None:
             found["workers"] = of_workers(folder, replica, given.workers, given.every[-1])
         if "videos" in given.parts:
             found["videos"] = of_videos(folder, given.videos, cores)
-    from benchmarks.made_samples import machine  # here: this process stays small, for its children
-
-    print(json.dumps({"about": {**machine(), "load_before": load}, **found}, indent=1))
+    print(json.dumps({"about": about, **found}, indent=1))
 
 
 if __name__ == "__main__":

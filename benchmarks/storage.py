@@ -17,14 +17,15 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-if sys.path[0] == str(Path(__file__).parent):  # there the package labels would be a script
+if sys.path[0] == str(Path(__file__).parent):  # there labels.py would hide the package labels
     sys.path[0] = str(Path(__file__).parents[1])
 
 import h5py
 import numpy as np
 from PIL import Image
 
-from benchmarks.made_samples import columns, forget, machine, samples
+from benchmarks.parts.made_samples import columns, samples
+from benchmarks.parts.measuring import forget, machine
 from pipeline.bundle import FIELDS, PIXELS, Bundle, Shard
 from pipeline.packing.shard import Pixels, write_shard
 

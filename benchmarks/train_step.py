@@ -18,13 +18,13 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-if sys.path[0] == str(Path(__file__).parent):  # there the package labels would be a script
+if sys.path[0] == str(Path(__file__).parent):  # there labels.py would hide the package labels
     sys.path[0] = str(Path(__file__).parents[1])
 
 import torch
 
-from benchmarks.made_samples import machine
-from benchmarks.step_ways import (
+from benchmarks.parts.measuring import machine
+from benchmarks.parts.step_ways import (
     BASELINE,
     CONFIGURATIONS,
     DOMAINS,

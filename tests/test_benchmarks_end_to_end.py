@@ -11,8 +11,8 @@ import pytest
 from av.video.frame import PictureType
 
 sys.path.append(str(Path(__file__).parents[1]))  # benchmarks/ is not installed
-from benchmarks.end_to_end_figures import Run, as_shares, of_way, over
-from benchmarks.phone_clips import BITS_A_SECOND, CLIPS, make_clip
+from benchmarks.parts.end_to_end_figures import Run, as_shares, of_way, over
+from benchmarks.parts.phone_clips import BITS_A_SECOND, CLIPS, make_clip
 
 SCRIPT = Path(__file__).parents[1] / "benchmarks" / "end_to_end.py"
 

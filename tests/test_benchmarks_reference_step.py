@@ -255,8 +255,8 @@ def test_a_parameter_that_cannot_be_honoured_is_refused(
 
 
 def test_sparing_memory_changes_no_number(script: ModuleType):
-    sparing = importlib.import_module("benchmarks.sparing")
-    rules = importlib.import_module("benchmarks.rule_tensors")
+    sparing = importlib.import_module("benchmarks.parts.sparing")
+    rules = importlib.import_module("benchmarks.parts.rule_tensors")
     settings = settings_from_dict({"variant": "ssdg", "dropout": 0.0, **SMALL}, "test")
     joined = join(rules.rule_batches(3, 1, 3, 64, depth=False))
     found = []
@@ -275,7 +275,7 @@ def test_sparing_memory_changes_no_number(script: ModuleType):
 
 
 def test_the_rule_is_the_reference_materials(script: ModuleType, shared: Path):
-    rules = importlib.import_module("benchmarks.rule_tensors")
+    rules = importlib.import_module("benchmarks.parts.rule_tensors")
     spec = importlib.util.spec_from_file_location(
         "rule", shared / "reference" / "rule_tensors.py"
     )  # fmt: skip
@@ -297,7 +297,7 @@ def test_the_rule_is_the_reference_materials(script: ModuleType, shared: Path):
 
 
 def test_all_images_are_drawn_before_all_depth_maps(script: ModuleType):
-    rules = importlib.import_module("benchmarks.rule_tensors")
+    rules = importlib.import_module("benchmarks.parts.rule_tensors")
     batches = rules.rule_batches(9, 1, 3, 64, depth=True)
     random = np.random.default_rng(9)
     images = [random.random((2, 3, 64, 64)) for _ in range(3)]

@@ -16,8 +16,8 @@ from train.model import Networks
 from train.settings import settings_from_dict
 
 sys.path.append(str(Path(__file__).parents[1]))  # benchmarks/ is not installed
-from benchmarks import rfmetafas_way
-from benchmarks.step_ways import batches
+from benchmarks.parts import rfmetafas_way
+from benchmarks.parts.step_ways import batches
 
 torch.set_num_threads(1)
 

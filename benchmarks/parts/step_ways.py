@@ -9,7 +9,7 @@ import torch
 from torch.profiler import ProfilerActivity, profile
 from torch.utils.flop_counter import FlopCounterMode
 
-from benchmarks import rfmetafas_way
+from benchmarks.parts import rfmetafas_way
 from train import methods
 from train.batches.data import Batch
 from train.config import Settings

@@ -6,12 +6,14 @@ import shutil
 import signal
 import subprocess
 import sys
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import yaml
 
-ROOT = Path(__file__).resolve().parents[1]
+from benchmarks.parts.measuring import ROOT, progress
+
 RUNNERS = ("snakemake", "ocim run")
 PARTITIONS = 2
 LIMIT = 900  # seconds; a run that takes longer hangs
@@ -21,6 +23,32 @@ MADE = {
 }
 """What of OUT is compared: not the logs, nor what tells times."""
 NOT_COMPARED = ("checkpoints", "tensorboard")
+Outcome = tuple[str, list[str]]
+"""How a run was disturbed, and what of it is not as it should be."""
+
+
+@dataclass
+class Tally:
+    """How many disturbed runs ended in the reference's bytes, and what of the others is wrong."""
+
+    runs: int = 0
+    runs_equal: int = 0
+    wrong: list[str] = field(default_factory=list)
+
+    def add(self, wrong: list[str]) -> None:
+        """Count one run."""
+        self.runs += 1
+        self.runs_equal += not wrong
+        self.wrong += wrong
+
+
+def tallied(outcomes: Iterable[Outcome]) -> Tally:
+    """Count runs one by one, and say on stderr how each ended."""
+    tally = Tally()
+    for disturbance, wrong in outcomes:
+        tally.add(wrong)
+        progress(f"{disturbance}: {wrong or 'equal'}")
+    return tally
 
 
 def environment(**more: str) -> dict[str, str]:
@@ -34,6 +62,16 @@ def heard() -> None:
     """Let signals mean what they mean, whatever a background job has handed down."""
     for number in (signal.SIGINT, signal.SIGHUP):
         signal.signal(number, signal.SIG_DFL)
+
+
+def ended(process: subprocess.Popen[bytes]) -> int:
+    """Wait for the leader of a session; its exit code, or -1 where it hangs and is killed."""
+    try:
+        return process.wait(LIMIT)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        return -1
 
 
 @dataclass
@@ -58,11 +96,11 @@ class Project:
             return ["snakemake", "--cores", "2", "--configfile", self.config, "--", "all"]
         return ["ocim", "run", "--config", self.config, "--workers", "2"]
 
-    def start(self, runner: str, **more: str) -> subprocess.Popen[bytes]:
-        """Start it in a session of its own; what it prints goes to a file."""
+    def begin(self, command: Sequence[str], **more: str) -> subprocess.Popen[bytes]:
+        """Start a command in a session of its own; what it prints goes to a file."""
         with (self.folder / "log.txt").open("ab") as file:
             return subprocess.Popen(
-                self.command(runner),
+                command,
                 cwd=self.folder,
                 env=environment(**more),
                 stdout=file,
@@ -71,15 +109,13 @@ class Project:
                 preexec_fn=heard,
             )
 
+    def start(self, runner: str, **more: str) -> subprocess.Popen[bytes]:
+        """Start a runner. more: of the environment."""
+        return self.begin(self.command(runner), **more)
+
     def run(self, runner: str, **more: str) -> int:
         """Run it to its end; the exit code, or -1 where it hangs."""
-        process = self.start(runner, **more)
-        try:
-            return process.wait(LIMIT)
-        except subprocess.TimeoutExpired:
-            os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
-            return -1
+        return ended(self.start(runner, **more))
 
     def clear(self) -> None:
         """Take away what was made, and Snakemake's notes of it."""
@@ -98,7 +134,7 @@ class Project:
                     found["/".join(parts)] = hashlib.sha256(path.read_bytes()).hexdigest()
         return found
 
-    def differences(self, ended: int, runner: str, out: Path | None = None) -> list[str]:
+    def differences(self, code: int, runner: str, out: Path | None = None) -> list[str]:
         """What of a run that has ended is not as it should be."""
         found = self.contents(runner, out)
         wanted = {
@@ -106,7 +142,7 @@ class Project:
             for name, digest in self.reference.items()
             if name.split("/")[0] in MADE[runner]
         }
-        wrong = [f"{runner}: exit code {ended}"] if ended else []
+        wrong = [f"{runner}: exit code {code}"] if code else []
         for name in sorted({*wanted, *found}):
             if wanted.get(name) != found.get(name):
                 what = "missing" if name not in found else "more" if name not in wanted else "other"

@@ -25,8 +25,8 @@ import torch
 from scipy.interpolate import griddata
 from scipy.signal import medfilt2d
 
-from benchmarks.label_speed import fine_mesh
-from benchmarks.rule_tensors import rule_tensor
+from benchmarks.parts.fine_mesh import fine_mesh
+from benchmarks.parts.rule_tensors import rule_tensor
 from labels.depth.prnet import PRNet
 from labels.parsing.bisenet_network import BiSeNet
 
