@@ -1,5 +1,6 @@
-"""One step of a method on weights and a batch made by rule, in float64 on the CPU, by the code that
-trains: the numbers of a reference case, to hold beside it.
+"""One training step on weights and a batch made by rule, to hold beside a method's released code.
+
+In float64 on the CPU, by the code that trains.
 
 A case is a JSON object: seed and B of the batch, the method's own numbers, and what its released
 code gave. The former are read, the latter are worked out anew and printed under the same names.
@@ -7,7 +8,6 @@ code gave. The former are read, the latter are worked out anew and printed under
 
 import argparse
 import json
-import math
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
@@ -19,6 +19,7 @@ if sys.path[0] == str(Path(__file__).parent):  # there labels.py would hide the 
 import torch
 from torch import Tensor, nn
 
+from benchmarks.parts.case import Case
 from benchmarks.parts.rule_tensors import DOMAINS, rule_batches, rule_state
 from benchmarks.parts.sparing import spare
 from pipeline.errors import UserError
@@ -27,71 +28,10 @@ from train.baselines import ssan, ssdg
 from train.baselines.joined import join
 from train.baselines.reversal import coefficient
 from train.baselines.rfmetafas import RFMETAFAS_NAMES
-from train.config import Settings
 from train.model import Networks
-from train.settings import settings_from_dict
 
 SHOWN = 8  # of each row, where a case holds the first numbers of many
 Values = dict[str, Any]
-
-
-class Case:
-    """The parameters of a case; UserError names the file and the key of one that will not do."""
-
-    def __init__(self, path: Path, entry: str | None = None, **size: Any) -> None:
-        """entry: the key under which the file holds the case; size: width and input_size of a
-        smaller network, for quick checks.
-        """
-        self.size = size
-        self.where = str(path) if entry is None else f"{path}: {entry}"
-        try:
-            values = json.loads(path.read_text("utf-8"))
-        except (OSError, ValueError, RecursionError) as error:
-            raise UserError(f"{path}: not a readable JSON file: {error}") from None
-        if entry is not None:
-            values = values.get(entry) if isinstance(values, dict) else None
-        if not isinstance(values, dict):
-            raise UserError(f"{self.where}: not a case: expected a JSON object")
-        self.values: Values = values
-
-    def _wrong(self, key: str, expected: str) -> UserError:
-        if key not in self.values:
-            return UserError(f"{self.where}: the case lacks '{key}', {expected}")
-        return UserError(f"{self.where}: {key}: expected {expected}, found {self.values[key]!r}")
-
-    def whole(self, key: str, least: int) -> int:
-        """A whole number of at least `least`."""
-        value = self.values.get(key)
-        if not isinstance(value, int) or isinstance(value, bool) or value < least:
-            raise self._wrong(key, f"a whole number of at least {least}")
-        return value
-
-    def number(self, key: str) -> float:
-        """A finite number, not negative."""
-        value = self.values.get(key)
-        plain = isinstance(value, int | float) and not isinstance(value, bool)
-        if not plain or not 0 <= value < math.inf:
-            raise self._wrong(key, "a finite number, not negative")
-        return float(value)
-
-    def order(self, key: str, count: int) -> list[int]:
-        """An order of the whole numbers below count."""
-        value = self.values.get(key)
-        if not isinstance(value, list) or not all(type(i) is int for i in value):
-            raise self._wrong(key, "a list of whole numbers")
-        if sorted(value) != list(range(count)):
-            raise self._wrong(key, f"every number from 0 to {count - 1} once")
-        return value
-
-    def word(self, key: str, expected: str) -> str:
-        """The one word that can be honoured."""
-        if self.values.get(key) != expected:
-            raise self._wrong(key, f"'{expected}'")
-        return expected
-
-    def settings(self, **values: Any) -> Settings:
-        """Settings with these keys, the rest as the variant was published."""
-        return settings_from_dict(values | self.size, self.where)
 
 
 def theirs(ours: str, names: Mapping[str, str]) -> str:
@@ -102,10 +42,22 @@ def theirs(ours: str, names: Mapping[str, str]) -> str:
     raise KeyError(ours)
 
 
-def prepared(networks: nn.Module, full_names: Mapping[str, str]) -> None:
-    """In place: float64, the rule's values, training mode."""
+def prepared(
+    networks: nn.Module, backbone: Any, called: Callable[[str], str], before: str = ""
+) -> tuple[dict[str, nn.Parameter], dict[str, Tensor]]:
+    """Give networks, in place, float64, the rule's values and less memory to need; training mode.
+
+    backbone: their part that sees the full size. called: the released code's name of a tensor;
+    before: what stands before that name where it decides a value. Returns the parameters, by the
+    released code's names, and the buffers, by ours.
+    """
     networks.double().train()
+    full_names = {name: before + called(name) for name in networks.state_dict()}
     networks.load_state_dict(rule_state(full_names, networks.state_dict()))
+    parameters = {called(name): value for name, value in networks.named_parameters()}
+    buffers = dict(networks.named_buffers())
+    spare(networks, backbone)
+    return parameters, buffers
 
 
 def gradient_norms(parameters: Mapping[str, nn.Parameter]) -> dict[str, float | None]:
@@ -130,9 +82,9 @@ def first(rows: Tensor) -> list[list[float]]:
     return rows.detach()[:, :SHOWN].tolist()
 
 
-def scalars(found: Mapping[str, Tensor], names: Mapping[str, str]) -> dict[str, float]:
+def scalars(values: Mapping[str, Tensor], names: Mapping[str, str]) -> dict[str, float]:
     """Losses under the case's names. names: by ours."""
-    return {name: float(found[ours].detach()) for ours, name in names.items()}
+    return {name: float(values[ours].detach()) for ours, name in names.items()}
 
 
 def rfmetafas(case: Case) -> Values:
@@ -146,20 +98,18 @@ def rfmetafas(case: Case) -> Values:
         meta_test_weight=given["W_metatest"],
     )
     networks = Networks(settings)
-    called = {"features": "FeatExtractor", "depth": "DepthEstmator", "meta": "FeatEmbedder"}
-    full = {
-        name: f"{called[name.partition('.')[0]]}.{theirs(name, RFMETAFAS_NAMES)}"
-        for name in networks.state_dict()
-    }
-    prepared(networks, full)
-    parameters = {full[name]: value for name, value in networks.named_parameters()}
-    spare(networks, networks.features)
+    parts = {"features": "FeatExtractor", "depth": "DepthEstmator", "meta": "FeatEmbedder"}
+
+    def called(name: str) -> str:
+        return f"{parts[name.partition('.')[0]]}.{theirs(name, RFMETAFAS_NAMES)}"
+
+    parameters, _ = prepared(networks, networks.features, called)
     batches = rule_batches(given["seed"], given["B"], 6, settings.input_size, depth=True)
-    found = meta.step_losses(networks, batches, settings, meta.Mining("batch_all", settings.margin))
-    found["total"].backward()
+    step = meta.step_losses(networks, batches, settings, meta.Mining("batch_all", settings.margin))
+    step["total"].backward()
     names = {"total": "loss_all", "train_cls": "loss_cls_train", "train_dep": "loss_dep_train"}
     names |= {"test_cls": "loss_cls_test", "test_dep": "loss_dep_test"}
-    return {**given, **scalars(found, names), "grad_norm": gradient_norms(parameters)}
+    return {**given, **scalars(step, names), "grad_norm": gradient_norms(parameters)}
 
 
 def ssdg_step(case: Case) -> Values:
@@ -182,10 +132,7 @@ def ssdg_step(case: Case) -> Values:
         network = "ad_net_real" if name.startswith("discriminator.") else "net"
         return f"{network}.{theirs(name, ssdg.NAMES)}"
 
-    prepared(networks, {name: called(name) for name in networks.state_dict()})
-    parameters = {called(name): value for name, value in networks.named_parameters()}
-    buffers = dict(networks.named_buffers())
-    spare(networks, networks.backbone)
+    parameters, buffers = prepared(networks, networks.backbone, called)
     side = settings.input_size
     joined = join(rule_batches(given["seed"], given["B"], 3, side, depth=False))
     passed = ssdg.forward_pass(networks, joined, settings, given["iteration"] - 1)
@@ -225,10 +172,7 @@ def ssan_step(case: Case) -> Values:
     def called(name: str) -> str:
         return theirs(name, ssan.NAMES)
 
-    prepared(networks, {name: f"ssan.{called(name)}" for name in networks.state_dict()})
-    parameters = {called(name): value for name, value in networks.named_parameters()}
-    buffers = dict(networks.named_buffers())
-    spare(networks, networks.encoder.backbone)
+    parameters, buffers = prepared(networks, networks.encoder.backbone, called, "ssan.")
     side = settings.input_size
     joined = join(rule_batches(given["seed"], given["B"], 3, side, depth=True))
     partner = torch.tensor(given["rand_idx"])

@@ -12,7 +12,8 @@ import pytest
 import torch
 from run_benchmark import ended
 
-from benchmarks.reference_step import METHODS, Case, main
+from benchmarks.parts.case import Case
+from benchmarks.reference_step import METHODS, main
 from pipeline.errors import UserError
 
 torch.set_num_threads(1)  # networks this small only wait for a second thread on busy cores
