@@ -173,27 +173,27 @@ def main() -> None:
     parser.add_argument("--weights", help="a name of ocim weights, or a .pth or .safetensors file")
     parser.add_argument("--pictures", type=Path, help="folder of photographs")
     parser.add_argument("--rounds", type=int, default=4, help="times each picture is taken (4)")
-    given = parser.parse_args()
+    arguments = parser.parse_args()
     path = Path("made")
-    if given.weights:
+    if arguments.weights:
         from labels.weights import find
 
-        path = find(given.weights)
+        path = find(arguments.weights)
         if path.suffix == ".onnx":
             sys.exit(f"{path}: plain torch cannot run it, so there is nothing to compare with")
 
     def load() -> BiSeNet:
-        return runtimes.read(path, 19) if given.weights else made_network()
+        return runtimes.read(path, 19) if arguments.weights else made_network()
 
-    pictures = photographs(given.pictures)
+    pictures = photographs(arguments.pictures)
     load_before = round(os.getloadavg()[0], 2)
     routes, missing = all_routes(path, load)
-    figures = measured(routes, pictures, given.rounds)
+    figures = measured(routes, pictures, arguments.rounds)
     work = flops(load())
     about = {
-        "weights": given.weights or "made by chance, never trained",
+        "weights": arguments.weights or "made by chance, never trained",
         "pictures": len(pictures),
-        "rounds": given.rounds,
+        "rounds": arguments.rounds,
         "threads": 1,
         "gflop_a_crop": round(work / 1e9, 2),
         "auto": " ".join(runtimes.chosen(path, "auto", "auto")),

@@ -72,8 +72,8 @@ def processor_seconds() -> float:
 def measured(function: Callable[..., Any], *values: Any) -> tuple[float, float, Any]:
     """Processor and wall seconds of a call, and what it gives."""
     started, wall = processor_seconds(), time.perf_counter()
-    given = function(*values)
-    return processor_seconds() - started, time.perf_counter() - wall, given
+    result = function(*values)
+    return processor_seconds() - started, time.perf_counter() - wall, result
 
 
 class Benchmark:
@@ -125,10 +125,8 @@ class Benchmark:
     def run_ours(self, job: Job) -> Run:
         """One run of ours, what it costs to start taken off."""
         start, wall, _ = measured(self.ours, job, self.folder / "little", [self.little])
-        found = self.run(self.ours, job, self.root, self.files)
-        return replace(
-            found, seconds=found.seconds - start, wall_s=found.wall_s - wall, start_s=start
-        )
+        run = self.run(self.ours, job, self.root, self.files)
+        return replace(run, seconds=run.seconds - start, wall_s=run.wall_s - wall, start_s=start)
 
     def run_today(self) -> Run:
         """One run of today's way."""
@@ -145,8 +143,8 @@ class Benchmark:
                     spoofs += sum(clock[part] for part in DEPTH_PARTS) - before
             return labelled
 
-        found = self.run(all_videos)
-        return replace(found, parts=dict(clock), spoof_depth=spoofs)
+        run = self.run(all_videos)
+        return replace(run, parts=dict(clock), spoof_depth=spoofs)
 
     def shares(self, job: Job) -> dict[str, float]:
         """Seconds of ours by part, of a run with clocks in it."""
@@ -211,12 +209,12 @@ def figures(
 
 def goals(ways: dict[str, dict[str, Any]]) -> dict[str, Any]:
     """What is to be held, and whether it is."""
-    found = {}
+    verdicts = {}
     for name, (most, least) in GOALS.items():
         way = ways[name]
         held = way["today_over_it"] >= least and (most is None or way["times_bare"] <= most)
-        found[name] = {"times_bare_at_most": most, "today_over_it_at_least": least, "held": held}
-    return found
+        verdicts[name] = {"times_bare_at_most": most, "today_over_it_at_least": least, "held": held}
+    return verdicts
 
 
 def main() -> None:
@@ -228,30 +226,32 @@ def main() -> None:
     parser.add_argument("--height", type=int, default=1920, help="of the clips, pixels (1920)")
     parser.add_argument("--every", type=int, default=5, help="label each n-th frame (5)")
     parser.add_argument("--rounds", type=int, default=1, help="runs of each way (1)")
-    given = parser.parse_args()
+    arguments = parser.parse_args()
     about = machine()
     cv2.setNumThreads(1)
     torch.set_num_threads(1)
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
-        root = given.data or given.keep or folder / "clips"
-        if given.data is None:
+        root = arguments.data or arguments.keep or folder / "clips"
+        if arguments.data is None:
             progress("filming")
-            phone_clips.make_clips(root, given.frames, os.cpu_count() or 1, given.height)
+            phone_clips.make_clips(root, arguments.frames, os.cpu_count() or 1, arguments.height)
         files = sorted(path for path in root.rglob("*") if path.suffix.lower() in VIDEOS)
         if not files:
             sys.exit(f"{root}: no video is here")
         jobs = jobs_of(folder)
-        found = benchmark(Benchmark(root, files, given.every, folder), jobs, given.rounds)
+        results = benchmark(Benchmark(root, files, arguments.every, folder), jobs, arguments.rounds)
     about |= {
-        "data": str(given.data) if given.data else f"{len(files)} clips of {given.frames} frames",
+        "data": str(arguments.data)
+        if arguments.data
+        else f"{len(files)} clips of {arguments.frames} frames",
         "live": sum(is_live(path.relative_to(root)) for path in files),
         "spoof": sum(not is_live(path.relative_to(root)) for path in files),
-        "every": given.every,
-        "rounds": given.rounds,
+        "every": arguments.every,
+        "rounds": arguments.rounds,
         "bisenet": f"openvino {jobs[-1].parse['precision']}",
     }
-    print(json.dumps({"about": about, **rounded(found)}, indent=1))
+    print(json.dumps({"about": about, **rounded(results)}, indent=1))
 
 
 if __name__ == "__main__":

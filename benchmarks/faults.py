@@ -39,7 +39,7 @@ def main() -> None:
     parser.add_argument("--worker-kills", type=int, default=10, help="under Dask (10)")
     parser.add_argument("--parts", nargs="+", choices=parts, default=parts)
     parser.add_argument("--seed", type=int, default=0)
-    given = parser.parse_args()
+    arguments = parser.parse_args()
     started = time.monotonic()
     figures: dict[str, Any] = {}
     with tempfile.TemporaryDirectory(prefix="ocim faults ") as temporary:
@@ -47,19 +47,19 @@ def main() -> None:
         progress("reference ...")
         project = make(Path(temporary))
         todo: dict[str, Callable[[random.Random], dict[str, Any]]] = {
-            "kills": lambda rng: all_kills(project, given.kills, rng),
-            "workers": lambda rng: worker_kills(project, given.worker_kills, rng),
+            "kills": lambda rng: all_kills(project, arguments.kills, rng),
+            "workers": lambda rng: worker_kills(project, arguments.worker_kills, rng),
             "scheduler": lambda rng: scheduler_kills(project, 2, rng),
             "full disk": lambda rng: on_disks(project, full),
             "read-only": lambda rng: on_disks(project, read_only),
             "store": lambda rng: failing(project, rng),
         }
-        for part in given.parts:
-            figures[part] = todo[part](random.Random(given.seed))
+        for part in arguments.parts:
+            figures[part] = todo[part](random.Random(arguments.seed))
             progress(f"{part}: {json.dumps(figures[part])}")
     wrong = [line for part in figures.values() for line in part.get("wrong", [])]
     about = {
-        "seed": given.seed,
+        "seed": arguments.seed,
         "cores": os.cpu_count(),
         "python": platform.python_version(),
         "seconds": round(time.monotonic() - started),

@@ -106,9 +106,9 @@ def of_frame(image: np.ndarray, mesh: FaceMesh, rounds: int) -> dict[str, Any]:
     crop = warp(image, affine, (SIDE, SIDE))
 
     def to_depth() -> None:
-        found = mesh.plain(image, detection.box, detection.eyes)
-        assert found is not None
-        depth_map(found[0], size, affine)
+        landmarks = mesh.plain(image, detection.box, detection.eyes)
+        assert landmarks is not None
+        depth_map(landmarks[0], size, affine)
 
     times = in_turn(
         {
@@ -149,17 +149,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--picture", type=Path, help="a picture with a face (the astronaut)")
     parser.add_argument("--rounds", type=int, default=40, help="calls a median is of (40)")
-    given = parser.parse_args()
+    arguments = parser.parse_args()
     about = machine()
     image = astronaut()
-    if given.picture:
-        image = cv2.cvtColor(cv2.imread(str(given.picture)), cv2.COLOR_BGR2RGB)
+    if arguments.picture:
+        image = cv2.cvtColor(cv2.imread(str(arguments.picture)), cv2.COLOR_BGR2RGB)
     cv2.setNumThreads(1)
     with FaceMesh() as mesh:
         figures = {
-            "vertices_to_depth": vertices_to_depth(max(5, given.rounds // 4)),
-            "frame": of_frame(image, mesh, given.rounds),
-            "twice_over_once": linear(max(5, given.rounds // 4), faces=64),
+            "vertices_to_depth": vertices_to_depth(max(5, arguments.rounds // 4)),
+            "frame": of_frame(image, mesh, arguments.rounds),
+            "twice_over_once": linear(max(5, arguments.rounds // 4), faces=64),
         }
     print(json.dumps({"about": about, **rounded(figures)}, indent=1))
 

@@ -146,7 +146,7 @@ def class_agreement(ours: np.ndarray, theirs: np.ndarray) -> dict[str, float]:
         "upper lip": (classes.UPPER_LIP,),
         "lower lip": (classes.LOWER_LIP,),
     }
-    found = {}
+    figures = {}
     for name, values in groups.items():
         ious = []
         for value in values:
@@ -154,11 +154,11 @@ def class_agreement(ours: np.ndarray, theirs: np.ndarray) -> dict[str, float]:
             if other.any():
                 ious.append((one & other).sum() / (one | other).sum())
         if ious:
-            found[name] = float(np.mean(ious))
+            figures[name] = float(np.mean(ious))
     sided = np.isin(ours, SIDED) & np.isin(theirs, SIDED)
     left = (classes.LEFT_BROW, classes.LEFT_EYE)
     same = np.isin(ours, left) == np.isin(theirs, left)
-    return {**found, "right_side": float(same[sided].mean()) if sided.any() else float("nan")}
+    return {**figures, "right_side": float(same[sided].mean()) if sided.any() else float("nan")}
 
 
 def between(pictures: list[np.ndarray], finder: FaceFinder) -> dict[str, Any]:
@@ -265,16 +265,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--prnet", type=Path, help="folder with NAME.jpg, NAME_prnet_depth.png")
     parser.add_argument("--bisenet", type=Path, help="folder with NAME.jpg, NAME_mask.png")
-    given = parser.parse_args()
+    arguments = parser.parse_args()
     figures: dict[str, Any] = {}
     pictures = [np.asarray(astronaut())]
     with load("embedded") as finder:
-        if given.prnet:
-            figures["prnet"] = beside_prnet(given.prnet, finder)
-            pictures += [picture for _, picture, _ in pairs(given.prnet, "_prnet_depth.png")]
-        if given.bisenet:
-            figures["bisenet"] = beside_bisenet(given.bisenet, finder)
-            pictures += [picture for _, picture, _ in pairs(given.bisenet, "_mask.png")]
+        if arguments.prnet:
+            figures["prnet"] = beside_prnet(arguments.prnet, finder)
+            pictures += [picture for _, picture, _ in pairs(arguments.prnet, "_prnet_depth.png")]
+        if arguments.bisenet:
+            figures["bisenet"] = beside_bisenet(arguments.bisenet, finder)
+            pictures += [picture for _, picture, _ in pairs(arguments.bisenet, "_mask.png")]
         figures["between"] = between(pictures, finder)
     with tempfile.TemporaryDirectory() as temporary:
         print("replica ...", file=sys.stderr)

@@ -89,13 +89,13 @@ def scalars(values: Mapping[str, Tensor], names: Mapping[str, str]) -> dict[str,
 
 def rfmetafas(case: Case) -> Values:
     """One meta step of RFMetaFAS: domains 0 and 1 are meta-train, domain 2 is meta-test."""
-    given: Values = {"seed": case.whole("seed", 0), "B": case.whole("B", 1)}
-    given |= {key: case.number(key) for key in ("meta_step_size", "W_depth", "W_metatest")}
+    inputs: Values = {"seed": case.whole("seed", 0), "B": case.whole("B", 1)}
+    inputs |= {key: case.number(key) for key in ("meta_step_size", "W_depth", "W_metatest")}
     settings = case.settings(
         variant="rfmetafas",
-        inner_learning_rate=given["meta_step_size"],
-        depth_weight=given["W_depth"],
-        meta_test_weight=given["W_metatest"],
+        inner_learning_rate=inputs["meta_step_size"],
+        depth_weight=inputs["W_depth"],
+        meta_test_weight=inputs["W_metatest"],
     )
     networks = Networks(settings)
     parts = {"features": "FeatExtractor", "depth": "DepthEstmator", "meta": "FeatEmbedder"}
@@ -104,27 +104,27 @@ def rfmetafas(case: Case) -> Values:
         return f"{parts[name.partition('.')[0]]}.{theirs(name, RFMETAFAS_NAMES)}"
 
     parameters, _ = prepared(networks, networks.features, called)
-    batches = rule_batches(given["seed"], given["B"], 6, settings.input_size, depth=True)
+    batches = rule_batches(inputs["seed"], inputs["B"], 6, settings.input_size, depth=True)
     step = meta.step_losses(networks, batches, settings, meta.Mining("batch_all", settings.margin))
     step["total"].backward()
     names = {"total": "loss_all", "train_cls": "loss_cls_train", "train_dep": "loss_dep_train"}
     names |= {"test_cls": "loss_cls_test", "test_dep": "loss_dep_test"}
-    return {**given, **scalars(step, names), "grad_norm": gradient_norms(parameters)}
+    return {**inputs, **scalars(step, names), "grad_norm": gradient_norms(parameters)}
 
 
 def ssdg_step(case: Case) -> Values:
     """One iteration of SSDG-M. Dropout is the identity."""
-    given: Values = {"seed": case.whole("seed", 0), "B": case.whole("B", 1)}
-    given |= {key: case.whole(key, 1) for key in ("iteration", "max_iter")}
-    given |= {key: case.number(key) for key in ("lambda_triplet", "lambda_adreal", "margin")}
-    given["dropout"] = case.word("dropout", "identity")
+    inputs: Values = {"seed": case.whole("seed", 0), "B": case.whole("B", 1)}
+    inputs |= {key: case.whole(key, 1) for key in ("iteration", "max_iter")}
+    inputs |= {key: case.number(key) for key in ("lambda_triplet", "lambda_adreal", "margin")}
+    inputs["dropout"] = case.word("dropout", "identity")
     settings = case.settings(
         variant="ssdg",
         dropout=0.0,
-        margin=given["margin"],
-        triplet_weight=given["lambda_triplet"],
-        domain_weight=given["lambda_adreal"],
-        reversal_steps=given["max_iter"],
+        margin=inputs["margin"],
+        triplet_weight=inputs["lambda_triplet"],
+        domain_weight=inputs["lambda_adreal"],
+        reversal_steps=inputs["max_iter"],
     )
     networks = ssdg.SSDG(settings, DOMAINS)
 
@@ -134,22 +134,22 @@ def ssdg_step(case: Case) -> Values:
 
     parameters, buffers = prepared(networks, networks.backbone, called)
     side = settings.input_size
-    joined = join(rule_batches(given["seed"], given["B"], 3, side, depth=False))
-    passed = ssdg.forward_pass(networks, joined, settings, given["iteration"] - 1)
+    joined = join(rule_batches(inputs["seed"], inputs["B"], 3, side, depth=False))
+    passed = ssdg.forward_pass(networks, joined, settings, inputs["iteration"] - 1)
     moved = buffer_norms(buffers, called)
-    found = ssdg.losses_of(passed, joined, settings)
+    terms = ssdg.losses_of(passed, joined, settings)
     by_domain, by_triplet = (
-        torch.autograd.grad(found[name], passed.embedding, retain_graph=True)[0]
+        torch.autograd.grad(terms[name], passed.embedding, retain_graph=True)[0]
         for name in ("domain", "trip")
     )
-    found["total"].backward()
+    terms["total"].backward()
     classes = ssdg.classes_of(joined)
     mined = losses.class_triplets(passed.embedding.detach(), classes, margin=settings.margin)
     names = {"total": "total_loss", "cls": "cls_loss", "trip": "triplet_loss"}
     return {
-        **given,
-        **scalars(found, names | {"domain": "real_adloss"}),
-        "grl_coefficient": coefficient(given["iteration"], given["max_iter"]),
+        **inputs,
+        **scalars(terms, names | {"domain": "real_adloss"}),
+        "grl_coefficient": coefficient(inputs["iteration"], inputs["max_iter"]),
         "triplet_terms": {"valid": int(mined.valid), "positive": int(mined.counted)},
         "embedding_norm": passed.embedding.detach().norm(dim=1).tolist(),
         "embedding_first8": first(passed.embedding),
@@ -164,8 +164,8 @@ def ssdg_step(case: Case) -> Values:
 
 def ssan_step(case: Case) -> Values:
     """One iteration of SSAN-M as its released code does it, without a reversal."""
-    given: Values = {"seed": case.whole("seed", 0), "B": case.whole("B", 1)}
-    given["rand_idx"] = case.order("rand_idx", 2 * given["B"] * DOMAINS)
+    inputs: Values = {"seed": case.whole("seed", 0), "B": case.whole("B", 1)}
+    inputs["rand_idx"] = case.order("rand_idx", 2 * inputs["B"] * DOMAINS)
     settings = case.settings(variant="ssan")
     networks = ssan.SSAN(settings, DOMAINS)
 
@@ -174,17 +174,17 @@ def ssan_step(case: Case) -> Values:
 
     parameters, buffers = prepared(networks, networks.encoder.backbone, called, "ssan.")
     side = settings.input_size
-    joined = join(rule_batches(given["seed"], given["B"], 3, side, depth=True))
-    partner = torch.tensor(given["rand_idx"])
+    joined = join(rule_batches(inputs["seed"], inputs["B"], 3, side, depth=True))
+    partner = torch.tensor(inputs["rand_idx"])
     passed = ssan.forward_pass(networks, joined.images, partner, None)
     moved = buffer_norms(buffers, called)
-    found = ssan.losses_of(passed, joined, partner, settings)
-    found["total"].backward()
+    terms = ssan.losses_of(passed, joined, partner, settings)
+    terms["total"].backward()
     names = {"total": "loss_all", "dep": "map_loss", "contrast": "contrast_loss"}
     unused: dict[str, float | None] = dict.fromkeys(ssan.UNUSED)  # theirs have no gradient
     return {
-        **given,
-        **scalars(found, names | {"domain": "adv_loss"}),
+        **inputs,
+        **scalars(terms, names | {"domain": "adv_loss"}),
         "fea_self_first8": first(passed.own),
         "fea_mixed_first8": first(passed.mixed),
         "discriminator_out": passed.domain.tolist(),
@@ -197,12 +197,12 @@ def ssan_step(case: Case) -> Values:
 METHODS = {"rfmetafas": rfmetafas, "ssdg": ssdg_step, "ssan": ssan_step}
 
 
-def left_out(case: Case, found: Iterable[str]) -> list[str]:
+def left_out(case: Case, values: Iterable[str]) -> list[str]:
     """Keys of the case that its method does not give, other cases nested in it apart."""
     return [
         key
         for key, value in case.values.items()
-        if key not in found and not (isinstance(value, dict) and "seed" in value)
+        if key not in values and not (isinstance(value, dict) and "seed" in value)
     ]
 
 
@@ -214,17 +214,17 @@ def main() -> int:
     parser.add_argument("--entry", help="key under which the file holds the case; else the file")
     parser.add_argument("--width", type=float, default=1.0, help="of a smaller network (1)")
     parser.add_argument("--input-size", type=int, default=256, help="of smaller pictures (256)")
-    given = parser.parse_args()
+    arguments = parser.parse_args()
     try:
-        size = {"width": given.width, "input_size": given.input_size}
-        case = Case(given.case, given.entry, **size)
-        found = METHODS[given.method](case)
+        size = {"width": arguments.width, "input_size": arguments.input_size}
+        case = Case(arguments.case, arguments.entry, **size)
+        values = METHODS[arguments.method](case)
     except UserError as error:
         print(error, file=sys.stderr)
         return 2
-    if unknown := left_out(case, found):
+    if unknown := left_out(case, values):
         print(f"{case.where}: not known, left out: {', '.join(unknown)}", file=sys.stderr)
-    print(json.dumps({key: found[key] for key in case.values if key in found}, indent=1))
+    print(json.dumps({key: values[key] for key in case.values if key in values}, indent=1))
     return 0
 
 

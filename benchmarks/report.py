@@ -46,13 +46,13 @@ TYPE = """async (text) => {
 def in_browser(page: Path) -> dict[str, Any]:
     """Seconds and milliseconds in a headless browser; why not, where there is none."""
     named = (os.environ.get("OCIM_BROWSER"), *map(shutil.which, BROWSERS))
-    found = next((path for path in named if path), None)
-    if found is None:
+    program = next((path for path in named if path), None)
+    if program is None:
         return {"browser": None, "why": f"none of {', '.join(BROWSERS)}, and no OCIM_BROWSER"}
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=found)
+        browser = playwright.chromium.launch(executable_path=program)
         opened = browser.new_page(viewport={"width": 1400, "height": 900})
         start = time.perf_counter()
         opened.goto(page.absolute().as_uri())
@@ -86,24 +86,24 @@ def main() -> None:
     parser.add_argument("--videos", type=int, default=5000)
     parser.add_argument("--frames", type=int, default=12, help="of each video")
     parser.add_argument("--keep", type=Path, help="a folder that gets the page")
-    given = parser.parse_args()
+    arguments = parser.parse_args()
     about = machine()
     with tempfile.TemporaryDirectory() as folder:
-        config, layout = made_run(Path(folder), given.videos, given.frames)
+        config, layout = made_run(Path(folder), arguments.videos, arguments.frames)
         start = time.perf_counter()
         write_report(config, layout)
         seconds = time.perf_counter() - start
         figures = {
-            "videos": given.videos,
-            "frames": given.videos * given.frames,
+            "videos": arguments.videos,
+            "frames": arguments.videos * arguments.frames,
             "make_s": round(seconds, 2),
             "bytes": layout.report.stat().st_size,
             **in_browser(layout.report),
             "machine": about,
         }
-        if given.keep:
-            given.keep.mkdir(parents=True, exist_ok=True)
-            shutil.copy(layout.report, given.keep)
+        if arguments.keep:
+            arguments.keep.mkdir(parents=True, exist_ok=True)
+            shutil.copy(layout.report, arguments.keep)
     print(json.dumps(figures, indent=1))
 
 

@@ -17,7 +17,7 @@ import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 from pathlib import Path
@@ -61,35 +61,34 @@ def write(folder: Path, config: dict[str, Any]) -> Path:
 
 def of_workers(folder: Path, replica: Path, counts: Sequence[int], every: int) -> Figures:
     """`ocim run` with some numbers of workers, and again when all is done: what a start costs."""
-    found: Figures = {}
+    by_count: Figures = {}
     for count in counts:
         say(f"workers: {count}")
         config = replica_config(folder / f"workers{count}", replica, every, partitions=8)
         command = ocim("run", "--config", config, "--workers", str(count))
         figures = timed(command, folder / "log.txt")
         figures["again_s"] = timed(command, folder / "log.txt")["wall_s"]
-        one = found.setdefault(str(counts[0]), figures)
+        one = by_count.setdefault(str(counts[0]), figures)
         figures["speed_up"] = round(one["wall_s"] / figures["wall_s"], 2)
         work, of_one = (f["wall_s"] - f["again_s"] for f in (figures, one))
         figures["speed_up_without_start"] = round(of_one / work, 2)
-        found[str(count)] = figures
-    return found
+        by_count[str(count)] = figures
+    return by_count
 
 
 def of_partitions(folder: Path, videos: int, counts: Sequence[int]) -> Figures:
     """The same tiny videos in few and in many partitions, by one process that goes on."""
     data = folder / "few"
     timed(part("tiny_videos", data, str(videos)), folder / "log.txt")
-    found: Figures = {"videos": videos}
+    figures: Figures = {"videos": videos}
     for count in counts:
         say(f"partitions: {count}")
         config = tiny_config(folder / f"cut{count}", data, count)
         timed(ocim("index", "--config", config, "--dataset", "tiny"), folder / "log.txt")
-        figures = workers(config, "tiny", 1, folder)[0]
-        found[str(count)] = figures["cpu_s"]
+        figures[str(count)] = workers(config, "tiny", 1, folder)[0]["cpu_s"]
     few, many = counts[0], counts[-1]
-    found["s_a_partition"] = round((found[str(many)] - found[str(few)]) / (many - few), 3)
-    return found
+    figures["s_a_partition"] = round((figures[str(many)] - figures[str(few)]) / (many - few), 3)
+    return figures
 
 
 def tiny_config(folder: Path, data: Path, partitions: int) -> Path:
@@ -100,15 +99,15 @@ def tiny_config(folder: Path, data: Path, partitions: int) -> Path:
 
 def of_videos(folder: Path, counts: Sequence[int], cores: int) -> Figures:
     """Each step at each number of tiny videos, and what a video more costs."""
-    found: Figures = {}
+    by_count: Figures = {}
     for count in counts:
         say(f"videos: {count}")
-        found[str(count)] = of_count(folder, count, cores)
+        by_count[str(count)] = of_count(folder, count, cores)
     for fewer, more in pairwise(counts):
-        for name, step in found[str(more)].items():
-            seconds = step["cpu_s"] - found[str(fewer)][name]["cpu_s"]
+        for name, step in by_count[str(more)].items():
+            seconds = step["cpu_s"] - by_count[str(fewer)][name]["cpu_s"]
             step["ms_a_video_more"] = round(seconds / (more - fewer) * 1000, 3)
-    return found
+    return by_count
 
 
 def of_count(folder: Path, count: int, cores: int) -> Figures:
@@ -127,12 +126,12 @@ def of_count(folder: Path, count: int, cores: int) -> Figures:
         "verify": lambda: timed(ocim("bundle", "verify", out / "bundle"), log),
         "report": lambda: of_report(folder / f"report{count}", count, log),
     }
-    found: Figures = {}
+    figures: Figures = {}
     for name, measure in steps.items():
         say(f"  {name}")
-        found[name] = measure()
+        figures[name] = measure()
     shutil.rmtree(out)
-    return found
+    return figures
 
 
 def of_labels(config: Path, folder: Path, cores: int) -> Figures:
@@ -161,12 +160,12 @@ def of_plan(folder: Path, replica: Path, everies: Sequence[int], cores: int) -> 
     say("plan: measuring rates")
     measure = ocim("plan", "--config", first, "--measure", "--save", rates)
     timed(measure, folder / "log.txt")
-    found = []
+    rows = []
     for every in everies:
         say(f"plan: every {every}")
         path = replica_config(folder / f"plan{every}", replica, every, partitions=2)
-        found.append({"every": every, **promised_and_made(path, rates, folder, cores)})
-    return found
+        rows.append({"every": every, **promised_and_made(path, rates, folder, cores)})
+    return rows
 
 
 def promised_and_made(path: Path, rates: Path, folder: Path, cores: int) -> Figures:
@@ -185,7 +184,7 @@ def promised_and_made(path: Path, rates: Path, folder: Path, cores: int) -> Figu
     for name in config.datasets:
         timed(ocim("index", "--config", path, "--dataset", name), log)
     began = time.perf_counter()
-    cpu = sum(by_verbs(path, config.datasets, 2, folder, cores))
+    cpu = sum(by_verbs(path, config.datasets, folder, cores))
     labels = time.perf_counter() - began
     pack = timed(ocim("pack", "--config", path, "--cores", "1"), log)
     layout = Layout(config.out)
@@ -215,20 +214,18 @@ def beside(promised: float, measured: float) -> Figures:
     }
 
 
-def by_verbs(
-    config: Path, datasets: Sequence[str], partitions: int, folder: Path, cores: int
-) -> list[float]:
+def by_verbs(config: Path, datasets: Mapping[str, Any], folder: Path, cores: int) -> list[float]:
     """Processor seconds of every partition taken through `ocim crop`, `depth` and `parse`."""
 
-    def one(job: tuple[str, int]) -> float:
+    def seconds(job: tuple[str, int]) -> float:
         name, number = job
         words = ("--config", config, "--dataset", name, "--partition", str(number))
         log = folder / f"{name}{number}.txt"
         return sum(timed(ocim(verb, *words), log)["cpu_s"] for verb in ("crop", "depth", "parse"))
 
-    jobs = [(name, number) for name in datasets for number in range(partitions)]
+    jobs = [(name, number) for name, own in datasets.items() for number in range(own.partitions)]
     with ThreadPoolExecutor(cores) as threads:
-        return list(threads.map(one, jobs))
+        return list(threads.map(seconds, jobs))
 
 
 def main() -> None:
@@ -243,26 +240,26 @@ def main() -> None:
     parser.add_argument("--every", nargs="+", type=int, default=[5, 2, 1],
                         help="frames: all of these for `plan`, the last for `workers`")  # fmt: skip
     parser.add_argument("--replica", type=Path, help="default: one of one subject, made here")
-    given = parser.parse_args()
+    arguments = parser.parse_args()
     cores = os.cpu_count() or 1
     about = machine()
-    found: Figures = {}
+    figures: Figures = {}
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         os.environ["XDG_CACHE_HOME"] = str(folder / "cache")  # every video is hashed anew
-        replica = (given.replica or folder / "replica").absolute()
-        if given.replica is None and {"workers", "plan"} & set(given.parts):
+        replica = (arguments.replica or folder / "replica").absolute()
+        if arguments.replica is None and {"workers", "plan"} & set(arguments.parts):
             say("replica")
             timed(ocim("replica", "-o", replica, "--subjects", "1", "--seed", "5"), folder / "log")
-        if "partitions" in given.parts:
-            found["partitions"] = of_partitions(folder, given.few, given.partitions)
-        if "plan" in given.parts:
-            found["plan"] = of_plan(folder, replica, given.every, cores)
-        if "workers" in given.parts:
-            found["workers"] = of_workers(folder, replica, given.workers, given.every[-1])
-        if "videos" in given.parts:
-            found["videos"] = of_videos(folder, given.videos, cores)
-    print(json.dumps({"about": about, **found}, indent=1))
+        if "partitions" in arguments.parts:
+            figures["partitions"] = of_partitions(folder, arguments.few, arguments.partitions)
+        if "plan" in arguments.parts:
+            figures["plan"] = of_plan(folder, replica, arguments.every, cores)
+        if "workers" in arguments.parts:
+            figures["workers"] = of_workers(folder, replica, arguments.workers, arguments.every[-1])
+        if "videos" in arguments.parts:
+            figures["videos"] = of_videos(folder, arguments.videos, cores)
+    print(json.dumps({"about": about, **figures}, indent=1))
 
 
 if __name__ == "__main__":

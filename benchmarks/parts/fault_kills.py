@@ -124,24 +124,26 @@ def going_on(
 ) -> set[str]:
     """The stages in which a run is, from its processes (Snakemake) or from what it has written."""
     if runner == "snakemake":
-        found = set()
+        stages = set()
         for child in living(whole):
             try:
                 words = child.cmdline()
             except (psutil.NoSuchProcess, psutil.ZombieProcess):
                 continue
             if len(words) > 2 and words[1].endswith("/ocim"):
-                found.add(words[2])
-        return found
+                stages.add(words[2])
+        return stages
     now, all_of = counts(project), 2 * PARTITIONS
-    found = {"crop"} if now["crops"] < all_of and (project.out / "config.yaml").is_file() else set()
+    stages = set()
+    if now["crops"] < all_of and (project.out / "config.yaml").is_file():
+        stages.add("crop")
     if now["crops"] > before["crops"]:
-        found.add("depth")
+        stages.add("depth")
     if now["depth"] > before["depth"]:
-        found.add("parse")
+        stages.add("parse")
     if now["parsing"] == all_of:
-        found.add("pack")
-    return found
+        stages.add("pack")
+    return stages
 
 
 def end_orphans(project: Project) -> None:

@@ -125,27 +125,29 @@ class Project:
     def contents(self, runner: str, out: Path | None = None) -> dict[str, str]:
         """Sha256 of every file that is compared, by its path below OUT."""
         out = out or self.out
-        found = {}
+        digests = {}
         for name in MADE[runner]:
             place = out / name
             for path in [place] if place.is_file() else sorted(place.rglob("*")):
                 parts = path.relative_to(out).parts
                 if path.is_file() and not set(parts) & set(NOT_COMPARED):
-                    found["/".join(parts)] = hashlib.sha256(path.read_bytes()).hexdigest()
-        return found
+                    digests["/".join(parts)] = hashlib.sha256(path.read_bytes()).hexdigest()
+        return digests
 
     def differences(self, code: int, runner: str, out: Path | None = None) -> list[str]:
         """What of a run that has ended is not as it should be."""
-        found = self.contents(runner, out)
+        digests = self.contents(runner, out)
         wanted = {
             name: digest
             for name, digest in self.reference.items()
             if name.split("/")[0] in MADE[runner]
         }
         wrong = [f"{runner}: exit code {code}"] if code else []
-        for name in sorted({*wanted, *found}):
-            if wanted.get(name) != found.get(name):
-                what = "missing" if name not in found else "more" if name not in wanted else "other"
+        for name in sorted({*wanted, *digests}):
+            if wanted.get(name) != digests.get(name):
+                what = (
+                    "missing" if name not in digests else "more" if name not in wanted else "other"
+                )
                 wrong.append(f"{runner}: {name}: {what}")
         return wrong
 

@@ -54,11 +54,11 @@ def rule_batches(seed: int, half: int, planes: int, side: int, *, depth: bool) -
     count = 2 * half
     images = [random.random((count, planes, side, side)) for _ in range(DOMAINS)]
     live = torch.tensor([1.0] * half + [0.0] * half, dtype=torch.float64)
-    found = []
+    batches = []
     for picture in images:
         shape = (count, 1, side // 8, side // 8)
         maps = random.random(shape) if depth else np.zeros(shape)
         maps[half:] = 0
         parsing = torch.zeros(0, dtype=torch.int64)  # none of the methods here parses
-        found.append(Batch(torch.from_numpy(picture), live, torch.from_numpy(maps), parsing))
-    return found
+        batches.append(Batch(torch.from_numpy(picture), live, torch.from_numpy(maps), parsing))
+    return batches

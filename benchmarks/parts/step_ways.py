@@ -56,9 +56,9 @@ def batches(images: int, size: int, device: torch.device) -> list[Batch]:
     return made
 
 
-def settings_of(name: str, given: argparse.Namespace) -> Settings:
+def settings_of(name: str, arguments: argparse.Namespace) -> Settings:
     """Settings of a configuration; those of the baseline say only how it is run."""
-    sizes = {"width": given.width, "input_size": given.size, "threads": given.threads}
+    sizes = {"width": arguments.width, "input_size": arguments.size, "threads": arguments.threads}
     return settings_from_dict(CONFIGURATIONS[name] | sizes, name)
 
 
@@ -80,10 +80,10 @@ def stepper(
     return training.step, training.in_force | {"deterministic": settings.deterministic}
 
 
-def operations(name: str, given: argparse.Namespace) -> int:
+def operations(name: str, arguments: argparse.Namespace) -> int:
     """Floating-point operations of one step without the optimizer, a product and a sum as two."""
-    device, settings = torch.device("meta"), settings_of(name, given)
-    domains = batches(given.images_per_domain, given.size, device)
+    device, settings = torch.device("meta"), settings_of(name, arguments)
+    domains = batches(arguments.images_per_domain, arguments.size, device)
     with FlopCounterMode(display=False) as counter:
         if name == BASELINE:
             way = rfmetafas_way.RFMetaFAS(settings.width).to(device).train()
@@ -122,10 +122,12 @@ def shares(
 ) -> list[dict[str, Any]]:
     """The operators that take the most time of their own, by torch's profiler."""
     kinds = [ProfilerActivity.CPU] + [ProfilerActivity.CUDA] * (device.type == "cuda")
-    with profile(activities=kinds) as found:
+    with profile(activities=kinds) as profiled:
         seconds_of(work, device)
     name = f"self_{'device' if device.type == 'cuda' else 'cpu'}_time_total"
-    table = sorted(((getattr(e, name), e.key, e.count) for e in found.key_averages()), reverse=True)
+    table = sorted(
+        ((getattr(e, name), e.key, e.count) for e in profiled.key_averages()), reverse=True
+    )
     whole = sum(spent for spent, _, _ in table)
     return [
         {"operator": key, "share": round(spent / whole, 4), "calls": calls}
