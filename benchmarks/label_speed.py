@@ -25,21 +25,25 @@ if sys.path[0] == str(Path(__file__).parent):  # there labels.py would hide the 
 
 import cv2
 import numpy as np
+from scipy.interpolate import griddata
+from scipy.signal import medfilt2d
+from skimage.data import astronaut
 
 from benchmarks.parts.fine_mesh import SIDE, fine_mesh
 from benchmarks.parts.measuring import machine, rounded
 from labels.canonical import TRIANGLES, VERTICES
-from labels.depth.facemesh import depth_map
+from labels.depth import facemesh as depth
 from labels.landmarks.embedded import FaceMesh
-from labels.parsing.facemesh import parse
+from labels.parsing import facemesh as parsing
+from labels.view import View
 from labels.zbuffer import zbuffer
+from pipeline.crops import crop_affine, warp
+
+FACES = 64  # once; twice as many beside
 
 
 def griddata_route(vertices: np.ndarray) -> np.ndarray:
     """Depth (256, 256) by interpolation between scattered vertices: the route of the original."""
-    from scipy.interpolate import griddata
-    from scipy.signal import medfilt2d
-
     rows, columns = np.mgrid[:SIDE, :SIDE] + 0.5
     scattered = griddata(vertices[:, :2], vertices[:, 2], (columns, rows), fill_value=0)
     return medfilt2d(scattered, 5)
@@ -85,17 +89,8 @@ def frontal() -> np.ndarray:
     return 16.0 * (VERTICES - VERTICES.mean(0)) * (1, -1, -1) + (200, 200, 0)
 
 
-def astronaut() -> np.ndarray:
-    """The one photograph of a face that comes with a package here."""
-    from skimage.data import astronaut
-
-    return np.asarray(astronaut())
-
-
 def of_frame(image: np.ndarray, mesh: FaceMesh, rounds: int) -> dict[str, Any]:
     """Frame to depth, and what parsing adds, for the best face of a frame, given its detection."""
-    from pipeline.crops import crop_affine, warp
-
     detections = mesh.detect(image)
     meshes = mesh.meshes(image, detections[0].box, detections[0].eyes) if detections else None
     if meshes is None:
@@ -108,14 +103,14 @@ def of_frame(image: np.ndarray, mesh: FaceMesh, rounds: int) -> dict[str, Any]:
     def to_depth() -> None:
         landmarks = mesh.plain(image, detection.box, detection.eyes)
         assert landmarks is not None
-        depth_map(landmarks[0], size, affine)
+        depth.depth_map(landmarks[0], size, affine)
 
     times = in_turn(
         {
             "to_depth_ms": to_depth,
             "of_it_mesh_ms": lambda: mesh.plain(image, detection.box, detection.eyes),
             "both_meshes_ms": lambda: mesh.meshes(image, detection.box, detection.eyes),
-            "parse_ms": lambda: parse(crop, refined, affine, size),
+            "parse_ms": lambda: parsing.parse(crop, refined, affine, size),
             "detection_ms": lambda: mesh.detect(image),
         },
         rounds,
@@ -124,19 +119,15 @@ def of_frame(image: np.ndarray, mesh: FaceMesh, rounds: int) -> dict[str, Any]:
     return {"size": list(size), **times, "parsing_more_ms": refined_ms + times["parse_ms"]}
 
 
-def linear(rounds: int, faces: int) -> dict[str, float]:
+def linear(rounds: int) -> dict[str, float]:
     """Time of twice the faces over time of once, for depth and parsing back ends; memory kept."""
-    from labels.depth import facemesh as depth
-    from labels.parsing import facemesh as parsing
-    from labels.view import View
-
     landmarks = frontal().astype(np.float32)
     refined = np.concatenate([landmarks, np.repeat(landmarks[[468 - 1]], 10, 0)])
     affine = np.array([[0.64, 0, 0], [0, 0.64, 0]])
     view = View(np.full((SIDE, SIDE, 3), 127, np.uint8), affine, landmarks, refined, (400, 400))
     back_ends = depth.load("cpu"), parsing.load("colour")
     functions = {
-        f"{name}_{times}": (lambda back_end=back_end, times=times: back_end([view] * faces * times))
+        f"{name}_{times}": (lambda back_end=back_end, times=times: back_end([view] * FACES * times))
         for name, back_end in zip(("depth", "parsing"), back_ends, strict=True)
         for times in (1, 2)
     }
@@ -159,7 +150,7 @@ def main() -> None:
         figures = {
             "vertices_to_depth": vertices_to_depth(max(5, arguments.rounds // 4)),
             "frame": of_frame(image, mesh, arguments.rounds),
-            "twice_over_once": linear(max(5, arguments.rounds // 4), faces=64),
+            "twice_over_once": linear(max(5, arguments.rounds // 4)),
         }
     print(json.dumps({"about": about, **rounded(figures)}, indent=1))
 

@@ -58,7 +58,7 @@ def environment(**more: str) -> dict[str, str]:
     return {**os.environ, "PATH": path, "OMP_NUM_THREADS": "1", **more}
 
 
-def heard() -> None:
+def default_signals() -> None:
     """Let signals mean what they mean, whatever a background job has handed down."""
     for number in (signal.SIGINT, signal.SIGHUP):
         signal.signal(number, signal.SIG_DFL)
@@ -106,7 +106,7 @@ class Project:
                 stdout=file,
                 stderr=file,
                 start_new_session=True,
-                preexec_fn=heard,
+                preexec_fn=default_signals,
             )
 
     def start(self, runner: str, **more: str) -> subprocess.Popen[bytes]:

@@ -37,12 +37,12 @@ CREDENTIALS = {
 RUNNER = "ocim run"
 
 
-def failing(project: Project, rng: random.Random, every: int = 10) -> dict[str, Any]:
-    """Runs from and to a store that fails one request in `every`: undisturbed, killed, cut off."""
+def failing(project: Project, rng: random.Random) -> dict[str, Any]:
+    """Runs from and to a store that fails one request in ten: undisturbed, killed, cut off."""
     with moto() as address:
         bucket = filled(address, project)
         door = FailingStore(address).start()
-        door.fault = one_in(every, seed=rng.randrange(1000))
+        door.fault = one_in(10, seed=rng.randrange(1000))
         tally = tallied(outcomes(with_config(project), door, bucket, rng))
         requests: Counter[str] = Counter()
         for method, _, fault in door.seen:

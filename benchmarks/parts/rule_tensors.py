@@ -1,5 +1,6 @@
-"""Weights and batches made by rule, so that two implementations can be given the same ones without
-shipping them. A tensor's name and shape decide its values, a batch's seed and size decide it.
+"""Weights and batches made by rule, so that two implementations get the same and none is shipped.
+
+A tensor's name and shape decide its values, a batch's seed and size decide it.
 """
 
 import zlib

@@ -117,10 +117,8 @@ def seconds_of(work: Callable[[], object], device: torch.device) -> Spent:
     return Spent(time.perf_counter() - started, time.process_time() - before)
 
 
-def shares(
-    work: Callable[[], object], device: torch.device, most: int = 20
-) -> list[dict[str, Any]]:
-    """The operators that take the most time of their own, by torch's profiler."""
+def shares(work: Callable[[], object], device: torch.device) -> list[dict[str, Any]]:
+    """The twenty operators that take the most time of their own, by torch's profiler."""
     kinds = [ProfilerActivity.CPU] + [ProfilerActivity.CUDA] * (device.type == "cuda")
     with profile(activities=kinds) as profiled:
         seconds_of(work, device)
@@ -131,5 +129,5 @@ def shares(
     whole = sum(spent for spent, _, _ in table)
     return [
         {"operator": key, "share": round(spent / whole, 4), "calls": calls}
-        for spent, key, calls in table[:most]
+        for spent, key, calls in table[:20]
     ]
