@@ -27,9 +27,10 @@ if sys.path[0] == str(Path(__file__).parent):  # there labels.py would hide the 
 import cv2
 import numpy as np
 import torch
-from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks.parts.made_bisenet import made_network
+from benchmarks.parts.measuring import ratio
 from labels.backends import PARSING
 from labels.parsing import runtimes
 from labels.parsing.bisenet_network import BiSeNet
@@ -63,18 +64,9 @@ def photographs(folder: Path | None) -> list[np.ndarray]:
 
 def flops(network: BiSeNet) -> int:
     """Of the convolutions of one picture; a multiplication and an addition are two."""
-    total = 0
-
-    def count(module: nn.Conv2d, _: Any, output: torch.Tensor) -> None:
-        nonlocal total
-        total += 2 * output.numel() * module.weight[0].numel()
-
-    hooks = [m.register_forward_hook(count) for m in network.modules() if isinstance(m, nn.Conv2d)]
-    with torch.inference_mode():
+    with torch.inference_mode(), FlopCounterMode(display=False) as counter:
         network(torch.zeros(1, 3, SIDE, SIDE))
-    for hook in hooks:
-        hook.remove()
-    return total
+    return counter.get_total_flops()
 
 
 def plain_torch(network: BiSeNet) -> Route:
@@ -109,7 +101,7 @@ def all_routes(path: Path, load: Callable[[], BiSeNet]) -> tuple[dict[str, Route
 
 def measured(routes: dict[str, Route], pictures: list[np.ndarray], rounds: int) -> dict[str, Any]:
     """Figures by route."""
-    answers = {name: [route(one) for one in pictures] for name, route in routes.items()}
+    answers = {name: [route(picture) for picture in pictures] for name, route in routes.items()}
     seconds: dict[str, list[float]] = {name: [] for name in routes}
     for _ in range(rounds):
         for picture in pictures:
@@ -123,9 +115,7 @@ def measured(routes: dict[str, Route], pictures: list[np.ndarray], rounds: int) 
             "seconds": round(statistics.median(taken), 4),
             "fastest_s": round(min(taken), 4),
             "crops_a_second": round(1 / statistics.median(taken), 2),
-            "times_torch": round(
-                statistics.median(a / b for a, b in zip(plain, taken, strict=True)), 3
-            ),
+            "times_torch": round(ratio(plain, taken), 3),
             "agreement": round(
                 float(
                     np.mean([a == b for a, b in zip(answers[name], answers["torch"], strict=True)])

@@ -28,7 +28,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Subset
 
 from benchmarks.parts.made_samples import make_bundle
-from benchmarks.parts.measuring import forget, machine, memory
+from benchmarks.parts.measuring import forget, machine, memory, ratio
 from pipeline.bundle import PIXELS, Bundle
 from train.batches import data, loader
 from train.batches.buffers import Buffers
@@ -171,9 +171,7 @@ def summary(rates: dict[str, list[float]], beside: str) -> dict[str, dict[str, f
             "samples_a_second": round(statistics.median(of_name), 1),
             "least": round(min(of_name), 1),
             "most": round(max(of_name), 1),
-            f"times_{beside}": round(
-                statistics.median(a / b for a, b in zip(of_name, rates[beside], strict=True)), 3
-            ),
+            f"times_{beside}": round(ratio(of_name, rates[beside]), 3),
         }
         for name, of_name in rates.items()
     }

@@ -23,7 +23,7 @@ if sys.path[0] == str(Path(__file__).parent):  # there labels.py would hide the 
 
 import torch
 
-from benchmarks.parts.measuring import machine
+from benchmarks.parts.measuring import machine, ratio
 from benchmarks.parts.step_ways import (
     BASELINE,
     CONFIGURATIONS,
@@ -196,12 +196,11 @@ def compared(names: list[str], arguments: argparse.Namespace) -> dict[str, Any]:
         if arguments.profile:
             profiles["profile"] = {n: p.ask("profile")["operators"] for n, p in processes.items()}
     for name, figures in steps.items():
-        beside = list(zip(rounds[BASELINE], rounds[name], strict=True))
-        kinds = ["seconds"] + ["cpu_seconds"] * (device.type == "cpu")
-        for kind in kinds:  # the second tells more where others use the cores too
-            ratios = [other[kind] / own[kind] for other, own in beside]
+        for kind in ["seconds"] + ["cpu_seconds"] * (device.type == "cpu"):
+            # the second tells more where others use the cores too
+            others, own = ([one[kind] for one in rounds[of]] for of in (BASELINE, name))
             end = "_by_cpu_time" if kind == "cpu_seconds" else ""
-            figures[f"times_{BASELINE}{end}"] = round(statistics.median(ratios), 3)
+            figures[f"times_{BASELINE}{end}"] = round(ratio(others, own), 3)
     rates = {name: round(value / 1e9, 1) for name, value in best.items()}
     return {"matmul_gflop_per_second": rates, "steps": steps, **profiles}
 

@@ -2,7 +2,9 @@
 
 import os
 import platform
+import statistics
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +51,11 @@ def ocim(*words: str | Path) -> list[str | Path]:
 def progress(line: str) -> None:
     """Say on stderr how far a benchmark is; stdout is for its JSON."""
     print(line, file=sys.stderr, flush=True)
+
+
+def ratio(others: Sequence[float], own: Sequence[float]) -> float:
+    """How many times its own the others' figures are, pair by pair, the median."""
+    return statistics.median(other / mine for other, mine in zip(others, own, strict=True))
 
 
 def rounded(value: Any) -> Any:
