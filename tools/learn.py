@@ -19,7 +19,7 @@ import numpy as np
 from sklearn.metrics import roc_auc_score
 
 sys.path.append(str(Path(__file__).parents[1]))  # benchmarks/ is not installed
-from benchmarks.made_samples import machine
+from benchmarks.parts.measuring import machine
 from pipeline.files.store import write_text
 from train.evaluation.published import PROTOCOLS
 from train.evaluation.scores import Score, read_scores, video_scores

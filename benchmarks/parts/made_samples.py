@@ -2,8 +2,6 @@
 
 import hashlib
 import math
-import os
-import platform
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -31,7 +29,7 @@ SHARD_SAMPLES = 4096
 KINDS = 48  # so many different pictures; sample i is one of them, turned around its columns
 FRAMES = 20  # a video
 NOTE = "made samples\n"
-PROVENANCE = {"settings": {"depth": {"spoof_depth": "zero"}}}
+PROVENANCE = {"settings": {"depth": {"spoof_depth": "zero"}}, "backends": {}, "versions": {}}
 
 
 def pictures() -> list[Pixels]:
@@ -61,9 +59,21 @@ def samples(numbers: Sequence[int]) -> Iterator[Pixels]:
 
 def identity(number: int) -> tuple[str, int]:
     """Video and frame of a sample."""
-    return f"{number % 2}/a-folder-of-usual-length/{number // 2 // FRAMES:06d}.avi", (
-        number // 2 % FRAMES
-    )
+    video, frame = divmod(number // 2, FRAMES)
+    return f"{number % 2}/a-folder-of-usual-length/{video:06d}.avi", frame
+
+
+def in_order(dataset: str, numbers: Sequence[int]) -> list[int]:
+    """Samples in the order in which a dataset's shards have them."""
+    return sorted(numbers, key=lambda number: order(dataset, *identity(number)))
+
+
+def pieces(dataset: str, split: str, numbers: Sequence[int]) -> Iterator[tuple[str, Sequence[int]]]:
+    """The name of each shard of a split and its samples, in equal parts."""
+    count = max(1, math.ceil(len(numbers) / SHARD_SAMPLES))
+    for piece in range(count):
+        first, last = (len(numbers) * edge // count for edge in (piece, piece + 1))
+        yield f"{dataset}-{split}-{piece:05d}-of-{count:05d}.h5", numbers[first:last]
 
 
 def columns(numbers: Sequence[int]) -> dict[str, np.ndarray]:
@@ -86,39 +96,43 @@ def columns(numbers: Sequence[int]) -> dict[str, np.ndarray]:
     return made
 
 
-def write_dataset(
-    folder: Path, dataset: str, count: int, shard_samples: int
-) -> Iterator[dict[str, Any]]:
-    """Write the shards of one dataset, all of them train; give the manifest's entry of each."""
-    numbers = sorted(range(count), key=lambda number: order(dataset, *identity(number)))
-    videos = [
+def source_videos(numbers: Sequence[int]) -> list[dict[str, Any]]:
+    """The rows of a shard's table of videos."""
+    return [
         {"video": video, "sha256": "", "faces_sha256": "", "upside_down": 0}
         for video in sorted({identity(number)[0] for number in numbers})
     ]
-    pieces = math.ceil(count / shard_samples)
-    for piece in range(pieces):
-        part = numbers[count * piece // pieces : count * (piece + 1) // pieces]
-        path = folder / f"{dataset}-train-{piece:05d}-of-{pieces:05d}.h5"
-        key = hashlib.sha256(f"{path.name} {count}".encode()).hexdigest()
+
+
+def shard_entry(path: Path, about: dict[str, Any], live: np.ndarray, sha256: str) -> dict[str, Any]:
+    """What the manifest says of a shard. about: its attributes; live: its field."""
+    return {
+        "file": path.name, "dataset": about["dataset"], "split": about["split"],
+        "key": about["key"], "samples": len(live), "live": int(live.sum()),
+        "spoof": int((live == 0).sum()), "bytes": path.stat().st_size, "sha256": sha256,
+    }  # fmt: skip
+
+
+def write_dataset(folder: Path, dataset: str, count: int) -> Iterator[dict[str, Any]]:
+    """Write the shards of one dataset, all of them train; give the manifest's entry of each."""
+    numbers = in_order(dataset, range(count))
+    videos = source_videos(numbers)
+    for name, part in pieces(dataset, "train", numbers):
+        path = folder / name
+        key = hashlib.sha256(f"{name} {count}".encode()).hexdigest()
         about = {"dataset": dataset, "split": "train", "key": key,
                  "provenance": canonical_json(PROVENANCE), "notice": NOTE}  # fmt: skip
-        write_shard(path, about, columns(part), samples(part), videos, [])
-        live = sum((number + 1) % 2 for number in part)
-        yield {
-            "file": path.name, "dataset": dataset, "split": "train", "key": key,
-            "samples": len(part), "live": live, "spoof": len(part) - live,
-            "bytes": path.stat().st_size, "sha256": sha256_file(path),
-        }  # fmt: skip
+        fields = columns(part)
+        write_shard(path, about, fields, samples(part), videos, [])
+        yield shard_entry(path, about, fields["live"], sha256_file(path))
 
 
-def make_bundle(folder: Path, count: int, shard_samples: int = SHARD_SAMPLES) -> None:
-    """Write a bundle of about `count` samples, the same number for each of three datasets."""
-    folder.mkdir(parents=True, exist_ok=True)
-    each = count // len(DATASETS)
-    shards = [e for name in DATASETS for e in write_dataset(folder, name, each, shard_samples)]
+def write_manifest(folder: Path, shards: list[dict[str, Any]]) -> None:
+    """Write the manifest and the notice of a bundle whose shards are there."""
+    datasets = {shard["dataset"] for shard in shards}
     manifest: dict[str, Any] = {
         "schema": SCHEMA, "shards": shards, "counts": counts(shards), "spoof_depth": "zero",
-        "provenance": dict.fromkeys(DATASETS, PROVENANCE), "notice": NOTE,
+        "provenance": dict.fromkeys(datasets, PROVENANCE), "notice": NOTE,
         "corrections": [], "failures": [], "remarks": [],
     }  # fmt: skip
     text = canonical_json({**manifest, "hash": manifest_hash(manifest)})
@@ -126,24 +140,9 @@ def make_bundle(folder: Path, count: int, shard_samples: int = SHARD_SAMPLES) ->
     (folder / NOTICE).write_text(NOTE, "utf-8")
 
 
-def forget(paths: list[Path]) -> None:
-    """Take files out of the system's memory of files, so that they are read from the disk again."""
-    if not hasattr(os, "posix_fadvise"):
-        raise SystemExit("this system cannot forget files (posix_fadvise): leave out --cold")
-    os.sync()  # what is not yet written cannot be forgotten
-    for path in paths:
-        with path.open("rb") as file:
-            os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
-
-
-def machine() -> dict[str, Any]:
-    """What the figures were measured on."""
-    place = Path("/proc/cpuinfo")
-    lines = place.read_text("utf-8").splitlines() if place.is_file() else []
-    named = [line.split(":")[1].strip() for line in lines if line.startswith("model name")]
-    return {
-        "processor": named[0] if named else platform.processor() or platform.machine(),
-        "cores": os.cpu_count(),
-        "load_before": round(os.getloadavg()[0], 2),
-        "python": platform.python_version(),
-    }
+def make_bundle(folder: Path, count: int) -> None:
+    """Write a bundle of about `count` samples, the same number for each of three datasets."""
+    folder.mkdir(parents=True, exist_ok=True)
+    each = count // len(DATASETS)
+    shards = [entry for name in DATASETS for entry in write_dataset(folder, name, each)]
+    write_manifest(folder, shards)

@@ -6,12 +6,14 @@ import shutil
 import signal
 import subprocess
 import sys
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import yaml
 
-ROOT = Path(__file__).resolve().parents[1]
+from benchmarks.parts.measuring import ROOT, progress
+
 RUNNERS = ("snakemake", "ocim run")
 PARTITIONS = 2
 LIMIT = 900  # seconds; a run that takes longer hangs
@@ -21,6 +23,32 @@ MADE = {
 }
 """What of OUT is compared: not the logs, nor what tells times."""
 NOT_COMPARED = ("checkpoints", "tensorboard")
+Outcome = tuple[str, list[str]]
+"""How a run was disturbed, and what of it is not as it should be."""
+
+
+@dataclass
+class Tally:
+    """How many disturbed runs ended in the reference's bytes, and what of the others is wrong."""
+
+    runs: int = 0
+    runs_equal: int = 0
+    wrong: list[str] = field(default_factory=list)
+
+    def add(self, wrong: list[str]) -> None:
+        """Count one run."""
+        self.runs += 1
+        self.runs_equal += not wrong
+        self.wrong += wrong
+
+
+def tallied(outcomes: Iterable[Outcome]) -> Tally:
+    """Count runs one by one, and say on stderr how each ended."""
+    tally = Tally()
+    for disturbance, wrong in outcomes:
+        tally.add(wrong)
+        progress(f"{disturbance}: {wrong or 'equal'}")
+    return tally
 
 
 def environment(**more: str) -> dict[str, str]:
@@ -30,10 +58,20 @@ def environment(**more: str) -> dict[str, str]:
     return {**os.environ, "PATH": path, "OMP_NUM_THREADS": "1", **more}
 
 
-def heard() -> None:
+def default_signals() -> None:
     """Let signals mean what they mean, whatever a background job has handed down."""
     for number in (signal.SIGINT, signal.SIGHUP):
         signal.signal(number, signal.SIG_DFL)
+
+
+def ended(process: subprocess.Popen[bytes]) -> int:
+    """Wait for the leader of a session; its exit code, or -1 where it hangs and is killed."""
+    try:
+        return process.wait(LIMIT)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        return -1
 
 
 @dataclass
@@ -58,28 +96,26 @@ class Project:
             return ["snakemake", "--cores", "2", "--configfile", self.config, "--", "all"]
         return ["ocim", "run", "--config", self.config, "--workers", "2"]
 
-    def start(self, runner: str, **more: str) -> subprocess.Popen[bytes]:
-        """Start it in a session of its own; what it prints goes to a file."""
+    def begin(self, command: Sequence[str], **more: str) -> subprocess.Popen[bytes]:
+        """Start a command in a session of its own; what it prints goes to a file."""
         with (self.folder / "log.txt").open("ab") as file:
             return subprocess.Popen(
-                self.command(runner),
+                command,
                 cwd=self.folder,
                 env=environment(**more),
                 stdout=file,
                 stderr=file,
                 start_new_session=True,
-                preexec_fn=heard,
+                preexec_fn=default_signals,
             )
+
+    def start(self, runner: str, **more: str) -> subprocess.Popen[bytes]:
+        """Start a runner. more: of the environment."""
+        return self.begin(self.command(runner), **more)
 
     def run(self, runner: str, **more: str) -> int:
         """Run it to its end; the exit code, or -1 where it hangs."""
-        process = self.start(runner, **more)
-        try:
-            return process.wait(LIMIT)
-        except subprocess.TimeoutExpired:
-            os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
-            return -1
+        return ended(self.start(runner, **more))
 
     def clear(self) -> None:
         """Take away what was made, and Snakemake's notes of it."""
@@ -89,27 +125,29 @@ class Project:
     def contents(self, runner: str, out: Path | None = None) -> dict[str, str]:
         """Sha256 of every file that is compared, by its path below OUT."""
         out = out or self.out
-        found = {}
+        digests = {}
         for name in MADE[runner]:
             place = out / name
             for path in [place] if place.is_file() else sorted(place.rglob("*")):
                 parts = path.relative_to(out).parts
                 if path.is_file() and not set(parts) & set(NOT_COMPARED):
-                    found["/".join(parts)] = hashlib.sha256(path.read_bytes()).hexdigest()
-        return found
+                    digests["/".join(parts)] = hashlib.sha256(path.read_bytes()).hexdigest()
+        return digests
 
-    def differences(self, ended: int, runner: str, out: Path | None = None) -> list[str]:
+    def differences(self, code: int, runner: str, out: Path | None = None) -> list[str]:
         """What of a run that has ended is not as it should be."""
-        found = self.contents(runner, out)
+        digests = self.contents(runner, out)
         wanted = {
             name: digest
             for name, digest in self.reference.items()
             if name.split("/")[0] in MADE[runner]
         }
-        wrong = [f"{runner}: exit code {ended}"] if ended else []
-        for name in sorted({*wanted, *found}):
-            if wanted.get(name) != found.get(name):
-                what = "missing" if name not in found else "more" if name not in wanted else "other"
+        wrong = [f"{runner}: exit code {code}"] if code else []
+        for name in sorted({*wanted, *digests}):
+            if wanted.get(name) != digests.get(name):
+                what = (
+                    "missing" if name not in digests else "more" if name not in wanted else "other"
+                )
                 wrong.append(f"{runner}: {name}: {what}")
         return wrong
 

@@ -21,9 +21,8 @@ def bare_opencv(files: list[Path], every: int) -> int:
     return frames
 
 
-def bare_pyav(files: list[Path], every: int) -> int:
-    """Decode every frame, turn each n-th to RGB; how many frames there were."""
-    frames = 0
+def bare_pyav(files: list[Path], every: int) -> None:
+    """Decode every frame, turn each n-th to RGB."""
     for path in files:
         with av.open(str(path)) as container:
             stream = container.streams.video[0]
@@ -31,5 +30,3 @@ def bare_pyav(files: list[Path], every: int) -> int:
             for number, frame in enumerate(container.decode(stream)):
                 if number % every == 0:
                     frame.to_ndarray(format="rgb24", threads=1)
-                frames += 1
-    return frames

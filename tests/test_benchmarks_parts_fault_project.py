@@ -1,13 +1,10 @@
 """What benchmarks/faults.py calls the same bytes: a run that ended otherwise is told."""
 
-import sys
 from pathlib import Path
 
 import pytest
 
-sys.path.append(str(Path(__file__).resolve().parents[1] / "benchmarks"))
-
-from fault_project import Project
+from benchmarks.parts.fault_project import Project, Tally
 
 FILES = {"index/msu.csv": b"a", "crops/msu/0000.h5": b"b", "bundle/bundle.json": b"c"}
 
@@ -39,3 +36,10 @@ def test_an_exit_code_a_missing_another_and_one_more_file_are_told(project):
         "ocim run: crops/msu/0000.h5: other",
         "ocim run: index/msu.csv: missing",
     ]
+
+
+def test_runs_are_counted_with_what_is_wrong_of_each():
+    tally = Tally()
+    tally.add([])
+    tally.add(["a: other", "b: missing"])
+    assert tally == Tally(runs=2, runs_equal=1, wrong=["a: other", "b: missing"])

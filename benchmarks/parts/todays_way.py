@@ -25,8 +25,8 @@ import torch
 from scipy.interpolate import griddata
 from scipy.signal import medfilt2d
 
-from benchmarks.label_speed import fine_mesh
-from benchmarks.rule_tensors import rule_tensor
+from benchmarks.parts.fine_mesh import fine_mesh
+from benchmarks.parts.rule_tensors import rule_tensor
 from labels.depth.prnet import PRNet
 from labels.parsing.bisenet_network import BiSeNet
 
@@ -113,10 +113,10 @@ class TodaysWay:
         times = min(1.0, DETECTOR_SIDE / max(height, width))
         size = (round(width * times), round(height * times))
         small = cv2.resize(frame, size, interpolation=cv2.INTER_AREA)
-        found = self.detector.process(cv2.cvtColor(small, cv2.COLOR_BGR2RGB)).detections
-        if not found:
+        faces = self.detector.process(cv2.cvtColor(small, cv2.COLOR_BGR2RGB)).detections
+        if not faces:
             return None
-        box = found[0].location_data.relative_bounding_box
+        box = faces[0].location_data.relative_bounding_box
         corners = (box.xmin, box.ymin, box.xmin + box.width, box.ymin + box.height)
         return np.array(corners) * (width, height, width, height)
 

@@ -83,7 +83,7 @@ class DepthEstmator(nn.Module):
 
 
 class FeatEmbedder(nn.Module):
-    """M: with its own parameters by modules, with given ones by functions; momentum 1."""
+    """M: with its own parameters by modules, with adapted ones by functions; momentum 1."""
 
     def __init__(self, inside: int = 128, widths: tuple[int, int, int] = (128, 256, 512)) -> None:
         super().__init__()
@@ -100,23 +100,23 @@ class FeatEmbedder(nn.Module):
         self.features = nn.Sequential(*blocks)
         self.fc = nn.Linear(widths[-1], 1)
 
-    def forward(self, x: Tensor, given: Mapping[str, Tensor] | None = None) -> Tensor:
+    def forward(self, x: Tensor, adapted: Mapping[str, Tensor] | None = None) -> Tensor:
         """The logit n x 1."""
-        if given is None:
+        if adapted is None:
             x = self.features(x)
             return self.fc(functional.adaptive_avg_pool2d(x, 1).flatten(1))
         for number in range(3):
             conv, norm = f"features.{number}.conv{number}.", f"features.{number}.bn{number}."
-            x = functional.conv2d(x, given[conv + "weight"], given[conv + "bias"], padding=1)
+            x = functional.conv2d(x, adapted[conv + "weight"], adapted[conv + "bias"], padding=1)
             x = functional.batch_norm(
-                x, given[norm + "running_mean"], given[norm + "running_var"],
-                given[norm + "weight"], given[norm + "bias"], training=True, momentum=1.0,
+                x, adapted[norm + "running_mean"], adapted[norm + "running_var"],
+                adapted[norm + "weight"], adapted[norm + "bias"], training=True, momentum=1.0,
             )  # fmt: skip
             x = functional.relu(x, inplace=True)
             if number < 2:
                 x = functional.max_pool2d(x, 2)
         x = functional.adaptive_avg_pool2d(x, 1).flatten(1)
-        return functional.linear(x, given["fc.weight"], given["fc.bias"])
+        return functional.linear(x, adapted["fc.weight"], adapted["fc.bias"])
 
 
 class RFMetaFAS(nn.Module):
@@ -149,31 +149,31 @@ def losses(networks: RFMetaFAS, domains: Sequence[Batch]) -> dict[str, Tensor]:
     embedder = networks.embedder
     binary, squared = nn.BCEWithLogitsLoss(), nn.MSELoss()
     zero = torch.zeros((), device=domains[0].images.device)
-    found = dict.fromkeys(("cls_train", "dep_train", "cls_test", "dep_test"), zero)
+    terms = dict.fromkeys(("cls_train", "dep_train", "cls_test", "dep_test"), zero)
 
-    adapted: list[dict[str, Tensor]] = []
+    of_domains: list[dict[str, Tensor]] = []
     for batch in domains[:-1]:
         pyramid, features = extractor(batch.images)
         logit = embedder(features)
         depth = estimator(pyramid)
         classified = binary(logit.squeeze(1), batch.live)
-        found["cls_train"] = found["cls_train"] + classified
-        found["dep_train"] = found["dep_train"] + squared(depth, batch.depth)
+        terms["cls_train"] = terms["cls_train"] + classified
+        terms["dep_train"] = terms["dep_train"] + squared(depth, batch.depth)
         gradients = torch.autograd.grad(classified, list(embedder.parameters()), create_graph=True)
-        given = {name: value.clone() for name, value in embedder.state_dict().items()}
+        adapted = {name: value.clone() for name, value in embedder.state_dict().items()}
         for (name, value), gradient in zip(embedder.named_parameters(), gradients, strict=True):
-            given[name] = value - META_STEP * gradient
-        adapted.append(given)
+            adapted[name] = value - META_STEP * gradient
+        of_domains.append(adapted)
 
     batch = domains[-1]
     pyramid, features = extractor(batch.images)
-    found["dep_test"] = squared(estimator(pyramid), batch.depth)
-    for given in adapted:
-        classified = binary(embedder(features, given).squeeze(1), batch.live)
-        found["cls_test"] = found["cls_test"] + classified
-    train = found["cls_train"] + DEPTH_WEIGHT * found["dep_train"]
-    test = found["cls_test"] + DEPTH_WEIGHT * found["dep_test"]
-    return {**found, "Loss_all": train + test}
+    terms["dep_test"] = squared(estimator(pyramid), batch.depth)
+    for adapted in of_domains:
+        classified = binary(embedder(features, adapted).squeeze(1), batch.live)
+        terms["cls_test"] = terms["cls_test"] + classified
+    train = terms["cls_train"] + DEPTH_WEIGHT * terms["dep_train"]
+    test = terms["cls_test"] + DEPTH_WEIGHT * terms["dep_test"]
+    return {**terms, "Loss_all": train + test}
 
 
 def make_optimizer(networks: RFMetaFAS) -> torch.optim.Optimizer:
@@ -185,8 +185,8 @@ def one_step(
     networks: RFMetaFAS, optimizer: torch.optim.Optimizer, domains: Sequence[Batch]
 ) -> dict[str, float]:
     """One training step; the losses are read out after it, as its code does."""
-    found = losses(networks, domains)
+    terms = losses(networks, domains)
     optimizer.zero_grad()
-    found["Loss_all"].backward()
+    terms["Loss_all"].backward()
     optimizer.step()
-    return {name: value.item() for name, value in found.items()}
+    return {name: value.item() for name, value in terms.items()}

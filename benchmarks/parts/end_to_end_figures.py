@@ -74,10 +74,3 @@ def as_shares(parts: Sequence[Mapping[str, float]], frames: int) -> dict[str, di
         name: {"share": seconds / whole, "ms": 1000 * seconds / (frames * len(parts))}
         for name, seconds in total.items()
     }
-
-
-def rounded(value: Any) -> Any:
-    """The same figures to four digits after the point."""
-    if isinstance(value, dict):
-        return {name: rounded(one) for name, one in value.items()}
-    return round(value, 4) if isinstance(value, float) else value

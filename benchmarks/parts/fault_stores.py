@@ -7,7 +7,6 @@ requests with 503, cuts some and breaks some answers off in the middle.
 import os
 import random
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -15,12 +14,15 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 import yaml
-from fault_project import LIMIT, ROOT, Project, environment
+
+from benchmarks.parts.fault_project import LIMIT, Outcome, Project, ended, environment, tallied
+from benchmarks.parts.measuring import ROOT
+from benchmarks.parts.ports import free_port, wait_for
 
 sys.path.append(str(ROOT / "tests"))
 
@@ -35,32 +37,33 @@ CREDENTIALS = {
 RUNNER = "ocim run"
 
 
-def failing(project: Project, rng: random.Random, every: int = 10) -> dict[str, Any]:
-    """Runs from and to a store that fails one request in `every`: undisturbed, killed, cut off."""
-    told: dict[str, Any] = {"runs": 0, "runs_equal": 0, "wrong": []}
-    requests: Counter[str] = Counter()
+def failing(project: Project, rng: random.Random) -> dict[str, Any]:
+    """Runs from and to a store that fails one request in ten: undisturbed, killed, cut off."""
     with moto() as address:
         bucket = filled(address, project)
         door = FailingStore(address).start()
-        door.fault = one_in(every, seed=rng.randrange(1000))
-        store = {**CREDENTIALS, "AWS_ENDPOINT_URL": door.url, "OCIM_STORE_PATIENCE": "10"}
-        of_store = with_config(project)
-        for disturb in (None, kill, cut_off):
-            bucket.rm(f"{BUCKET}/out", recursive=True) if bucket.exists(f"{BUCKET}/out") else None
-            bucket.invalidate_cache()
-            wrong = disturb(of_store, store, door, bucket, rng) if disturb else []
-            ended = of_store.run(RUNNER, **store)
-            wrong += differences(of_store, ended, bucket)
-            told["runs"] += 1
-            told["runs_equal"] += not wrong
-            told["wrong"] += wrong
-            what = disturb.__name__ if disturb else "undisturbed"
-            print(f"failing store, {what}: {wrong or 'equal'}", file=sys.stderr)
+        door.fault = one_in(10, seed=rng.randrange(1000))
+        tally = tallied(outcomes(with_config(project), door, bucket, rng))
+        requests: Counter[str] = Counter()
         for method, _, fault in door.seen:
             requests[method] += 1
             requests[f"failed by {fault}"] += bool(fault)
         door.stop()
-    return {**told, "requests": {name: count for name, count in requests.items() if count}}
+    return {**asdict(tally), "requests": {name: n for name, n in requests.items() if n}}
+
+
+def outcomes(
+    project: Project, door: FailingStore, bucket: Any, rng: random.Random
+) -> Iterator[Outcome]:
+    """Three runs, each from an empty OUT; the second and the third go on after a disturbance."""
+    store = {**CREDENTIALS, "AWS_ENDPOINT_URL": door.url, "OCIM_STORE_PATIENCE": "10"}
+    for disturb in (None, kill, cut_off):
+        if bucket.exists(f"{BUCKET}/out"):
+            bucket.rm(f"{BUCKET}/out", recursive=True)
+        bucket.invalidate_cache()
+        wrong = disturb(project, store, door, bucket, rng) if disturb else []
+        wrong += differences(project, project.run(RUNNER, **store), bucket)
+        yield f"failing store, {disturb.__name__ if disturb else 'undisturbed'}", wrong
 
 
 def kill(
@@ -82,14 +85,9 @@ def cut_off(
     process = project.start(RUNNER, **store)
     wait_for_crops(bucket, process)
     before, door.fault = door.fault, lambda method, path: "cut"
-    try:
-        ended = process.wait(LIMIT)
-    except subprocess.TimeoutExpired:
-        os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
-        ended = -1
+    code = ended(process)
     door.fault = before
-    return [] if ended == 2 else [f"{RUNNER}, store gone: exit code {ended}, not 2"]
+    return [] if code == 2 else [f"{RUNNER}, store gone: exit code {code}, not 2"]
 
 
 def wait_for_crops(bucket: Any, process: "subprocess.Popen[bytes]") -> None:
@@ -102,15 +100,15 @@ def wait_for_crops(bucket: Any, process: "subprocess.Popen[bytes]") -> None:
         time.sleep(0.2)
 
 
-def differences(project: Project, ended: int, bucket: Any) -> list[str]:
+def differences(project: Project, code: int, bucket: Any) -> list[str]:
     """What of the run in the store is not as it should be, parts of uploads left over included."""
     bucket.invalidate_cache()
     with tempfile.TemporaryDirectory() as temporary:
         copy = Path(temporary) / "out"
         bucket.get(f"{BUCKET}/out", str(copy), recursive=True)
-        wrong = project.differences(ended, RUNNER, copy)
+        wrong = project.differences(code, RUNNER, copy)
     left = bucket.call_s3("list_multipart_uploads", Bucket=BUCKET).get("Uploads", [])
-    return wrong + [f"store: parts of {one['Key']} were left" for one in left]
+    return wrong + [f"store: parts of {upload['Key']} were left" for upload in left]
 
 
 def with_config(project: Project) -> Project:
@@ -137,9 +135,7 @@ def filled(address: str, project: Project) -> Any:
 @contextmanager
 def moto() -> Iterator[str]:
     """moto's server on a free port of this machine; its address."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     server = subprocess.Popen(
         [str(Path(sys.executable).with_name("moto_server")), "-H", "127.0.0.1", "-p", str(port)],
         env=environment(),
@@ -147,12 +143,7 @@ def moto() -> Iterator[str]:
         stderr=subprocess.DEVNULL,
     )
     try:
-        limit = time.monotonic() + 60
-        while time.monotonic() < limit:
-            with socket.socket() as probe:
-                if probe.connect_ex(("127.0.0.1", port)) == 0:
-                    break
-            time.sleep(0.1)
+        wait_for(port, 60)
         yield f"http://127.0.0.1:{port}"
     finally:
         server.kill()

@@ -8,12 +8,13 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from fault_project import RUNNERS, Project
+from benchmarks.parts.fault_project import RUNNERS, Outcome, Project, tallied
 
 SHARES = (0.02, 0.4, 0.8)
 """Of what a whole run takes: the sizes of the disk."""
@@ -21,34 +22,30 @@ WORDS = ("space left", "free, and", "Read-only")
 """Of the lines that tell of it: while a file is written, before shards are, of a disk."""
 
 
-def full(project: Project) -> dict[str, Any]:
-    """Runs on disks that are too small; room is made, and the same command goes on."""
-    if not mountable():
+def on_disks(project: Project, runs: Callable[[Project], Iterator[Outcome]]) -> dict[str, Any]:
+    """The figures of `full` or `read_only`, where this process may mount."""
+    if sys.platform != "linux" or os.geteuid() != 0:
         return {"left_out": "needs root on Linux"}
     project.clear()
-    told: dict[str, Any] = {"runs": 0, "runs_equal": 0, "wrong": []}
+    return asdict(tallied(runs(project)))
+
+
+def full(project: Project) -> Iterator[Outcome]:
+    """Runs on disks that are too small; room is made, and the same command goes on."""
     for runner in RUNNERS:
         with memory_disk(project, "1G") as disk:
             project.run(runner)
             whole = used(disk)
         for share in SHARES:
             with memory_disk(project, str(int(whole * share))) as disk:
-                hindered = undisturbed_lines(project, runner, "full disk")
+                wrong = hindered(project, runner, "full disk")
                 remount(disk, "size=1G")
-                wrong = hindered + project.differences(project.run(runner), runner)
-            told["runs"] += 1
-            told["runs_equal"] += not wrong
-            told["wrong"] += wrong
-            print(f"full disk, {runner}, {share:.0%}: {wrong or 'equal'}", file=sys.stderr)
-    return told
+                wrong += project.differences(project.run(runner), runner)
+            yield f"full disk, {runner}, {share:.0%}", wrong
 
 
-def read_only(project: Project) -> dict[str, Any]:
+def read_only(project: Project) -> Iterator[Outcome]:
     """Runs into a folder that may not be written, empty or half done; then it may, again."""
-    if not mountable():
-        return {"left_out": "needs root on Linux"}
-    project.clear()
-    told: dict[str, Any] = {"runs": 0, "runs_equal": 0, "wrong": []}
     for runner in RUNNERS:
         for half_done in (False, True):
             with memory_disk(project, "1G") as disk:
@@ -60,36 +57,27 @@ def read_only(project: Project) -> dict[str, Any]:
                     for name in ("bundle", "train"):
                         shutil.rmtree(project.out / name, ignore_errors=True)
                 remount(disk, "ro")
-                wrong = undisturbed_lines(project, runner, "read-only")
+                wrong = hindered(project, runner, "read-only")
                 remount(disk, "rw")
                 wrong += project.differences(project.run(runner), runner)
-            told["runs"] += 1
-            told["runs_equal"] += not wrong
-            told["wrong"] += wrong
-            print(f"read-only, {runner}: {wrong or 'equal'}", file=sys.stderr)
-    return told
+            yield f"read-only, {runner}", wrong
 
 
-def undisturbed_lines(project: Project, runner: str, fault: str) -> list[str]:
+def hindered(project: Project, runner: str, fault: str) -> list[str]:
     """Run into the fault; what is wrong with how it ended and what it said."""
     log = project.folder / "log.txt"
     log.unlink(missing_ok=True)
-    ended = project.run(runner)
-    said = log.read_text("utf-8", "replace")
+    code = project.run(runner)
+    text = log.read_text("utf-8", "replace")
     wrong = []
-    if ended not in (1, 2):
-        wrong.append(f"{runner}, {fault}: exit code {ended}")
-    if "Traceback" in said:
+    if code not in (1, 2):
+        wrong.append(f"{runner}, {fault}: exit code {code}")
+    if "Traceback" in text:
         wrong.append(f"{runner}, {fault}: a traceback")
-    told = [line for line in said.splitlines() if line.startswith("ocim: ")]
-    if not any(word in line for line in told for word in WORDS):
-        wrong.append(f"{runner}, {fault}: no line that says so; said {told[-1:]}")
+    lines = [line for line in text.splitlines() if line.startswith("ocim: ")]
+    if not any(word in line for line in lines for word in WORDS):
+        wrong.append(f"{runner}, {fault}: no line that says so; said {lines[-1:]}")
     return wrong
-
-
-def mountable() -> bool:
-    """Whether this process may mount."""
-    return sys.platform == "linux" and os.geteuid() == 0
 
 
 @contextmanager

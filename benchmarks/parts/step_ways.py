@@ -9,7 +9,7 @@ import torch
 from torch.profiler import ProfilerActivity, profile
 from torch.utils.flop_counter import FlopCounterMode
 
-from benchmarks import rfmetafas_way
+from benchmarks.parts import rfmetafas_way
 from train import methods
 from train.batches.data import Batch
 from train.config import Settings
@@ -56,9 +56,9 @@ def batches(images: int, size: int, device: torch.device) -> list[Batch]:
     return made
 
 
-def settings_of(name: str, given: argparse.Namespace) -> Settings:
+def settings_of(name: str, arguments: argparse.Namespace) -> Settings:
     """Settings of a configuration; those of the baseline say only how it is run."""
-    sizes = {"width": given.width, "input_size": given.size, "threads": given.threads}
+    sizes = {"width": arguments.width, "input_size": arguments.size, "threads": arguments.threads}
     return settings_from_dict(CONFIGURATIONS[name] | sizes, name)
 
 
@@ -80,10 +80,10 @@ def stepper(
     return training.step, training.in_force | {"deterministic": settings.deterministic}
 
 
-def operations(name: str, given: argparse.Namespace) -> int:
+def operations(name: str, arguments: argparse.Namespace) -> int:
     """Floating-point operations of one step without the optimizer, a product and a sum as two."""
-    device, settings = torch.device("meta"), settings_of(name, given)
-    domains = batches(given.images_per_domain, given.size, device)
+    device, settings = torch.device("meta"), settings_of(name, arguments)
+    domains = batches(arguments.images_per_domain, arguments.size, device)
     with FlopCounterMode(display=False) as counter:
         if name == BASELINE:
             way = rfmetafas_way.RFMetaFAS(settings.width).to(device).train()
@@ -117,17 +117,17 @@ def seconds_of(work: Callable[[], object], device: torch.device) -> Spent:
     return Spent(time.perf_counter() - started, time.process_time() - before)
 
 
-def shares(
-    work: Callable[[], object], device: torch.device, most: int = 20
-) -> list[dict[str, Any]]:
-    """The operators that take the most time of their own, by torch's profiler."""
+def shares(work: Callable[[], object], device: torch.device) -> list[dict[str, Any]]:
+    """The twenty operators that take the most time of their own, by torch's profiler."""
     kinds = [ProfilerActivity.CPU] + [ProfilerActivity.CUDA] * (device.type == "cuda")
-    with profile(activities=kinds) as found:
+    with profile(activities=kinds) as profiled:
         seconds_of(work, device)
     name = f"self_{'device' if device.type == 'cuda' else 'cpu'}_time_total"
-    table = sorted(((getattr(e, name), e.key, e.count) for e in found.key_averages()), reverse=True)
+    table = sorted(
+        ((getattr(e, name), e.key, e.count) for e in profiled.key_averages()), reverse=True
+    )
     whole = sum(spent for spent, _, _ in table)
     return [
         {"operator": key, "share": round(spent / whole, 4), "calls": calls}
-        for spent, key, calls in table[:most]
+        for spent, key, calls in table[:20]
     ]

@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 
-from benchmarks.bisenet import made_network
+from benchmarks.parts.made_bisenet import made_network
 from labels.parsing.runtimes import openvino_has_bfloat16
 from pipeline.config import Config, validate
 from pipeline.datasets.base import Video

@@ -1,5 +1,6 @@
-"""Weights and batches made by rule, so that two implementations can be given the same ones without
-shipping them. A tensor's name and shape decide its values, a batch's seed and size decide it.
+"""Weights and batches made by rule, so that two implementations get the same and none is shipped.
+
+A tensor's name and shape decide its values, a batch's seed and size decide it.
 """
 
 import zlib
@@ -54,11 +55,11 @@ def rule_batches(seed: int, half: int, planes: int, side: int, *, depth: bool) -
     count = 2 * half
     images = [random.random((count, planes, side, side)) for _ in range(DOMAINS)]
     live = torch.tensor([1.0] * half + [0.0] * half, dtype=torch.float64)
-    found = []
+    batches = []
     for picture in images:
         shape = (count, 1, side // 8, side // 8)
         maps = random.random(shape) if depth else np.zeros(shape)
         maps[half:] = 0
         parsing = torch.zeros(0, dtype=torch.int64)  # none of the methods here parses
-        found.append(Batch(torch.from_numpy(picture), live, torch.from_numpy(maps), parsing))
-    return found
+        batches.append(Batch(torch.from_numpy(picture), live, torch.from_numpy(maps), parsing))
+    return batches
