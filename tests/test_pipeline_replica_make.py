@@ -70,22 +70,22 @@ def test_one_video_is_the_same_bytes_twice_and_another_with_another_seed(tmp_pat
 
 
 @pytest.mark.slow
-def test_the_number_of_processes_does_not_change_a_byte(replica: Path, tmp_path: Path) -> None:
-    make_replica(tmp_path / "again", 1, SEED, 1)
-    assert digests(tmp_path / "again") == digests(replica)
-
-
-@pytest.mark.slow
-def test_the_same_call_goes_on_where_it_was_stopped(replica: Path, tmp_path: Path) -> None:
+def test_stopped_it_goes_on_with_the_same_bytes_in_another_number_of_processes(
+    replica: Path, tmp_path: Path
+) -> None:
     place = tmp_path / "stopped"
     shutil.copytree(replica, place)
-    videos = sorted(path for path in place.rglob("*") if path.suffix in (".avi", ".mov", ".mp4"))
-    for path in videos[::20]:
-        path.unlink()
-    kept = {path: path.stat().st_ino for path in videos if path.exists()}
+    videos = all_videos(1, SEED)
+    # One of every kind: each camera with each attack, what moves and what is held.
+    gone = {(v.camera, v.attack, v.moving, v.held): place / v.dataset / v.path for v in videos}
+    for path in gone.values():
+        for beside in path.parent.glob(f"{path.stem}.*"):
+            beside.unlink()
+    kept = {p: p.stat().st_ino for v in videos if (p := place / v.dataset / v.path).exists()}
+    assert len(gone) > 20 and len(kept) == len(videos) - len(gone)
     calls: list[tuple[int, int]] = []
     make_replica(place, 1, SEED, 1, lambda done, total: calls.append((done, total)))
-    assert calls[-1] == (len(videos[::20]),) * 2
+    assert calls == [(number, len(gone)) for number in range(1, len(gone) + 1)]
     assert {path: path.stat().st_ino for path in kept} == kept
     assert digests(place) == digests(replica)
 
