@@ -5,7 +5,7 @@ from dataset_names import at, msu_names, touch, write_sub_lists
 
 from pipeline.datasets.base import COLUMNS, Video, read_index, write_index
 from pipeline.errors import UserError
-from pipeline.index import index, partition_of, partition_rows
+from pipeline.index import by_partition, index, partition_of
 
 ROW = "{path},tiny,train,1,s,,,,,0,,\n"
 HEADER = ",".join(COLUMNS) + "\n"
@@ -15,7 +15,7 @@ def test_the_wanted_rows_are_those_of_a_whole_reading(tmp_path):
     rows = [Video(f"train/live/{n:03d}.mp4", "tiny", "train", 1, f"s{n}") for n in range(200)]
     write_index(tmp_path / "tiny.csv", rows)
     own = read_index(tmp_path / "tiny.csv", lambda path: partition_of("tiny", path, 7) == 3)
-    assert own == partition_rows(read_index(tmp_path / "tiny.csv"), 3, 7)
+    assert own == by_partition(read_index(tmp_path / "tiny.csv"), 7)[3]
     assert 0 < len(own) < 200
 
 

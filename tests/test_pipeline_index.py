@@ -12,7 +12,7 @@ from pipeline.config import DatasetSettings, validate
 from pipeline.datasets import adapters
 from pipeline.datasets.base import Video
 from pipeline.errors import UserError
-from pipeline.index import index, partition_of, partition_rows, shipped_file
+from pipeline.index import by_partition, index, partition_of, shipped_file
 
 HEADER = "video,frames,action,value,reason\n"
 NAME = "Train_files/1_1_01_1.avi"
@@ -105,7 +105,8 @@ def test_the_partition_of_a_video_is_sha256_of_dataset_and_path_modulo_their_num
 @pytest.mark.parametrize("dataset, partitions", [("oulu", 96), ("msu", 8), ("casia", 1)])
 def test_partitions_share_the_index_out_without_overlap_and_in_its_order(dataset, partitions):
     rows = rows_of(dataset)
-    parts = [partition_rows(rows, number, partitions) for number in range(partitions)]
+    parts = by_partition(rows, partitions)
+    assert len(parts) == partitions
     assert sorted((r for p in parts for r in p), key=lambda r: r.path.encode()) == rows
     assert sum(map(len, parts)) == len(rows)
     for part in parts:
@@ -116,5 +117,6 @@ def test_an_added_video_changes_one_partition():
     rows = rows_of("msu")
     fewer = [row for row in rows if "client051_laptop_SD_scene01" not in row.path]
     assert len(fewer) == len(rows) - 1
-    changed = [n for n in range(8) if partition_rows(fewer, n, 8) != partition_rows(rows, n, 8)]
+    pairs = zip(by_partition(fewer, 8), by_partition(rows, 8), strict=True)
+    changed = [now for now, before in pairs if now != before]
     assert len(changed) == 1

@@ -13,7 +13,8 @@ from pipeline.datasets import oulu, replay
 from pipeline.errors import UserError
 from pipeline.replica import check_replica, make_replica
 from pipeline.replica.layout import Video, all_videos
-from pipeline.replica.make import _write_faces, all_targets, make_video
+from pipeline.replica.make import all_targets
+from pipeline.replica.video import make_video, write_faces
 
 SEED = 4
 
@@ -161,7 +162,7 @@ def test_replays_face_files_lie_on_the_faces_of_live_and_spoof(tmp_path: Path) -
 
 def test_a_face_file_stays_in_the_frame_and_has_zeros_where_no_face_is(tmp_path: Path) -> None:
     faces = np.array([[-3.5, 2.2, 10.4, 9.0], [15.0, 5.0, 40.0, 7.5], [-9.0, 1.0, -2.0, 5.0]])
-    _write_faces(tmp_path / "a.face", faces, 12, 20)
+    write_faces(tmp_path / "a.face", faces, 12, 20)
     assert (tmp_path / "a.face").read_text() == "0 0 2 11 7\n1 15 5 5 3\n2 0 0 0 0\n"
 
 

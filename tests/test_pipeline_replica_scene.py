@@ -1,3 +1,5 @@
+"""A person drawn before a view, and the truth of it."""
+
 import numpy as np
 import pytest
 
