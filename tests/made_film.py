@@ -6,10 +6,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal
 
-import cv2
 import h5py
 import numpy as np
 import pytest
+from odd_encode import scene
 
 from pipeline.config import CropSettings, DatasetSettings
 from pipeline.crop import Job, crop
@@ -18,18 +18,6 @@ from pipeline.files import layers
 from pipeline.files.hdf5 import read_strings
 from pipeline.files.keys import sha256_file
 from pipeline.indexing.corrections import apply, read_overrides
-
-GREY = np.full((480, 640, 3), 127, np.uint8)
-
-
-def scene(portrait: np.ndarray, *places: tuple[int, int, float]) -> np.ndarray:
-    """A grey frame of 640 x 480 with the portrait at (x, y), scaled."""
-    frame = GREY.copy()
-    for x, y, scale in places:
-        small = cv2.resize(portrait, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
-        height, width = small.shape[:2]
-        frame[y : y + height, x : x + width] = small[: 480 - y, : 640 - x]
-    return frame
 
 
 class Stage:

@@ -11,6 +11,7 @@ import numpy as np
 from PIL import Image
 
 SIZE = (320, 400)
+GREY = np.full((480, 640, 3), 127, np.uint8)
 QUIET = {"x265-params": "log-level=none", "preset": "ultrafast"}
 
 
@@ -20,6 +21,16 @@ def portrait() -> np.ndarray:
     from skimage.data import astronaut
 
     return np.ascontiguousarray(astronaut()[:400, 80:400])
+
+
+def scene(portrait: np.ndarray, *places: tuple[int, int, float]) -> np.ndarray:
+    """A grey frame of 640 x 480 with the portrait at (x, y), scaled."""
+    frame = GREY.copy()
+    for x, y, scale in places:
+        small = cv2.resize(portrait, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+        height, width = small.shape[:2]
+        frame[y : y + height, x : x + width] = small[: 480 - y, : 640 - x]
+    return frame
 
 
 def pictures(count: int, size: tuple[int, int] = SIZE) -> list[np.ndarray]:

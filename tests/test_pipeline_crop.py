@@ -8,7 +8,7 @@ import cv2
 import h5py
 import numpy as np
 import pytest
-from made_film import scene
+from odd_encode import scene
 
 from pipeline.datasets.base import Video
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from made_film import GREY
+from odd_encode import GREY
 
 from pipeline.datasets.base import Video
 

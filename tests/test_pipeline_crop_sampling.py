@@ -2,7 +2,7 @@
 
 import h5py
 import pytest
-from made_film import GREY
+from odd_encode import GREY
 from PIL import Image
 
 from pipeline.config import CropSettings, DatasetSettings
