@@ -90,7 +90,7 @@ def index_rows(config: Config, dataset: str) -> list[Video]:
 def _crop(
     config: Config, dataset: str, partition: int, out: Out, rows: Sequence[Video] | None
 ) -> bool:
-    from pipeline.crop import Job, asked, crop
+    from pipeline.crop import Job, crop, find_inputs
     from pipeline.datasets.base import read_index
     from pipeline.index import partition_of
     from pipeline.places.videos import videos_of
@@ -106,7 +106,7 @@ def _crop(
         job = Job(videos.root, config.crop, settings, config.keeps_loose(), videos.shipped_file)
         stored = stored_key(out, path)
         # Known from what is remembered of the videos, so that none is fetched in vain.
-        if videos.partly and stored and stored in asked(rows, job, videos.hash_video).keys:
+        if videos.partly and stored and stored in find_inputs(rows, job, videos.hash_video).keys:
             return False
         videos.fetch()
         with named(path):

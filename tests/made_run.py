@@ -19,7 +19,7 @@ from pipeline.datasets.base import Video, read_index, write_index
 from pipeline.files import layers
 from pipeline.files.hdf5 import fixed_strings
 from pipeline.files.layers import Failure, Remark, Source
-from pipeline.index import partition_rows
+from pipeline.index import by_partition
 from pipeline.layout import Layout
 
 FRAMES = (0, 5)
@@ -75,7 +75,7 @@ def write_partition(
 ) -> None:
     """Write crops, depth and parsing of one partition, made for the index as it stands."""
     layout, settings = Layout(config.out), config.datasets[dataset]
-    rows = partition_rows(read_index(layout.index(dataset)), number, settings.partitions)
+    rows = by_partition(read_index(layout.index(dataset)), settings.partitions)[number]
     of_crops = f"crops {key} {number}"
     choices = {
         "crops": config.crop.choice(),
@@ -129,8 +129,7 @@ def write_run(
     write_index(layout.index(dataset), ordered)
     lost = {(failure.video, failure.frame) for failure in failures}
     partitions = config.datasets[dataset].partitions
-    for number in range(partitions):
-        own = partition_rows(ordered, number, partitions)
+    for number, own in enumerate(by_partition(ordered, partitions)):
         paths = {row.path for row in own}
         samples = [
             (row, frame)

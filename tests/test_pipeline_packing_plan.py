@@ -18,7 +18,7 @@ from pipeline.errors import UserError
 from pipeline.files.layers import Failure
 from pipeline.files.room import Room
 from pipeline.files.store import this_machine
-from pipeline.index import partition_of, partition_rows
+from pipeline.index import by_partition, partition_of
 from pipeline.layout import Layout
 from pipeline.pack import pack
 from pipeline.packing.plan import finished
@@ -54,7 +54,7 @@ def test_a_video_that_changed_writes_its_split_alone(tmp_path):
     written(config, layout)
     path = next(r.path for r in ROWS if r.split == "train")
     number = partition_of("oulu", path, 2)
-    rows = partition_rows(sorted(ROWS, key=lambda row: row.path.encode()), number, 2)
+    rows = by_partition(sorted(ROWS, key=lambda row: row.path.encode()), 2)[number]
     write_partition(config, "oulu", number, [(row, f) for row in rows for f in FRAMES], key="new")
     splits = {row.split for row in rows}
     assert written(config, layout) == {f"oulu-{split}-00000-of-00001.h5" for split in splits}

@@ -36,7 +36,8 @@ from pipeline.predict.scorer import (
 )
 from pipeline.predict.tell import shown
 from pipeline.replica.layout import MSU_SUBJECTS, all_videos
-from pipeline.replica.make import all_targets, make_video
+from pipeline.replica.make import all_targets
+from pipeline.replica.video import make_video
 from train import methods
 from train.batches import augment
 from train.evaluation.scores import read_scores

@@ -1,3 +1,5 @@
+"""Labels of the replica against its truth: the figures, by hand."""
+
 import json
 from pathlib import Path
 

@@ -55,7 +55,7 @@ def make_clip(path: Path, clip: Clip, frames: int, height: int) -> None:
     import cv2
 
     from pipeline.replica import cameras, film
-    from pipeline.replica.layout import Video
+    from pipeline.replica.layout import Video, generator_for
     from pipeline.replica.source import load_source
 
     cv2.setNumThreads(1)
@@ -69,7 +69,7 @@ def make_clip(path: Path, clip: Clip, frames: int, height: int) -> None:
         made = film.make_film(load_source(), video, frames, 0)
     finally:
         del cameras.CAMERAS["phone"]  # it is none of the replica's
-    sensor = cameras.Sensor(camera, film.generator_for(0, "sensor", clip.path))
+    sensor = cameras.Sensor(camera, generator_for(0, "sensor", clip.path))
     bright = sum(camera.brightness) / 2
     gain = bright / cameras.measure([sensor.read(sensor.see(made.frames[0]), 0, 1.0, 0.0)])[0]
     bits = BITS_A_SECOND * height * width / (1920 * 1080)
