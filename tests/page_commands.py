@@ -102,12 +102,12 @@ def commands(page: Path) -> list[Command]:
                 continue
             end = whole(lines, number)
             text = "\n".join(bare(line) for line in lines[number:end])
-            shown: list[str] = []
+            printed: list[str] = []
             if text.startswith("$ "):
                 text = text.removeprefix("$ ")
                 while end < len(lines) and lines[end] and not COMMAND.match(lines[end]):
-                    shown.append(lines[end])
+                    printed.append(lines[end])
                     end += 1
-            found.append(Command(name, text, tuple(shown)))
+            found.append(Command(name, text, tuple(printed)))
             number = end
     return found
