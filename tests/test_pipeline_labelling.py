@@ -6,7 +6,7 @@ import pytest
 
 from pipeline.cropping.samples import to_jpeg
 from pipeline.errors import UserError
-from pipeline.views import runs, views_of
+from pipeline.labelling import runs, views_of
 
 COUNT = 6
 
