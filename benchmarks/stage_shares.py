@@ -15,7 +15,6 @@ from unittest.mock import patch
 from benchmarks.crops import Clock, here
 from pipeline.config import Config
 from pipeline.datasets.base import Video
-from pipeline.layout import Layout
 
 PARTS = (
     "decode", "convert", "keep", "detector", "mesh networks", "mesh patches", "cut", "hash",
@@ -61,6 +60,6 @@ def shares(config: Config, rows: Sequence[Video], dataset: str) -> dict[str, flo
         clock.timed("parse", run)(stages=("parse",))
         watch(keys, "sha256_file", "hash")
         watch(shard, "sample_checksum", "hash")
-        clock.timed("pack", pack)(config, Layout(config.out))
+        clock.timed("pack", pack)(config)
     del clock.seconds["start"]
     return {part: clock.seconds[part] for part in PARTS}

@@ -112,7 +112,7 @@ def pack(config: Config) -> Iterator[tuple[str, Counts]]:
     from pipeline.pack import pack as pack_bundle
 
     yield "", {}
-    manifest = pack_bundle(config, Layout(config.out))
+    manifest = pack_bundle(config)
     shards = manifest["shards"]
     samples, size = (sum(shard[name] for shard in shards) for name in ("samples", "bytes"))
     yield "all", {"samples": samples, "bytes": size}

@@ -295,7 +295,7 @@ def test_a_run_s_own_samples_lead_back_to_their_frames(tmp_path, portrait, video
     layout = Layout(config.out)
     write_index(layout.index("own"), rows)
     label_partition(config, "own", 0)
-    pack(config, layout)
+    pack(config)
     (path,) = layout.bundle.glob("*.h5")
     assert len(Shard(path)) == 6
     shown = [said(ocim(f"{path}:{row}", "-o", tmp_path / f"{row}.png")) for row in range(6)]

@@ -28,7 +28,7 @@ def packed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A bundle of eight videos, some of which failed."""
     config = made_config(tmp_path_factory.mktemp("run"), partitions=3)
     layout = write_run(config, ROWS, [BROKEN, TURNED], [SHAPELESS])
-    pack(config, layout)
+    pack(config)
     return layout.bundle
 
 
@@ -185,14 +185,14 @@ def shard_bytes(folder: Path) -> dict[str, list[bytes]]:
 def test_the_number_of_partitions_changes_neither_order_nor_pixels(tmp_path, packed):
     config = made_config(tmp_path, partitions=1)
     layout = write_run(config, ROWS, [BROKEN, TURNED], [SHAPELESS])
-    pack(config, layout)
+    pack(config)
     assert shard_bytes(layout.bundle) == shard_bytes(packed)
 
 
 def test_two_runs_give_the_same_bytes(tmp_path, packed):
     config = made_config(tmp_path, partitions=3)
     layout = write_run(config, ROWS, [BROKEN, TURNED], [SHAPELESS])
-    pack(config, layout)
+    pack(config)
     for path in packed.iterdir():
         assert (layout.bundle / path.name).read_bytes() == path.read_bytes()
     assert len(list(layout.bundle.iterdir())) == len(list(packed.iterdir()))
@@ -201,7 +201,7 @@ def test_two_runs_give_the_same_bytes(tmp_path, packed):
 def test_shards_are_cut_evenly_and_together_hold_the_split_in_order(tmp_path, packed):
     config = made_config(tmp_path, pack={"shard_samples": 4})
     layout = write_run(config, ROWS, [BROKEN, TURNED], [SHAPELESS])
-    pack(config, layout)
+    pack(config)
     entries = [e for e in Bundle(layout.bundle).manifest["shards"] if e["split"] == "train"]
     assert [(entry["file"], entry["samples"]) for entry in entries] == [
         ("oulu-train-00000-of-00002.h5", 3),
@@ -218,11 +218,11 @@ def stamps(folder: Path) -> dict[str, tuple[int, int]]:
 def test_finished_shards_are_left_and_those_of_another_cut_removed(tmp_path):
     config = made_config(tmp_path)
     layout = write_run(config, ROWS)
-    first = pack(config, layout)
+    first = pack(config)
     before = stamps(layout.bundle)
-    assert pack(config, layout) == first
+    assert pack(config) == first
     assert stamps(layout.bundle) == before
-    pack(made_config(tmp_path, pack={"shard_samples": 3}), layout)
+    pack(made_config(tmp_path, pack={"shard_samples": 3}))
     assert sorted(stamps(layout.bundle)) == [
         f"oulu-{split}-0000{n}-of-00003.h5" for split in ("test", "train") for n in range(3)
     ]
@@ -231,11 +231,11 @@ def test_finished_shards_are_left_and_those_of_another_cut_removed(tmp_path):
 def test_a_damaged_shard_is_written_again(tmp_path):
     config = made_config(tmp_path)
     layout = write_run(config, ROWS)
-    pack(config, layout)
+    pack(config)
     path = layout.bundle / "oulu-train-00000-of-00001.h5"
     whole = path.read_bytes()
     path.write_bytes(whole[: len(whole) // 2])
-    pack(config, layout)
+    pack(config)
     assert path.read_bytes() == whole
 
 
@@ -246,10 +246,10 @@ def test_a_changed_partition_writes_only_the_shards_that_it_gives_to(tmp_path):
     other = Video(next_path("train/", 1), "oulu", "train", 0, "u", "print", "printer1")
     rows = [row for row in rows if partition_of("oulu", row.path, 2) == 1] + [other]
     layout = write_run(config, [*rows, extra])
-    pack(config, layout)
+    pack(config)
     before = stamps(layout.bundle)
     write_partition(config, "oulu", 0, [(extra, frame) for frame in FRAMES], key="changed")
-    pack(config, layout)
+    pack(config)
     changed = {name for name, stamp in stamps(layout.bundle).items() if stamp != before[name]}
     assert changed == {"oulu-test-00000-of-00001.h5"}
 
@@ -278,11 +278,11 @@ def test_a_shard_is_written_again_when_only_the_place_of_its_cut_has_moved(tmp_p
 
     config = made_config(tmp_path, partitions=2, pack={"shard_samples": 4})
     layout = write_run(config, rows, [Failure(late[0], -1, "no face found")])
-    assert [entry["samples"] for entry in pack(config, layout)["shards"]] == [3, 3]
+    assert [entry["samples"] for entry in pack(config)["shards"]] == [3, 3]
     write_partition(
         config, "oulu", 1, [(row, f) for row in rows[2:] for f in FRAMES], key="changed"
     )
-    assert [entry["samples"] for entry in pack(config, layout)["shards"]] == [4, 4]
+    assert [entry["samples"] for entry in pack(config)["shards"]] == [4, 4]
     assert [len(shard) for shard in Bundle(layout.bundle).shards("oulu")] == [4, 4]
     assert len(set(identities(layout.bundle, "train"))) == 8
 
@@ -311,7 +311,7 @@ def test_labels_that_break_their_rules_are_refused(tmp_path, stage, live, value,
         row = int(np.flatnonzero(file["live"][:] == live)[0])
     tamper(layout.partition(stage, "oulu", 0), stage, row, value)
     with pytest.raises(UserError, match=words) as caught:
-        pack(config, layout)
+        pack(config)
     assert "\n" not in str(caught.value)
     assert not list(layout.bundle.glob("*.h5"))
     assert not (layout.bundle / "bundle.json").exists()
@@ -323,31 +323,31 @@ def test_layers_of_other_crops_are_refused(tmp_path, stage):
     layout = write_run(config, ROWS[:2])
     tamper(layout.partition(stage, "oulu", 0), "frame", 0, 17)
     with pytest.raises(UserError, match="made for other crops"):
-        pack(config, layout)
+        pack(config)
 
 
 def test_a_sample_that_stands_twice_is_refused(tmp_path):
     config = made_config(tmp_path, partitions=2)
-    layout = write_run(config, ROWS)
+    write_run(config, ROWS)
     for number in range(2):
         write_partition(config, "oulu", number, [(ROWS[0], 0)])
     with pytest.raises(UserError, match="stands twice"):
-        pack(config, layout)
+        pack(config)
 
 
 def test_a_subject_in_two_splits_is_refused(tmp_path):
     config = made_config(tmp_path)
     rows = [*ROWS, Video("test/x.avi", "oulu", "test", 1, "train0")]
-    layout = write_run(config, rows)
+    write_run(config, rows)
     with pytest.raises(UserError, match="train0"):
-        pack(config, layout)
+        pack(config)
 
 
 def test_a_dataset_without_any_sample_is_an_error_that_says_why(tmp_path):
     config = made_config(tmp_path)
-    layout = write_run(config, ROWS, [Failure(row.path, -1, "no face found") for row in ROWS])
+    write_run(config, ROWS, [Failure(row.path, -1, "no face found") for row in ROWS])
     with pytest.raises(UserError, match=r"no sample at all from 8 videos.*no face found"):
-        pack(config, layout)
+        pack(config)
 
 
 @pytest.mark.parametrize(
@@ -358,7 +358,7 @@ def test_a_missing_partition_is_told_with_the_verb_that_makes_it(tmp_path, missi
     layout = write_run(config, ROWS)
     layout.partition(missing, "oulu", 1).unlink()
     with pytest.raises(UserError, match=f"run ocim {verb}"):
-        pack(config, layout)
+        pack(config)
 
 
 def test_crops_of_videos_that_left_the_index_are_told(tmp_path):
@@ -366,30 +366,30 @@ def test_crops_of_videos_that_left_the_index_are_told(tmp_path):
     layout = write_run(config, ROWS)
     write_index(layout.index("oulu"), ROWS[1:])
     with pytest.raises(UserError, match="run ocim crop"):
-        pack(config, layout)
+        pack(config)
 
 
 @pytest.mark.slow
 def test_an_empty_partition_and_a_split_without_samples_are_fine(tmp_path):
     config = made_config(tmp_path, partitions=40)
-    layout = write_run(config, ROWS[:2])
-    entries = pack(config, layout)["shards"]
+    write_run(config, ROWS[:2])
+    entries = pack(config)["shards"]
     assert [(entry["split"], entry["samples"]) for entry in entries] == [("train", 4)]
 
 
 def test_another_dataset_leaves_the_shards_of_the_first_untouched(tmp_path):
     one = made_config(tmp_path)
     layout = write_run(one, ROWS)
-    pack(one, layout)
+    pack(one)
     before = stamps(layout.bundle)
     both = {name: {"root": "x", "partitions": 1} for name in ("oulu", "msu")}
     config = made_config(tmp_path, datasets=both)
     write_run(config, made_rows("msu"), dataset="msu")
-    pack(config, layout)
+    pack(config)
     after = stamps(layout.bundle)
     assert {name: after[name] for name in before} == before
     assert len(after) == 4
-    pack(one, layout)
+    pack(one)
     assert stamps(layout.bundle) == before
 
 
@@ -407,7 +407,7 @@ def test_corrections_and_remarks_stand_in_the_manifest_with_what_they_concern(tm
     remarks = [Remark("test/1_live.avi", 5, "2 faces of like size")]
     gone = [Failure("train/0_live.avi", -1, "excluded")]
     layout = write_run(config, rows, gone, remarks=remarks)
-    pack(config, layout)
+    pack(config)
     manifest = Bundle(layout.bundle).manifest
     assert manifest["remarks"] == [
         {"dataset": "oulu", "video": "test/1_live.avi", "frame": 5, "text": "2 faces of like size"}
@@ -430,7 +430,7 @@ def test_a_frame_that_failed_as_another_ones_place_keeps_its_own_sample(tmp_path
     layout = write_run(config, ROWS)
     same = [Failure(ROWS[0].path, FRAMES[0], "wanted twice")]
     write_partition(config, "oulu", 0, [(row, f) for row in ROWS for f in FRAMES], same)
-    pack(config, layout)
+    pack(config)
     assert (ROWS[0].path, FRAMES[0]) in identities(layout.bundle, "train")
 
 
@@ -457,7 +457,7 @@ def test_what_was_made_for_another_index_or_configuration_is_not_packed(tmp_path
         layout.partition("depth", "oulu", 0).write_bytes(kept)
     verb = "depth" if change == "depth of other crops" else "crop"
     with pytest.raises(UserError, match=f"another index or configuration; run ocim {verb} for"):
-        pack(config, layout)
+        pack(config)
     assert not layout.bundle.exists()
 
 
@@ -465,5 +465,5 @@ def test_a_new_session_needs_no_other_crops(tmp_path):
     config = made_config(tmp_path)
     layout = write_run(config, ROWS)
     write_index(layout.index("oulu"), [replace(row, session="9") for row in ROWS])
-    pack(config, layout)
+    pack(config)
     assert set(Bundle(layout.bundle).shards("oulu")[0].session) == {"9"}

@@ -19,7 +19,7 @@ def contents(folder):
 def test_two_processes_pack_the_bytes_of_one(tmp_path):
     config = made_config(tmp_path, partitions=40, pack={"shard_samples": 5})
     layout = write_run(config, made_rows(videos=4))
-    manifest = pack(config, layout)
+    manifest = pack(config)
     alone = contents(layout.bundle)
     assert len(alone) == 8 + 2
     for path in layout.bundle.iterdir():

@@ -34,7 +34,7 @@ def stamps(folder: Path) -> dict[str, int]:
 def written(config: Config, layout: Layout) -> set[str]:
     """Pack, and tell which shards took the place of one or are new."""
     before = stamps(layout.bundle)
-    pack(config, layout)
+    pack(config)
     return {name for name, inode in stamps(layout.bundle).items() if before.get(name) != inode}
 
 
@@ -77,7 +77,7 @@ def test_the_number_of_partitions_changes_no_byte(tmp_path):
     for partitions in (1, 3):
         config = made_config(tmp_path / str(partitions), partitions=partitions)
         layout = write_run(config, ROWS, [Failure(ROWS[1].path, -1, "the file is empty")])
-        pack(config, layout)
+        pack(config)
         bundles.append({p.name: p.read_bytes() for p in layout.bundle.iterdir()})
     assert bundles[0] == bundles[1]
 
@@ -102,7 +102,7 @@ def test_another_subject_in_the_index_writes_the_split_without_new_crops(tmp_pat
 def test_a_flipped_bit_in_a_finished_shard_is_not_taken_for_finished_work(tmp_path, manifest):
     config = made_config(tmp_path)
     layout = write_run(config, ROWS)
-    pack(config, layout)
+    pack(config)
     path = layout.bundle / TRAIN
     whole = path.read_bytes()
     hurt = bytearray(whole)
@@ -117,7 +117,7 @@ def test_a_flipped_bit_in_a_finished_shard_is_not_taken_for_finished_work(tmp_pa
 def test_a_pack_that_was_killed_before_the_manifest_keeps_its_shards(tmp_path):
     config = made_config(tmp_path)
     layout = write_run(config, ROWS)
-    manifest = pack(config, layout)
+    manifest = pack(config)
     (layout.bundle / "bundle.json").unlink()
     left = layout.bundle / f".oulu-train-00000-of-00001.12345678.{this_machine()}.99.tmp.h5"
     left.write_bytes(b"half")
@@ -139,14 +139,14 @@ def test_what_another_pack_is_writing_now_is_left_alone(tmp_path):
     )
     for path in (alive, dead, long):
         path.write_bytes(b"half")
-    pack(config, layout)
+    pack(config)
     assert (alive.exists(), dead.exists(), long.exists()) == (True, False, False)
 
 
 def test_labels_of_other_code_write_the_shards_anew(tmp_path):
     config = made_config(tmp_path)
     layout = write_run(config, ROWS)
-    pack(config, layout)
+    pack(config)
     path = layout.partition("parsing", "oulu", 0)
     with h5py.File(path, "r+") as file:
         made_by = json.loads(file.attrs["made_by"])
@@ -159,7 +159,7 @@ def test_hdf5_sees_nothing_of_a_recorded_shard_that_is_damaged(tmp_path, monkeyp
     """A flipped bit can make HDF5 hang: a shard is hashed first."""
     config = made_config(tmp_path)
     layout = write_run(config, ROWS)
-    manifest = pack(config, layout)
+    manifest = pack(config)
     entry = manifest["shards"][0]
     path = layout.bundle / entry["file"]
     whole = path.read_bytes()
@@ -186,7 +186,7 @@ def test_a_partition_whose_metadata_is_damaged_is_one_line(tmp_path, stage):
     for place in range(40, 1200, 13):
         path.write_bytes(whole[:place] + bytes([whole[place] ^ 255]) + whole[place + 1 :])
         with suppress(UserError):
-            pack(config, layout)
+            pack(config)
 
 
 def test_each_shard_lists_every_video_of_its_split_with_its_hash(tmp_path):
@@ -194,7 +194,7 @@ def test_each_shard_lists_every_video_of_its_split_with_its_hash(tmp_path):
     config = made_config(tmp_path, pack={"shard_samples": 4})
     failed = [Failure("test/0_live.avi", -1, "the file is empty")]
     layout = write_run(config, rows, failed)
-    pack(config, layout)
+    pack(config)
     for shard in Bundle(layout.bundle).shards("oulu", ["test"]):
         assert shard.table("videos") == [
             {
@@ -214,14 +214,14 @@ def test_a_disk_without_room_is_told_before_anything_is_written(tmp_path, monkey
     layout = write_run(config, ROWS)
     monkeypatch.setattr("shutil.disk_usage", lambda path: Room(path, 0, 0, 0, 5_000_000))
     with pytest.raises(UserError, match=r"5\.0 MB free, and 2\d\.\d MB are needed for 2 shards"):
-        pack(config, layout)
+        pack(config)
     assert not layout.bundle.exists()
 
 
 def test_the_notice_stands_in_the_manifest_beside_it_and_in_each_shard(tmp_path):
     config = made_config(tmp_path)
     layout = write_run(config, ROWS)
-    text = pack(config, layout)["notice"]
+    text = pack(config)["notice"]
     assert (layout.bundle / "NOTICE.txt").read_text("utf-8") == text
     for words in ("biometric", "OULU-NPU", "landmarks: embedded", "no proof"):
         assert words in text
