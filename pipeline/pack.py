@@ -173,7 +173,7 @@ def write(config: Config, piece: Piece) -> dict[str, Any]:
     """
     with out_of(config.out) as out:
         path = out.layout.bundle / piece.name
-        columns = read_columns(out, piece.dataset, piece.parts, piece.samples, FROM_CROPS)
+        columns = read_columns(out, piece.dataset, piece.partitions, piece.samples, FROM_CROPS)
         of_samples = [piece.rows[sample.video] for sample in piece.samples]
         for name in FROM_INDEX:
             columns[name] = fixed_strings([getattr(row, name) for row in of_samples])
@@ -188,7 +188,7 @@ def write(config: Config, piece: Piece) -> dict[str, Any]:
                 piece.videos,
                 piece.failures,
             )
-            refuse_changed(out, piece.dataset, piece.parts.values())
+            refuse_changed(out, piece.dataset, piece.partitions.values())
         sha256, size = keys.sha256_file(path), path.stat().st_size
         out.send(path)
         out.forget(path)
@@ -202,7 +202,7 @@ def pixels(out: Out, piece: Piece, raw: bool) -> Iterator[Pixels]:
     """
     for start in range(0, len(piece.samples), _BATCH):
         batch = piece.samples[start : start + _BATCH]
-        found = read_columns(out, piece.dataset, piece.parts, batch, bundle.PIXELS)
+        found = read_columns(out, piece.dataset, piece.partitions, batch, bundle.PIXELS)
         for at, sample in enumerate(batch):
             image, depth, parsing = (found[name][at] for name in bundle.PIXELS)
             has_depth = bool(piece.rows[sample.video].live) or raw
