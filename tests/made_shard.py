@@ -4,10 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from pipeline.bundle import (
-    FIELDS,
-    PIXELS,
-)
+from pipeline.bundle import FIELDS, PIXELS
 from pipeline.files.hdf5 import fixed_strings
 from pipeline.packing.shard import write_shard
 

@@ -9,14 +9,7 @@ import pytest
 from made_bundle import edit_manifest, make_bundle, write_manifest
 from made_shard import write_made
 
-from pipeline.bundle import (
-    MANIFEST,
-    SCHEMA,
-    Bundle,
-    BundleError,
-    Shard,
-    canonical_json,
-)
+from pipeline.bundle import MANIFEST, SCHEMA, Bundle, BundleError, Shard, canonical_json
 from pipeline.files import store
 
 

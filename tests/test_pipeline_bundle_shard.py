@@ -10,13 +10,7 @@ import numpy as np
 import pytest
 from made_shard import ATTRIBUTES, COUNT, FAILED, SOURCES, VIDEOS, columns, samples, write_made
 
-from pipeline.bundle import (
-    FIELDS,
-    PIXELS,
-    SCHEMA,
-    BundleError,
-    Shard,
-)
+from pipeline.bundle import FIELDS, PIXELS, SCHEMA, BundleError, Shard
 from pipeline.packing.shard import write_shard
 
 
