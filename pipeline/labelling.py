@@ -5,7 +5,7 @@ there is none. The labels of a partition are called its layer, and lie in a file
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from itertools import groupby
+from itertools import groupby, islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -95,26 +95,22 @@ def make_layer(layer: Layer, crops: Path, out: Path, force: bool) -> bool:
 def _blocks(
     file: h5py.File, layer: Layer, label: Label, failures: list[Failure]
 ) -> Iterator[np.ndarray]:
-    """What is stored of each crop of an open file, BLOCK at a time: (n, *shape of a label).
+    """What is stored of the crops of an open file, BLOCK at a time: (n, *shape of a label).
 
-    A crop without a label is added to failures, and is zeros here.
+    A crop without a label is zeros here, and is added to failures where it was to have one.
     """
     field, videos, frames = FIELDS[layer.name], file["video"][:], file["frame"][:]
     wanted = (file["live"][:] == 1) | layer.of_spoofs
-    block: list[np.ndarray] = []
-    for i, made in enumerate(labels_of(file, wanted, label, layer.choice.backend)):
-        if len(block) == BLOCK:
-            yield np.stack(block)
-            block = []
-        stored = np.zeros(field.shape, field.dtype)
-        if isinstance(made, LabelError):
-            reason = f"no {layer.name}: {made}"
-            failures.append(Failure(videos[i].decode(), int(frames[i]), reason))
-        elif made is not None:
-            stored = layer.finish(made)
-        block.append(stored)
-    if block:
-        yield np.stack(block)
+    labels = labels_of(file, wanted, label, layer.choice.backend)
+    for start in range(0, len(frames), BLOCK):
+        block = np.zeros((min(BLOCK, len(frames) - start), *field.shape), field.dtype)
+        for i, made in enumerate(islice(labels, BLOCK)):
+            if isinstance(made, LabelError):
+                video, frame = videos[start + i].decode(), int(frames[start + i])
+                failures.append(Failure(video, frame, f"no {layer.name}: {made}"))
+            elif made is not None:
+                block[i] = layer.finish(made)
+        yield block
 
 
 def labels_of(
