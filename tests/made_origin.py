@@ -65,14 +65,9 @@ def run_of(
     entry = {"file": path.name, **same, "samples": 1, "live": 1, "spoof": 0}
     rows = [{"dataset": "own", "video": VIDEO, "reason": "lies", **one} for one in corrected]
     write_manifest(bundle, manifest_of([entry], corrections=rows))
-    write_config(folder)
-    return path
-
-
-def write_config(folder: Path) -> None:
-    """Write the run's configuration, which names folder/videos as the root of the dataset."""
-    own = {"root": str(folder / "videos"), "adapter": "table"}
+    own = {"root": str(root), "adapter": "table"}
     write_once(validate({"out": str(folder / "run"), "datasets": {"own": own}}, "made"))
+    return path
 
 
 def plain_run(folder: Path, portrait: np.ndarray, writer: Writer) -> Path:

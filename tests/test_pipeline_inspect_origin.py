@@ -8,17 +8,7 @@ import h5py
 import numpy as np
 import pytest
 from made_bundle import edit_manifest
-from made_origin import (
-    AFFINE,
-    FRAME,
-    VIDEO,
-    Writer,
-    film,
-    plain_run,
-    run_of,
-    stored_frame,
-    write_config,
-)
+from made_origin import AFFINE, FRAME, VIDEO, Writer, film, plain_run, run_of, stored_frame
 
 from pipeline.bundle import MANIFEST, BundleError, Shard
 from pipeline.config import DatasetSettings, validate, write_once
@@ -27,23 +17,10 @@ from pipeline.files.keys import sha256_file, versions
 from pipeline.inspect import origin
 
 
-@pytest.fixture(scope="module")
-def made(
-    portrait: np.ndarray, video_writer: Writer, tmp_path_factory: pytest.TempPathFactory
-) -> Path:
-    """The folder of a run and its videos; nothing of it may be changed."""
-    folder = tmp_path_factory.mktemp("made")
-    plain_run(folder, portrait, video_writer)
-    return folder
-
-
 @pytest.fixture
-def run(made: Path, tmp_path: Path) -> Path:
-    """A copy of it, its shard; its config.yaml names the root of the copy."""
-    shutil.copytree(made / "videos", tmp_path / "videos")
-    shutil.copytree(made / "run", tmp_path / "run")
-    write_config(tmp_path)
-    return tmp_path / "run" / "bundle" / "own-train-00000-of-00001.h5"
+def run(portrait: np.ndarray, video_writer: Writer, tmp_path: Path) -> Path:
+    """The shard of a run whose videos lie beside it, in tmp_path / "videos"."""
+    return plain_run(tmp_path, portrait, video_writer)
 
 
 def found_of(path: Path) -> tuple[origin.Origin, origin.Found, str]:
