@@ -91,7 +91,7 @@ class Benchmark:
         """Videos to finished bundle; how many samples it has."""
         config, rows = self.prepared(job, root, files)
         label_partition(config, NAME, 0, rows=rows)
-        shards = pack(config, Layout(config.out))["shards"]
+        shards = pack(config)["shards"]
         return sum(shard["samples"] for shard in shards)
 
     def prepared(self, job: Job, root: Path, files: list[Path]) -> tuple[Config, list[Video]]:

@@ -252,7 +252,7 @@ def replica_run(folder: Path) -> Config:
     for name in DATASETS:
         write_dataset_index(config, name)
         label_partition(config, name, 0)
-    pack(config, Layout(config.out))
+    pack(config)
     return config
 
 

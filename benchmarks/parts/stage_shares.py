@@ -14,7 +14,6 @@ from unittest.mock import patch
 from benchmarks.parts.clock import Clock
 from pipeline.config import Config
 from pipeline.datasets.base import Video
-from pipeline.layout import Layout
 
 PARTS = (
     "decode", "convert", "keep", "detector", "mesh networks", "mesh patches", "cut", "hash",
@@ -83,6 +82,6 @@ def shares(config: Config, rows: Sequence[Video], dataset: str) -> dict[str, flo
         clock.timed("parse", run)(stages=("parse",))
         watch(keys, "sha256_file", "hash")
         watch(shard, "sample_checksum", "hash")
-        clock.timed("pack", pack)(config, Layout(config.out))
+        clock.timed("pack", pack)(config)
     del clock.seconds["start"]
     return {part: clock.seconds[part] for part in PARTS}

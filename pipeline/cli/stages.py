@@ -78,11 +78,11 @@ def pack(config_path: Path, cores: int | None, dry_run: bool) -> None:
 
 def _dry_pack(config: "Config", cores: int) -> None:
     from pipeline.files.many import in_processes
-    from pipeline.pack import estimate, plan
+    from pipeline.pack import estimate, plan_bundle
     from pipeline.places import out_of
 
     with out_of(config.out) as out, in_processes(cores) as each:
-        plans, done = plan(config, out, each)
+        plans, done = plan_bundle(config, out, each)
         for piece in (piece for one in plans for piece in one.pieces):
             state = "finished already" if piece.name in done else "to be written"
             click.echo(f"{piece.name}: {len(piece.samples)} samples, {state}")
@@ -93,12 +93,12 @@ def _dry_pack(config: "Config", cores: int) -> None:
 
 def _pack(config: "Config", cores: int) -> None:
     from pipeline.files.many import in_processes
-    from pipeline.pack import pack, told
+    from pipeline.pack import pack, to_lines
     from pipeline.places import told_of
 
     with in_processes(cores) as each:
         manifest = pack(config, tell=click.echo, each=each, at_once=cores)
-    for line in told(manifest, told_of(config.out, "bundle")):
+    for line in to_lines(manifest, told_of(config.out, "bundle")):
         click.echo(line)
 
 

@@ -114,7 +114,7 @@ def pack(config: Config) -> float:
     from pipeline.pack import pack as pack_bundle
 
     began = time.process_time()
-    pack_bundle(config, Layout(config.out))
+    pack_bundle(config)
     return time.process_time() - began
 
 

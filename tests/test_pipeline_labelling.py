@@ -6,7 +6,7 @@ import pytest
 
 from pipeline.cropping.samples import to_jpeg
 from pipeline.errors import UserError
-from pipeline.views import runs, views_of
+from pipeline.labelling import runs, views_of
 
 COUNT = 6
 
@@ -41,7 +41,7 @@ def crops(tmp_path):
         ([0, 2, 3, 7], [(0, 1), (2, 4), (7, 8)]),
     ],
 )
-def test_rising_numbers_as_ranges_without_gaps(rows, wanted):
+def test_rising_numbers_become_ranges_without_gaps(rows, wanted):
     assert list(runs(rows)) == wanted
 
 
