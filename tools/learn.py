@@ -190,24 +190,13 @@ def main() -> int:
         return 2
     seconds = {}
     for number, cell in enumerate(cells(), 1):
-        seconds[folder_name(cell)] = run(cell, chosen.bundle, chosen.out)
-        print(
-            f"{number}: {folder_name(cell)} {seconds[folder_name(cell)]:.0f} s",
-            file=sys.stderr,
-            flush=True,
-        )
+        name = folder_name(cell)
+        seconds[name] = run(cell, chosen.bundle, chosen.out)
+        print(f"{number}: {name} {seconds[name]:.0f} s", file=sys.stderr, flush=True)
     pairs = dict.fromkeys((cell.protocol, cell.variant) for cell in cells())
     found = [summary(*pair, chosen.out, seconds) for pair in pairs]
-    subjects = {
-        len(
-            set(
-                subjects_of(
-                    chosen.out / folder_name(Cell(p, "ours", 0)) / "scores-end.csv"
-                ).values()
-            )
-        )
-        for p in PROTOCOLS
-    }
+    firsts = [chosen.out / folder_name(Cell(protocol, "ours", 0)) for protocol in PROTOCOLS]
+    subjects = {len(set(subjects_of(one / "scores-end.csv").values())) for one in firsts}
     where = machine()
     report = {
         "settings": SETTINGS,

@@ -94,8 +94,8 @@ def gradcam(
         rows.append(Row(of.run.name, notes, cells))
     face = np.mean([(one.parsing > 0).mean() for one in sight])
     what = (
-        f"Grad-CAM of {LAYERS[options.layer]}, towards {TOWARDS[options.towards]}. ReLU, each map over"
-        " its own maximum."
+        f"Grad-CAM of {LAYERS[options.layer]}, towards {TOWARDS[options.towards]}. ReLU, each"
+        " map over its own maximum."
     )
     below = (
         "Below each picture: the run's decision and score, live from its threshold on; a wrong one"
