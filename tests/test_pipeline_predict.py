@@ -1,3 +1,5 @@
+"""Scores of pictures and videos: files, decisions, what is told, and the bundle's own crops."""
+
 import csv
 import dataclasses
 import json

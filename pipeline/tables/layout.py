@@ -3,7 +3,7 @@
 All numbers are percent.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Any, NamedTuple
 
 from pipeline.tables.summary import LEVEL, TRADITIONS, Value, over_seeds
@@ -125,23 +125,16 @@ def _compared(sets: Sequence[_Set], protocols: list[str], level: str) -> Table:
                 if comparable and tradition == "frames" and variant in TABLE_II:
                     group.append(_published(TABLE_II[variant], "the paper", protocols))
         if comparable:
-            own = {VARIANTS[v].title for one in here for v in one.variants if v in TABLE_II}
-            group += [
-                _published(TABLE_I[name], f"{name}, published", protocols)
-                for name in TABLE_I
-                if PUBLISHED_AS.get(name) == tradition and not (name == "Ours" and "Ours" in own)
-            ]
+            beside_own = any("ours" in one.variants for one in here)  # it stands there already
+            left_out = {"Ours"} if beside_own else set[str]()
+            group += _methods(tradition, protocols, left_out)
         title = words[0].upper() + words[1:]
         if not comparable:
             title += f"; here by {level}, with nothing published to compare"
         rows += [Row(title, kind="group"), *group] if group else []
     if level == "frame":
-        unknown = [
-            _published(TABLE_I[name], f"{name}, published", protocols)
-            for name in TABLE_I
-            if name not in PUBLISHED_AS
-        ]
-        rows += [Row("Published, how sampled is not known here", kind="group"), *unknown]
+        rows.append(Row("Published, how sampled is not known here", kind="group"))
+        rows += _methods(None, protocols)
     by = "each sample's own score" if level == "frame" else "the mean of a video's scores"
     return Table(
         f"Table I and II, by {level}",
@@ -151,6 +144,17 @@ def _compared(sets: Sequence[_Set], protocols: list[str], level: str) -> Table:
         ("method", *("HTER", "AUC") * len(protocols)),
         tuple(rows),
     )
+
+
+def _methods(
+    tradition: str | None, protocols: Iterable[str], left_out: Collection[str] = ()
+) -> list[Row]:
+    """The paper's Table I, as far as a method was sampled so; None: where that is not known."""
+    return [
+        _published(row, f"{name}, published", protocols)
+        for name, row in TABLE_I.items()
+        if PUBLISHED_AS.get(name) == tradition and name not in left_out
+    ]
 
 
 def _published(row: Sequence[tuple[float, float]], name: str, protocols: Iterable[str]) -> Row:

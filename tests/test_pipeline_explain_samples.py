@@ -1,11 +1,26 @@
+"""Which samples are shown and measured: by the hash of their identity."""
+
 import hashlib
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from made_bundle import make_bundle
 
+from pipeline.bundle import Bundle
 from pipeline.errors import UserError
-from pipeline.explain.choose import Candidate, Identity, choose, draw, halves, named, rank
+from pipeline.explain.samples import (
+    Candidate,
+    Identity,
+    choose,
+    draw,
+    halves,
+    identity,
+    named,
+    rank,
+    shown,
+)
+from train.batches.domain import Domain
 
 IDENTITIES = [Identity("msu", f"v{number}.mov", 5 * number) for number in range(12)]
 
@@ -88,3 +103,37 @@ def test_a_name_of_another_form_is_refused_in_one_line(text):
 
 def test_the_odd_sample_is_live():
     assert [halves(count) for count in (2, 5, 8)] == [(1, 1), (3, 2), (4, 4)]
+
+
+@pytest.fixture(scope="module")
+def bundle(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
+    return Bundle(make_bundle(tmp_path_factory.mktemp("samples") / "bundle", frames=1))
+
+
+def test_named_samples_come_first_and_others_fill_up(bundle):
+    target = Domain(bundle, "msu")
+    names = ("msu:test/0_2.avi:0", "msu:test/1_1.avi:0")
+    found = shown(bundle, target, names, 6, 0)
+    said = [str(identity(*one)) for one in found]
+    assert said[0] == names[1] and said[3] == names[0]
+    assert len(set(said)) == 6
+    assert [bool(one.domain.live[one.at]) for one in found] == [True] * 3 + [False] * 3
+
+
+@pytest.mark.parametrize(
+    ("named", "said"),
+    [
+        ("nowhere:test/1_0.avi:0", "no dataset 'nowhere'"),
+        ("msu:test/9_9.avi:0", "no sample of this video"),
+        ("msu:test/1_0.avi:3", "there are the frames 0$"),
+    ],
+)
+def test_a_named_sample_that_is_not_there_is_one_line(bundle, named, said):
+    with pytest.raises(UserError, match=said):
+        shown(bundle, Domain(bundle, "msu"), (named,), None, 0)
+
+
+def test_a_sample_named_twice_is_one_line(bundle):
+    twice = ("msu:test/1_0.avi:0",) * 2
+    with pytest.raises(UserError, match="named twice"):
+        shown(bundle, Domain(bundle, "msu"), twice, None, 0)

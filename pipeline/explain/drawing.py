@@ -1,4 +1,4 @@
-"""Draws the figures: pictures in rows and columns, and panels of points. matplotlib, PNG bytes."""
+"""The two kinds of figures as PNG: pictures in rows and columns, and panels of points."""
 
 from collections.abc import Sequence
 from typing import NamedTuple

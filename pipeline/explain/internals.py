@@ -1,4 +1,4 @@
-"""What can be looked at in the networks of each method: layers, evidence, embedding, maps."""
+"""Where the networks of each method hold what is shown: layers, evidence, embedding, maps."""
 
 from collections.abc import Callable, Mapping
 from typing import Any, Literal, NamedTuple
@@ -27,7 +27,7 @@ class Seen(NamedTuple):
     parsing: Tensor | None
 
 
-class Inside(NamedTuple):
+class Internals(NamedTuple):
     """A method from within.
 
     layers: the module of each of LAYERS, whose output Grad-CAM weighs; names: what that module is
@@ -70,8 +70,8 @@ def _ssdg_evidence(networks: Any, images: Tensor) -> Tensor:
     return logits[:, 1] - logits[:, 0]
 
 
-INSIDE: dict[str, Inside] = {
-    "meta": Inside(
+INTERNALS: dict[str, Internals] = {
+    "meta": Internals(
         {"meta": lambda n: n.meta.layers, "stage3": lambda n: n.features.stage3},
         {"meta": "meta.layers (the meta learner M)", "stage3": "features.stage3 (F)"},
         lambda networks, images: networks(images),
@@ -79,7 +79,7 @@ INSIDE: dict[str, Inside] = {
         _look_meta,
         lambda settings: "cosine" if settings.embedding == "normalised" else "euclidean",
     ),
-    "ssdg": Inside(
+    "ssdg": Internals(
         {"meta": lambda n: n.embedder, "stage3": lambda n: n.backbone.stage3},
         {"meta": "embedder", "stage3": "backbone.stage3"},
         _ssdg_evidence,
@@ -87,7 +87,7 @@ INSIDE: dict[str, Inside] = {
         _look_ssdg,
         lambda settings: "euclidean",  # its triplets take the embedding as it comes
     ),
-    "ssan": Inside(
+    "ssan": Internals(
         {"meta": lambda n: n.final, "stage3": lambda n: n.encoder.backbone.stage3},
         {"meta": "final (the assembly before the depth map)", "stage3": "encoder.backbone.stage3"},
         lambda networks, images: networks(images).mean((1, 2, 3)),

@@ -1,22 +1,22 @@
-"""What is asked of an explanation, and what was found: plain data and how it is told."""
+"""The options of a call, and what was found out about each run, as explain.json says it."""
 
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
-from pipeline.explain.choose import Identity
 from pipeline.explain.gradcam import share_within
-from pipeline.explain.inside import INSIDE, LayerName
-from pipeline.explain.observe import Shown
-from pipeline.explain.predictions import Tally
+from pipeline.explain.internals import INTERNALS, LayerName
+from pipeline.explain.metrics import Tally
+from pipeline.explain.outputs import Shown
 from pipeline.explain.runs import Run
+from pipeline.explain.samples import Identity
 from pipeline.explain.tsne import Points
 
 FigureName = Literal["gradcam", "tsne", "parsing", "depth"]
 Towards = Literal["decision", "live", "spoof"]
 
 
-class Asked(NamedTuple):
+class Options(NamedTuple):
     """The options of a call; pipeline/cli/explain.py says what each is."""
 
     samples: int | None = None
@@ -30,7 +30,7 @@ class Asked(NamedTuple):
     perplexity: float = 30
 
 
-class Sight(NamedTuple):
+class StoredSample(NamedTuple):
     """A sample that is shown, as it is stored: texts has attack, instrument and subject; image
     256 x 256 x 3 uint8, depth 32 x 32 float32, parsing 256 x 256 uint8.
     """
@@ -43,7 +43,7 @@ class Sight(NamedTuple):
     parsing: np.ndarray
 
 
-class Looked(NamedTuple):
+class RunFindings(NamedTuple):
     """What was found out about one run; from points on None where it was not asked for.
 
     places: n x 2, t-SNE of the points; None as well where all of them are one. perplexity: 0
@@ -62,14 +62,14 @@ class Looked(NamedTuple):
         """Whether the run calls a shown sample live."""
         return bool(self.shown.score[number] >= self.run.threshold)
 
-    def on_face(self, number: int, one: Sight) -> float | None:
+    def on_face(self, number: int, one: StoredSample) -> float | None:
         """The share of a sample's map that lies on its face, which is all but the background of the
         label; None of a map of zeros, or without a map.
         """
         heat = self.shown.heat
         return None if heat is None else share_within(heat[number], one.parsing > 0)
 
-    def of_sample(self, number: int, one: Sight) -> dict[str, Any]:
+    def of_sample(self, number: int, one: StoredSample) -> dict[str, Any]:
         """What explain.json says of one shown sample in this run."""
         found: dict[str, Any] = {
             "score": float(self.shown.score[number]),
@@ -84,27 +84,27 @@ class Looked(NamedTuple):
             }
         return found
 
-    def told(self, asked: Asked) -> dict[str, Any]:
+    def told(self, options: Options) -> dict[str, Any]:
         """What explain.json says of the run besides what it is."""
         settings = self.run.model.settings
-        inside = INSIDE[settings.method]
+        inside = INTERNALS[settings.method]
         parts = ("gradcam", "measured", "parsing", "depth", "tsne")
         found: dict[str, Any] = dict.fromkeys(parts)  # None where it was not asked for
         if self.shown.heat is not None:
             found["gradcam"] = {
-                "layer": inside.names[asked.layer],
+                "layer": inside.names[options.layer],
                 "evidence": inside.words,
                 "map_side": self.shown.size,
             }
         if self.points is not None and self.tally is not None:
             found["measured"] = counts(self.points)
-            found["parsing"] = self.tally.parsing() if "parsing" in asked.only else None
-            found["depth"] = self.tally.depth() if "depth" in asked.only else None
+            found["parsing"] = self.tally.parsing() if "parsing" in options.only else None
+            found["depth"] = self.tally.depth() if "depth" in options.only else None
         if self.points is not None and self.apart is not None:
             found["tsne"] = {
                 "perplexity": self.perplexity,
                 "start": "the first two principal components",
-                "seed": asked.seed,
+                "seed": options.seed,
                 "channels": self.points.embedding.shape[1],
                 "distance": inside.distance(settings),
                 **self.apart,

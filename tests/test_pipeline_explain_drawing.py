@@ -1,3 +1,5 @@
+"""Figures of pictures and of points, looked at pixel by pixel."""
+
 import io
 
 import matplotlib
@@ -5,9 +7,20 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pipeline.explain import figure, layout
+from pipeline.explain import layout
 from pipeline.explain.canvas import DPI, drawable, drawing, length
-from pipeline.explain.figure import Bar, Cell, Column, Panel, Row
+from pipeline.explain.drawing import (
+    PANEL,
+    Bar,
+    Cell,
+    Column,
+    Panel,
+    Row,
+    coloured,
+    over,
+    pictures,
+)
+from pipeline.explain.drawing import points as scatter
 
 GREY = np.full((8, 8, 3), 90, np.uint8)
 
@@ -24,7 +37,7 @@ def test_each_picture_lies_in_its_row_and_column():
     colours = [[(250, 0, 0), (0, 250, 0)], [(0, 0, 250), (250, 250, 0)]]
     columns = [Column(True, ""), Column(False, "print")]
     rows = [Row(str(n), [], [Cell(solid(*one)) for one in row]) for n, row in enumerate(colours)]
-    drawn = opened(figure.pictures(columns, rows, ["note"]))
+    drawn = opened(pictures(columns, rows, ["note"]))
     place = layout.places([True, False], [False, False])
     assert drawn.shape[1] == pytest.approx(place.width * DPI, abs=1)
     for boxes, wanted in zip(place.cells, colours, strict=True):
@@ -45,8 +58,8 @@ def test_the_same_drawing_gives_the_same_bytes_whatever_matplotlib_is_set_to():
         points = np.random.default_rng(0).normal(size=(20, 2))
         panel = Panel("ours", "a\nb", points, np.arange(20) < 10, np.arange(20) % 2 == 0)
         return [
-            figure.pictures(columns, rows, ["text"], [("skin", "#eebbaa")], bar),
-            figure.points([panel, panel._replace(points=None)], ["text"]),
+            pictures(columns, rows, ["text"], [("skin", "#eebbaa")], bar),
+            scatter([panel, panel._replace(points=None)], ["text"]),
         ]
 
     first = drawn()
@@ -58,7 +71,7 @@ def test_the_same_drawing_gives_the_same_bytes_whatever_matplotlib_is_set_to():
 
 def test_a_text_of_anybodys_is_drawn_as_it_is():
     cells = [Cell(GREY, "$\\frac{")]
-    png = figure.pictures([Column(True, "$x$")], [Row("$\\bad{ <b> 脸\n", ["$"], cells)], ["$_$"])
+    png = pictures([Column(True, "$x$")], [Row("$\\bad{ <b> 脸\n", ["$"], cells)], ["$_$"])
     assert png.startswith(b"\x89PNG")
     assert drawable("a脸") == "a\\u8138"
 
@@ -67,26 +80,26 @@ def test_a_text_of_anybodys_is_drawn_as_it_is():
 def test_panels_of_any_number_have_their_places(runs):
     points = np.array([[0.0, 0.0], [1.0, 1.0]])
     panel = Panel("run", "numbers", points, np.array([True, False]), np.array([True, False]))
-    drawn = opened(figure.points([panel] * runs, []))
+    drawn = opened(scatter([panel] * runs, []))
     across = {1: 2, 2: 2, 3: 3, 4: 2, 5: 3}[runs]  # one panel has room for the legend below it
-    assert drawn.shape[1] == pytest.approx((across * figure.PANEL + layout.MARGIN) * DPI, abs=1)
+    assert drawn.shape[1] == pytest.approx((across * PANEL + layout.MARGIN) * DPI, abs=1)
 
 
 def test_a_map_of_zeros_leaves_the_grey_of_the_picture():
     image = np.array([[[10, 20, 30], [200, 100, 50]]], np.uint8)
     # 0.299 red + 0.587 green + 0.114 blue
-    found = figure.over(image, np.zeros((1, 2)), "inferno")
+    found = over(image, np.zeros((1, 2)), "inferno")
     assert found.tolist() == [[[18, 18, 18], [124, 124, 124]]]
 
 
 def test_where_a_map_is_1_three_parts_of_four_are_its_colour():
     last = np.asarray(matplotlib.colormaps["inferno"](1.0, bytes=True))[:3].astype(float)
-    found = figure.over(np.full((1, 1, 3), 100, np.uint8), np.ones((1, 1)), "inferno")
+    found = over(np.full((1, 1, 3), 100, np.uint8), np.ones((1, 1)), "inferno")
     assert np.array_equal(found[0, 0], np.rint(0.75 * last + 25))
 
 
 def test_values_beyond_a_colour_map_take_its_ends():
-    found = figure.coloured(np.array([[-1.0, 0.0, 1.0, 7.0]]), "viridis")[0]
+    found = coloured(np.array([[-1.0, 0.0, 1.0, 7.0]]), "viridis")[0]
     assert np.array_equal(found[0], found[1]) and np.array_equal(found[2], found[3])
 
 

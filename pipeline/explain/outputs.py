@@ -11,20 +11,13 @@ from torch import nn
 from pipeline.bundle import IMAGE_SIDE, PIXELS
 from pipeline.errors import UserError
 from pipeline.explain import gradcam
-from pipeline.explain.inside import INSIDE, LayerName, Seen
-from pipeline.explain.predictions import Tally
+from pipeline.explain.internals import INTERNALS, LayerName, Seen
+from pipeline.explain.metrics import Tally
 from pipeline.explain.runs import Run
+from pipeline.explain.samples import Sample
 from pipeline.explain.tsne import Points, compared
 from train.batches.data import Batch, prepare
-from train.batches.domain import Domain
 from train.evaluation.score import IMAGES_AT_ONCE
-
-
-class Sample(NamedTuple):
-    """A sample as the figures know it: number `at` of a domain."""
-
-    domain: Domain
-    at: int
 
 
 class Shown(NamedTuple):
@@ -71,7 +64,7 @@ def show(
     with_heat: bool,
 ) -> Shown:
     """Look at the samples that are shown."""
-    inside = INSIDE[run.model.settings.method]
+    inside = INTERNALS[run.model.settings.method]
     scores, signs, heats, depths, parsings, size = [], [], [], [], [], 0
     for batch in batches(samples, run, device):
         seen = _look(networks, run, batch)
@@ -118,7 +111,7 @@ def measure(
         for name, domain in {one.domain.name: one.domain for one in samples}.items()
     }
     return Points(
-        compared(np.concatenate(embeddings), INSIDE[settings.method].distance(settings)),
+        compared(np.concatenate(embeddings), INTERNALS[settings.method].distance(settings)),
         np.array([bool(one.domain.live[one.at]) for one in samples]),
         np.array([one.domain.name != target for one in samples]),
         np.array([f"{one.domain.name} {subject[one.domain.name][one.at]}" for one in samples]),
@@ -128,7 +121,7 @@ def measure(
 
 def _look(networks: nn.Module, run: Run, batch: Batch) -> Seen:
     with torch.inference_mode():
-        seen = INSIDE[run.model.settings.method].look(networks, batch.images)
+        seen = INTERNALS[run.model.settings.method].look(networks, batch.images)
     if not (seen.score.isfinite().all() and seen.embedding.isfinite().all()):
         raise UserError(f"{run.path}: its networks give numbers that are not finite")
     return seen

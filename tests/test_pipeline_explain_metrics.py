@@ -1,7 +1,9 @@
+"""IoU and depth errors, worked out by hand."""
+
 import numpy as np
 import pytest
 
-from pipeline.explain.predictions import Tally, confusion, iou
+from pipeline.explain.metrics import Tally, confusion, iou
 
 
 def test_pixels_are_counted_by_label_and_by_what_was_found():
