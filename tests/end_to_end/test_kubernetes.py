@@ -21,6 +21,8 @@ from pods_server import pods_server
 
 pytestmark = pytest.mark.slow
 ROOT = Path(__file__).resolve().parents[2]
+# The second: for so long it stays after the last job, since no more than so many may be sent in it.
+QUICK = ["--seconds-between-status-checks", "1", "--max-jobs-per-timespan", "60/1s"]
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +55,7 @@ def test_what_is_asked_of_kubernetes_ends_in_the_bytes_of_a_local_run(project, t
 
     with pods_server(tmp_path, environment) as (pods, leading_there):
         words = [sys.executable, "profiles/kubernetes/run.py", "--configfile", "pods.yaml"]
-        words += ["--seconds-between-status-checks", "1", "--precommand", f"cd '{project}'"]
+        words += [*QUICK, "--precommand", f"cd '{project}'"]
         words += [target[0], target[1].format("pods")]
         done = subprocess.run(words, cwd=project, env=leading_there, capture_output=True, text=True)
         told = "".join(file.read_text()[-1500:] for file in tmp_path.glob("*.txt"))
@@ -95,7 +97,7 @@ def test_a_training_asks_for_a_gpu_of_the_named_maker(project, tmp_path):
     (project / "runs" / "gpu" / "bundle" / "bundle.json").write_text("{}")
     with pods_server(tmp_path, environment) as (pods, leading_there):
         words = [sys.executable, "profiles/kubernetes/run.py", "--configfile", "gpu.yaml"]
-        words += ["--seconds-between-status-checks", "1", "--precommand", f"cd '{project}'"]
+        words += [*QUICK, "--precommand", f"cd '{project}'"]
         words += ["--retries", "0", "--allowed-rules", "train", "--", "runs/gpu/train/model.pt"]
         done = subprocess.run(words, cwd=project, env=leading_there, capture_output=True, text=True)
         assert done.returncode == 1 and len(pods.jobs) == 1, done.stderr[-3000:]

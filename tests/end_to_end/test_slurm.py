@@ -26,7 +26,9 @@ pytestmark = [
     ),
 ]
 ROOT = Path(__file__).resolve().parents[2]
-QUICK = ["--slurm-init-seconds-before-status-checks", "1"]
+# So often it looks at its jobs, and so long it stays after the last, for no more than so many may
+# be sent in that time.
+QUICK = ["--max-status-checks-per-second", "5", "--max-jobs-per-timespan", "100/1s"]
 SMALL = ["pack:cpus_per_task=1", "train:cpus_per_task=1"]
 
 
@@ -71,9 +73,9 @@ def project(tmp_path_factory, portrait: np.ndarray, video_writer: Callable[..., 
     return place
 
 
-def command(name: str) -> list[str]:
-    """The command of a user, but that the cluster is asked more often."""
-    where = ["--profile", "profiles/slurm", *QUICK, "--set-resources", *SMALL]
+def command(name: str, *more: str) -> list[str]:
+    """The command of a user, with more options for the cluster."""
+    where = ["--profile", "profiles/slurm", *more, "--set-resources", *SMALL]
     where = ["--cores", "2"] if name == "local" else where
     targets = [f"runs/{name}/{file}" for file in ("bundle/bundle.json", "train/model.pt")]
     return ["snakemake", *where, "--configfile", f"{name}.yaml", "--", *targets]
@@ -106,7 +108,7 @@ def test_killed_and_started_again_on_slurm_it_ends_in_the_bytes_of_a_local_run(p
 
     out = project / "runs" / "slurm"
     # With one partition a job the first is finished while others are not.
-    one_each = ["snakemake", "--group-components", "partition=1", *command("slurm")[1:]]
+    one_each = command("slurm", *QUICK, "--group-components", "partition=1")
     started = subprocess.Popen(
         one_each,
         cwd=project,
@@ -130,7 +132,7 @@ def test_killed_and_started_again_on_slurm_it_ends_in_the_bytes_of_a_local_run(p
     whole = len(list((project / "runs" / "local").glob("*/*/[!.]*.h5")))
     assert len(kept) < whole
 
-    again = subprocess.run(command("slurm"), **quiet)
+    again = subprocess.run(command("slurm", *QUICK), **quiet)
     assert again.returncode == 0, again.stdout[-3000:] + again.stderr[-3000:]
     assert made(out) == made(project / "runs" / "local")
     assert {path: path.stat().st_ino for path in kept} == kept  # finished work is kept
