@@ -85,13 +85,12 @@ def layer(config: Config, stage: str) -> Iterator[tuple[str, Counts]]:
     """Depth or parsing of all crops; the first dataset is made once more, before, to warm up."""
     import h5py
 
-    from pipeline import partition
+    from pipeline.partition import make_stage
 
-    make = partition.depth_partition if stage == "depth" else partition.parse_partition
-    make(config, next(iter(config.datasets)), 0)
+    make_stage(config, stage, next(iter(config.datasets)), 0)
     yield "", {}
     for dataset in config.datasets:
-        make(config, dataset, 0, True)
+        make_stage(config, stage, dataset, 0, force=True)
         with h5py.File(Layout(config.out).partition("crops", dataset, 0), "r") as file:
             live = int(file["live"][:].sum())
             yield dataset, {"samples": len(file["live"]), "live": live}
@@ -185,7 +184,7 @@ def processor() -> str:
 
 def benchmark(data: Path, every: int, folder: Path) -> dict[str, Any]:
     """Measure all stages on the datasets found below `data`, writing below `folder`."""
-    from pipeline.cli.data import write_dataset_index
+    from pipeline.partition import write_dataset_index
 
     found = [name for name in DATASETS if (data / name).is_dir()]
     if not found:

@@ -6,7 +6,6 @@ The rules of the labels are checked here, once: zero depth for spoofs and only f
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,7 +19,7 @@ from pipeline.files.hdf5 import fixed_strings
 from pipeline.files.many import Each, one_by_one
 from pipeline.files.records import same_person
 from pipeline.files.room import Room, room_for, room_on_the_way
-from pipeline.files.store import left_over, replace_whole, write_json, write_text
+from pipeline.files.store import remove_left_over, replace_whole, write_json, write_text
 from pipeline.indexing import corrections
 from pipeline.layout import Layout
 from pipeline.packing.gather import FROM_CROPS, FROM_INDEX, read_columns, refuse_changed
@@ -250,12 +249,6 @@ def counts(entries: Sequence[dict[str, Any]]) -> dict[str, dict[str, int]]:
         for name in row:
             row[name] += entry[name]
     return table
-
-
-def remove_left_over(folder: Path) -> None:
-    """Remove what a pack that was killed had begun and not finished."""
-    for path in left_over(folder):
-        path.unlink(missing_ok=True)
 
 
 def remove_strangers(out: Out, keep: set[str]) -> None:

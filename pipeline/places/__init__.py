@@ -9,9 +9,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from pipeline.files.keys import sha256_file
+from pipeline.files.store import write_text
 from pipeline.files.urls import below, is_url
+from pipeline.places import scratch
 from pipeline.places.base import Out, Range, State
 from pipeline.places.local import LocalOut
+from pipeline.places.remote import RemoteOut
 
 __all__ = ["LocalOut", "Out", "Range", "State", "out_of", "send_text", "told_of"]
 
@@ -26,9 +30,6 @@ def out_of(out: str) -> Iterator[Out]:
     if not is_url(out):
         yield LocalOut(out)
         return
-    from pipeline.places import scratch
-    from pipeline.places.remote import RemoteOut
-
     with scratch.folder(out) as folder:
         place = RemoteOut(out, folder)
         place.store.check()
@@ -42,9 +43,6 @@ def told_of(out: str, name: str) -> str:
 
 def send_text(out: str, name: str, text: str) -> None:
     """Have a file of this text in OUT; nothing is sent where it says the same already."""
-    from pipeline.files.keys import sha256_file
-    from pipeline.files.store import write_text
-
     with out_of(out) as place:
         path = place.layout.out / name
         write_text(path, text)

@@ -12,10 +12,11 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from pipeline.errors import UserError
+from pipeline.files.keys import sha256_file
 from pipeline.files.urls import below
 from pipeline.places.base import State
 from pipeline.places.failures import tried
-from pipeline.places.marks import PART, SHA256, digest_of, fits_mark, kept_sha256, state_of
+from pipeline.places.marks import PART, SHA256, fits_mark, kept_sha256, state_of
 from pipeline.places.ranges import Piece, merged
 from pipeline.places.systems import file_system
 
@@ -129,7 +130,7 @@ class Store:
             if found != state.size:
                 raise OSError(f"{found} of {state.size} bytes came")
             digest = kept_sha256(before)
-            if digest and digest_of(half, "sha256") != digest:
+            if digest and sha256_file(half) != digest:
                 raise OSError("what came is not what was sent there")
             return state
 
@@ -146,7 +147,7 @@ class Store:
         The object carries its sha256 where the store keeps such things; one that carries the same
         is left as it is.
         """
-        size, digest = local.stat().st_size, digest_of(local, "sha256")
+        size, digest = local.stat().st_size, sha256_file(local)
         path = self._path(key)
         there = self._info(key)
         if there is not None and there["size"] == size and kept_sha256(there) == digest:

@@ -18,11 +18,10 @@ pytestmark = pytest.mark.slow
 OCIM = Path(sys.executable).with_name("ocim")
 RUN = """
 import sys
-from pipeline.cli.data import write_dataset_index
 from pipeline.config import load
 from pipeline.errors import UserError
 from pipeline.pack import pack
-from pipeline.partition import label_partition
+from pipeline.partition import label_partition, write_dataset_index
 if __name__ == "__main__":
     config = load(sys.argv[1])
     try:
