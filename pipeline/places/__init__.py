@@ -1,8 +1,15 @@
 """Where inputs and outputs lie: on a disk of this machine, or in an object store.
 
 The stages read and write files of this machine. What is in between is here: `out_of` gives the
-place of a configuration's outputs, which brings a file before a stage reads it and sends it after;
-`names.py` lists a dataset in a store, `videos.py` fetches the videos of one partition.
+place of a configuration's outputs, which brings a file before a stage reads it and sends it after:
+`base.Out`, either a folder (`local.py`) or a store (`remote.py`, with `pieces.py` to look into a
+file without fetching it, and `scratch.py` for what is fetched). `names.py` lists a dataset in a
+store, `videos.py` fetches the videos of one partition and `hashes.py` remembers what they hash to,
+`fetch.py` copies a finished bundle.
+
+`store.py` is the store itself: its file system is from `systems.py`, requests that fail are tried
+again by `failures.py`, few fetch many pieces by `ranges.py`, and `marks.py` tells whether what came
+is what was sent.
 """
 
 from collections.abc import Iterator

@@ -5,33 +5,29 @@ import json
 import os
 import shutil
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import h5py
+import made_names
+import made_project
 import numpy as np
 import pytest
 import yaml
+from browser import opened
 
 from pipeline.bundle import Bundle
 from pipeline.cli import cli
 from pipeline.files.keys import sha256_file
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-import made_names
-from browser import opened
-
 pytestmark = pytest.mark.slow
-ROOT = Path(__file__).resolve().parents[2]
 CONFIG = "my {config}.yaml"
 
 
 def run(place: Path, *words: str | Path, code: int = 0) -> str:
     """What a command says; assert that it ends with `code`, and never with a traceback."""
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     words = tuple(str(word) for word in words)
-    environment = {**os.environ, "PATH": path, "OMP_NUM_THREADS": "1"}
+    environment = made_project.environment(OMP_NUM_THREADS="1")
     done = subprocess.run(words, cwd=place, env=environment, capture_output=True, timeout=600)
     said = (done.stdout + done.stderr).decode(errors="replace")
     assert done.returncode == code, said[-3000:]
@@ -84,9 +80,7 @@ def place(tmp_path_factory, clip: Path) -> Path:
     """The project's folder after `snakemake all`."""
     place = tmp_path_factory.mktemp("names") / made_names.PLACE
     place.mkdir()
-    shutil.copy(ROOT / "Snakefile", place)
-    for name in ("profiles", "config"):
-        shutil.copytree(ROOT / name, place / name)
+    made_project.fill(place)
     made_names.table(place / "my {table}.csv", made_names.fill(place / made_names.ROOT, clip))
     write(place, CONFIG, made_names.OUT)
     run(place, "snakemake", "--cores", "2", "--configfile", CONFIG, "--", "all")

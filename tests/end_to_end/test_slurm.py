@@ -1,7 +1,6 @@
 """The graph as jobs of a real SLURM, killed on the way: the bytes are those of a local run."""
 
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -9,14 +8,13 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import made_project
 import numpy as np
 import pytest
+import slurm_cluster
 import yaml
 
 from pipeline.files.keys import sha256_file
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-import slurm_cluster
 
 pytestmark = [
     pytest.mark.slow,
@@ -25,7 +23,6 @@ pytestmark = [
         reason=f"SLURM is not installed: no {', '.join(slurm_cluster.missing())}",
     ),
 ]
-ROOT = Path(__file__).resolve().parents[2]
 # So often it looks at its jobs, and so long it stays after the last, for no more than so many may
 # be sent in that time.
 QUICK = ["--max-status-checks-per-second", "5", "--max-jobs-per-timespan", "100/1s"]
@@ -47,20 +44,12 @@ def slurm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
 @pytest.fixture(scope="module")
 def project(tmp_path_factory, portrait: np.ndarray, video_writer: Callable[..., Path]) -> Path:
     """A project folder with two datasets of four short videos each, a partition each."""
-    place = tmp_path_factory.mktemp("a project")
-    shutil.copy(ROOT / "Snakefile", place)
-    for name in ("profiles", "config"):
-        shutil.copytree(ROOT / name, place / name)
+    place = made_project.fill(tmp_path_factory.mktemp("a project"))
     names = ("mine", "yours")
-    for dataset, split, live in (
-        (dataset, split, live)
-        for dataset in names
-        for split in ("train", "test")
-        for live in ("live", "spoof")
-    ):
-        frames = [np.roll(portrait, 4 * step, axis=1) for step in range(3)]
-        clip = place / "data" / dataset / split / live / split / "clip.avi"
-        video_writer(clip, frames, codec="mjpeg", pixel_format="yuvj420p")
+    frames = [np.roll(portrait, 4 * step, axis=1) for step in range(3)]
+    clip = video_writer(place / "clip.avi", frames, codec="mjpeg", pixel_format="yuvj420p")
+    for name in names:
+        made_project.tree(place / "data" / name, clip)
     for name in ("local", "slurm"):
         of_names = {"adapter": "table", "every": 1, "partitions": 1}
         settings = {

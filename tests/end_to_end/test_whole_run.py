@@ -6,29 +6,22 @@ import os
 import shutil
 import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
 
 import numpy as np
 import pytest
 import yaml
+from made_project import environment, fill
 
 from pipeline.bundle import Bundle
 from pipeline.files.keys import sha256_file
 
 pytestmark = pytest.mark.slow
-ROOT = Path(__file__).resolve().parents[2]
 BAD = {
     "real_client032_laptop_SD_scene01.mov": b"",
     "real_client033_laptop_SD_scene01.mov": b"not a video at all",
 }
-
-
-def environment() -> dict[str, str]:
-    """The shell as an activated environment has it."""
-    binaries = Path(sys.executable).parent
-    return {**os.environ, "PATH": f"{binaries}{os.pathsep}{os.environ['PATH']}"}
 
 
 def run(place: Path, *words: str, good: bool = True) -> subprocess.CompletedProcess[str]:
@@ -52,10 +45,7 @@ def shards(place: Path, name: str) -> dict[str, str]:
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A project folder with a blank in its name, a replica, and bad videos among the good ones."""
-    place = tmp_path_factory.mktemp("a project")
-    shutil.copy(ROOT / "Snakefile", place)
-    shutil.copytree(ROOT / "profiles", place / "profiles")
-    shutil.copytree(ROOT / "config", place / "config")
+    place = fill(tmp_path_factory.mktemp("a project"))
     run(place, "ocim", "replica", "-o", "replica", "--subjects", "1", "--seed", "5", "--cores", "2")
     scene = place / "replica" / "msu" / "scene01"
     for name, content in BAD.items():
@@ -253,10 +243,7 @@ def test_the_labels_are_near_the_replicas_truth(finished):
 @pytest.fixture
 def bare(tmp_path: Path) -> Path:
     """A project folder without any data."""
-    for name in ("config", "profiles"):
-        shutil.copytree(ROOT / name, tmp_path / name)
-    shutil.copy(ROOT / "Snakefile", tmp_path)
-    return tmp_path
+    return fill(tmp_path)
 
 
 def test_a_missing_folder_is_one_clear_last_line(bare):
