@@ -59,9 +59,8 @@ class Store:
 
     def _head(self, path: str) -> dict[str, Any]:
         """What is known of an object: size, its mark, and what was sent with it."""
-        if (
-            self.protocol == "s3"
-        ):  # s3fs's own asks twice, and says nothing of what was sent with it
+        if self.protocol == "s3":
+            # s3fs's own asks twice, and says nothing of what was sent with it.
             bucket, key, _ = self.fs.split_path(path)
             info = dict(self.fs.call_s3("head_object", Bucket=bucket, Key=key))
             return {**info, "size": info["ContentLength"]}
@@ -201,10 +200,8 @@ class Store:
                         Key=key,
                         UploadId=upload["UploadId"],
                     )
-        except (
-            Exception
-        ):  # the upload's own failure is what is told; a lifecycle rule does the rest
-            return
+        except Exception:
+            return  # the upload's own failure is what is told; a lifecycle rule does the rest
 
     def sha256(self, key: str) -> str:
         """Of an object's bytes: as it carries it, else all of it is read; "": there is none."""
