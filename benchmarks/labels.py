@@ -236,9 +236,8 @@ def steadiness(config: Config, folder: Path) -> dict[str, float]:
 
 def replica_run(folder: Path) -> Config:
     """A replica of one subject a split and its bundle, in a folder; the configuration."""
-    from pipeline.cli.data import write_dataset_index
     from pipeline.pack import pack
-    from pipeline.partition import label_partition
+    from pipeline.partition import label_partition, write_dataset_index
     from pipeline.replica import make_replica
 
     make_replica(folder / "replica", subjects=1, seed=0, cores=os.cpu_count() or 1)

@@ -19,7 +19,7 @@ from pipeline.files.hdf5 import fixed_strings
 from pipeline.files.many import Each, one_by_one
 from pipeline.files.records import same_person
 from pipeline.files.room import Room, room_for, room_on_the_way
-from pipeline.files.store import left_over, replace_whole, write_json, write_text
+from pipeline.files.store import replace_whole, write_json, write_text
 from pipeline.indexing import corrections
 from pipeline.packing.gather import FROM_CROPS, FROM_INDEX, read_columns, refuse_changed
 from pipeline.packing.plan import Piece, Plan, finished_in, plan_dataset, recorded
@@ -53,8 +53,7 @@ def pack(
         tell(room.told())
         room.require()
         folder = out.layout.bundle
-        for path in left_over(folder):  # by a pack that was killed
-            path.unlink(missing_ok=True)
+        remove_left_over(folder)  # by a pack that was killed
         entries = write_pieces(plans, done, config, each)
         manifest = manifest_of(config, plans, entries)
         write_text(folder / bundle.NOTICE, manifest["notice"])
