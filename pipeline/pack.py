@@ -19,7 +19,7 @@ from pipeline.files.hdf5 import fixed_strings
 from pipeline.files.many import Each, one_by_one
 from pipeline.files.records import same_person
 from pipeline.files.room import Room, room_for, room_on_the_way
-from pipeline.files.store import replace_whole, write_json, write_text
+from pipeline.files.store import remove_left_over, replace_whole, write_json, write_text
 from pipeline.indexing import corrections
 from pipeline.packing.gather import FROM_CROPS, FROM_INDEX, read_columns, refuse_changed
 from pipeline.packing.plan import Piece, Plan, finished_in, plan_dataset, recorded

@@ -43,10 +43,10 @@ def shards(place: Path, name: str) -> dict[str, str]:
 
 
 @pytest.fixture(scope="module")
-def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def project(tmp_path_factory: pytest.TempPathFactory, replica: Path) -> Path:
     """A project folder with a blank in its name, a replica, and bad videos among the good ones."""
     place = fill(tmp_path_factory.mktemp("a project"))
-    run(place, "ocim", "replica", "-o", "replica", "--subjects", "1", "--seed", "5", "--cores", "2")
+    shutil.copytree(replica, place / "replica")
     scene = place / "replica" / "msu" / "scene01"
     for name, content in BAD.items():
         (scene / "real" / name).write_bytes(content)
