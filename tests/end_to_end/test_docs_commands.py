@@ -26,7 +26,11 @@ pytestmark = pytest.mark.slow
 
 ELSEWHERE = {
     r"make (demo|env|test|test-fast|lint)$": "set this up and call it: tests/test_habits.py",
-    r"make (bench|faults)$|python benchmarks/": "hours; each is run small: tests/test_benchmarks_readme.py",
+    r"make (bench|faults)$|python benchmarks/": "hours: tests/test_benchmarks_readme.py",
+    r"ocim replica -o ": "made before all others: tests/end_to_end/conftest.py",
+    r"snakemake .*--config 'crop=": "a second whole run: tests/end_to_end/test_graph.py",
+    r"ocim bundle export --format ssdg": "many frames: tests/test_pipeline_export_ssdg.py",
+    r"ocim plan .*--measure": "minutes: tests/test_pipeline_plan_measure.py",
     r"ocim browse ": "a server, which does not end: tests/test_pipeline_browse_cli.py",
     r"ssh ": "another machine: tests/test_pipeline_browse_server.py",
     r"ocim label .*--parsing bisenet": "weights: tests/test_labels_parsing_bisenet.py",
@@ -53,6 +57,7 @@ OF_PAGE = {
 }
 """Pages whose commands have a test of their own."""
 
+EVERY = {"oulu": 10, "casia": 10, "replay": 10, "msu": 6}
 SMALL = {
     "train": {"steps": 2, "width": 0.0625, "input_size": 64, "batch": 4, "threads": 1},
     "tables": {"seeds": [0]},
@@ -71,8 +76,10 @@ ALL = [command for page in HERE for command in commands(page)]
 
 def smaller(values: dict[str, Any]) -> str:
     """A configuration of the pages, with fewer frames and steps."""
-    few = {"every": 10, "partitions": 1}
-    datasets = {name: {**dataset, **few} for name, dataset in values["datasets"].items()}
+    datasets = {
+        name: {**dataset, "every": EVERY[name], "partitions": 1}
+        for name, dataset in values["datasets"].items()
+    }
     train = {**values.get("train", {}), **SMALL["train"]}
     tables = {**values.get("tables", {}), **SMALL["tables"]}
     small = {**values, "datasets": datasets, "train": train, "tables": tables}
@@ -126,7 +133,6 @@ def short(text: str) -> str:
     if text.startswith(("ocim train --bundle", "ocim tables --bundle")):
         return text + SET
     return text.replace("--cores 16 --configfile", "--cores 2 --configfile").replace(
-        "--subjects 3", "--subjects 1"
     )
 
 
