@@ -1,4 +1,4 @@
-"""The page docs/deploy.md: what it shows works, and its program needs nothing of this project."""
+"""docs/deployment.md: what it shows works, and its program needs nothing of this project."""
 
 import json
 import re
@@ -19,7 +19,7 @@ from pipeline.onnx.export import export_onnx, metadata
 from train.running import checkpoint
 
 ROOT = Path(__file__).resolve().parents[1]
-PAGE = (ROOT / "docs" / "deploy.md").read_text("utf-8")
+PAGE = (ROOT / "docs" / "deployment.md").read_text("utf-8")
 OCIM = Path(sys.executable).with_name("ocim")
 TOLERANCE = 0.02
 """How far the program's score may be from predict's, as the page has it."""
