@@ -38,8 +38,17 @@ def block(word: str) -> str:
 
 
 def test_one_copied_file_is_used_as_the_page_shows(folder):
-    done = run(sys.executable, block("ocim_bundle import"), folder)
+    done = run(sys.executable, block("for shard in bundle.shards"), folder)
     assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.slow
+def test_the_torch_data_set_gives_batches_of_the_shapes_that_the_page_tells(folder):
+    code = block("torch.utils.data.Dataset").replace("batch_size=20", "batch_size=2")
+    ending = "    print(*(tuple(part.shape) for part in (image, depth, parsing)))\n"
+    done = run(sys.executable, code + ending, folder)
+    assert done.stderr == ""
+    assert done.stdout == "(2, 3, 256, 256) (2, 1, 32, 32) (2, 256, 256)\n"
 
 
 def test_the_pages_own_reader_accepts_a_bundle_and_refuses_a_damaged_one(folder):

@@ -132,8 +132,7 @@ def short(text: str) -> str:
     """The same command, with as few steps and processes as it can have."""
     if text.startswith(("ocim train --bundle", "ocim tables --bundle")):
         return text + SET
-    return text.replace("--cores 16 --configfile", "--cores 2 --configfile").replace(
-    )
+    return text.replace("--cores 16 --configfile", "--cores 2 --configfile")
 
 
 def shape(line: str) -> re.Pattern[str]:
