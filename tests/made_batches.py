@@ -5,6 +5,13 @@ from collections.abc import Sequence
 import torch
 
 from train.batches.data import Batch
+from train.config import Settings
+from train.settings import settings_from_dict
+
+
+def ssan(**more: object) -> Settings:
+    """Settings of SSAN, whose drawing is pooled and whose frames are random, at 64 pixels."""
+    return settings_from_dict({"variant": "ssan", "input_size": 64, **more}, "test")
 
 
 def make_batch(

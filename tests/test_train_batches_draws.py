@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from made_batches import ssan
 from made_bundle import make_bundle
 
 from pipeline.bundle import Bundle
@@ -14,7 +15,6 @@ from train.batches.domain import Domain
 from train.batches.draws import Balanced, Cycle, Pooled, Samples, Share, Videos, items_of
 from train.batches.streams import generator
 from train.config import Settings
-from train.settings import settings_from_dict
 
 SEEDS = st.integers(0, 2**31 - 1)
 FRAMES = ("all", "first", "random")
@@ -22,11 +22,6 @@ FRAMES = ("all", "first", "random")
 
 def cycle_of(numbers: Iterable[int], *more: object) -> Cycle:
     return Cycle(Samples(np.asarray(list(numbers))), *more)
-
-
-def ssan(**more: object) -> Settings:
-    """Settings with pooled drawing; the variant that has it has random frames."""
-    return settings_from_dict({"variant": "ssan", **more}, "test")
 
 
 @pytest.fixture(scope="module")
