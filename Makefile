@@ -45,10 +45,10 @@ lint: env ## ruff and mypy
 learn: env ## 27 small trainings on the demo's bundle; writes docs/learning.md (10 minutes, after make demo)
 	python tools/learn.py --bundle $(DEMO)/bundle --table docs/learning.md
 
-NOT_BENCH = benchmarks/faults.py benchmarks/reference_step.py benchmarks/scaling_parts.py
+NOT_BENCH = benchmarks/faults.py benchmarks/reference_step.py
 
 bench: env ## every script of benchmarks/ that needs no file; each prints its figures as JSON
-	@for script in $(filter-out $(NOT_BENCH),$(shell grep -l __main__ benchmarks/*.py)); do echo "$$script" >&2; python "$$script" || exit 1; done
+	@for script in $(filter-out $(NOT_BENCH),$(wildcard benchmarks/*.py)); do echo "$$script" >&2; python "$$script" || exit 1; done
 
 faults: env ## kills, full disks, failing stores: every run must end in the same bytes (40 minutes; disks need root)
 	python benchmarks/faults.py

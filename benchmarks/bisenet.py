@@ -21,14 +21,16 @@ from typing import Any
 
 os.environ.update(OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1")  # one core
 
-if sys.path[0] == str(Path(__file__).parent):  # there the package labels would be another script
-    del sys.path[0]
+if sys.path[0] == str(Path(__file__).parent):  # there labels.py would hide the package labels
+    sys.path[0] = str(Path(__file__).parents[1])
 
 import cv2
 import numpy as np
 import torch
-from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
 
+from benchmarks.parts.made_bisenet import made_network
+from benchmarks.parts.measuring import ratio
 from labels.backends import PARSING
 from labels.parsing import runtimes
 from labels.parsing.bisenet_network import BiSeNet
@@ -40,19 +42,6 @@ Route = Callable[[np.ndarray], np.ndarray]
 
 PEAKS = {"H100": 989.0, "H200": 989.0, "A100": 312.0, "A10": 125.0, "L40": 181.0, "L4": 121.0}
 """TFLOP/s in bfloat16 without sparsity, by a part of the device's name, as their makers say."""
-
-
-def made_network() -> BiSeNet:
-    """A network with weights by chance that tells many classes apart."""
-    torch.manual_seed(5)
-    network = BiSeNet()
-    for module in network.modules():
-        if isinstance(module, nn.Conv2d):
-            nn.init.kaiming_normal_(module.weight)
-        if isinstance(module, nn.BatchNorm2d):
-            nn.init.normal_(module.running_mean, std=0.1)
-            nn.init.normal_(module.bias, std=0.05)
-    return network.eval()
 
 
 def photographs(folder: Path | None) -> list[np.ndarray]:
@@ -75,18 +64,9 @@ def photographs(folder: Path | None) -> list[np.ndarray]:
 
 def flops(network: BiSeNet) -> int:
     """Of the convolutions of one picture; a multiplication and an addition are two."""
-    total = 0
-
-    def count(module: nn.Conv2d, _: Any, output: torch.Tensor) -> None:
-        nonlocal total
-        total += 2 * output.numel() * module.weight[0].numel()
-
-    hooks = [m.register_forward_hook(count) for m in network.modules() if isinstance(m, nn.Conv2d)]
-    with torch.inference_mode():
+    with torch.inference_mode(), FlopCounterMode(display=False) as counter:
         network(torch.zeros(1, 3, SIDE, SIDE))
-    for hook in hooks:
-        hook.remove()
-    return total
+    return counter.get_total_flops()
 
 
 def plain_torch(network: BiSeNet) -> Route:
@@ -121,7 +101,7 @@ def all_routes(path: Path, load: Callable[[], BiSeNet]) -> tuple[dict[str, Route
 
 def measured(routes: dict[str, Route], pictures: list[np.ndarray], rounds: int) -> dict[str, Any]:
     """Figures by route."""
-    answers = {name: [route(one) for one in pictures] for name, route in routes.items()}
+    answers = {name: [route(picture) for picture in pictures] for name, route in routes.items()}
     seconds: dict[str, list[float]] = {name: [] for name in routes}
     for _ in range(rounds):
         for picture in pictures:
@@ -135,9 +115,7 @@ def measured(routes: dict[str, Route], pictures: list[np.ndarray], rounds: int) 
             "seconds": round(statistics.median(taken), 4),
             "fastest_s": round(min(taken), 4),
             "crops_a_second": round(1 / statistics.median(taken), 2),
-            "times_torch": round(
-                statistics.median(a / b for a, b in zip(plain, taken, strict=True)), 3
-            ),
+            "times_torch": round(ratio(plain, taken), 3),
             "agreement": round(
                 float(
                     np.mean([a == b for a, b in zip(answers[name], answers["torch"], strict=True)])
@@ -185,27 +163,27 @@ def main() -> None:
     parser.add_argument("--weights", help="a name of ocim weights, or a .pth or .safetensors file")
     parser.add_argument("--pictures", type=Path, help="folder of photographs")
     parser.add_argument("--rounds", type=int, default=4, help="times each picture is taken (4)")
-    given = parser.parse_args()
+    arguments = parser.parse_args()
     path = Path("made")
-    if given.weights:
+    if arguments.weights:
         from labels.weights import find
 
-        path = find(given.weights)
+        path = find(arguments.weights)
         if path.suffix == ".onnx":
             sys.exit(f"{path}: plain torch cannot run it, so there is nothing to compare with")
 
     def load() -> BiSeNet:
-        return runtimes.read(path, 19) if given.weights else made_network()
+        return runtimes.read(path, 19) if arguments.weights else made_network()
 
-    pictures = photographs(given.pictures)
+    pictures = photographs(arguments.pictures)
     load_before = round(os.getloadavg()[0], 2)
     routes, missing = all_routes(path, load)
-    figures = measured(routes, pictures, given.rounds)
+    figures = measured(routes, pictures, arguments.rounds)
     work = flops(load())
     about = {
-        "weights": given.weights or "made by chance, never trained",
+        "weights": arguments.weights or "made by chance, never trained",
         "pictures": len(pictures),
-        "rounds": given.rounds,
+        "rounds": arguments.rounds,
         "threads": 1,
         "gflop_a_crop": round(work / 1e9, 2),
         "auto": " ".join(runtimes.chosen(path, "auto", "auto")),

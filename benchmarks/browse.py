@@ -6,7 +6,6 @@ server in a process of its own, pictures over six connections as a browser opens
 """
 
 import argparse
-import hashlib
 import http.client
 import json
 import os
@@ -18,117 +17,21 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Any
 
-if sys.path[0] == str(Path(__file__).parent):  # there the package labels would be a script
+if sys.path[0] == str(Path(__file__).parent):  # there labels.py would hide the package labels
     sys.path[0] = str(Path(__file__).parents[1])
 
-import h5py
-import numpy as np
-
-from benchmarks.made_samples import columns, identity, machine, samples
+from benchmarks.parts import measuring
+from benchmarks.parts.large_bundle import DATASETS, FILLED, make_bundle
 from pipeline.browse.catalogue import FIGURES
-from pipeline.bundle import (
-    FAILURES,
-    FIELDS,
-    MANIFEST,
-    NOTICE,
-    PIXELS,
-    SCHEMA,
-    SOURCES,
-    canonical_json,
-    manifest_hash,
-    order,
-    sample_checksum,
-)
-from pipeline.files.hdf5 import create, fixed_strings, open_new
-from pipeline.pack import counts
-from pipeline.packing.shard import describe, write_table
+from pipeline.bundle import MANIFEST
 
-DATASETS = ("casia", "msu", "oulu", "replay")
-SPLITS = ("train", "dev", "test")
-SHARD_SAMPLES = 4096
-FILLED = 8  # samples of each shard that have pixels
 PAGE = 60
 CONNECTIONS = 6
-HOLES = (*PIXELS, "landmarks")
-
-
-def make_bundle(folder: Path, count: int) -> None:
-    """Write a bundle of `count` samples, four datasets of three splits."""
-    folder.mkdir(parents=True, exist_ok=True)
-    shards = []
-    for number, (dataset, split) in enumerate((d, s) for d in DATASETS for s in SPLITS):
-        own = range(number, count, len(DATASETS) * len(SPLITS))
-        in_order = sorted(own, key=lambda one: order(dataset, *identity(one)))
-        pieces = max(1, -(-len(in_order) // SHARD_SAMPLES))
-        for piece in range(pieces):
-            first, last = (len(in_order) * (piece + step) // pieces for step in (0, 1))
-            name = f"{dataset}-{split}-{piece:05d}-of-{pieces:05d}.h5"
-            shards.append(write_shard(folder / name, dataset, split, in_order[first:last]))
-    provenance = {"settings": {"depth": {"spoof_depth": "zero"}}}
-    manifest: dict[str, Any] = {
-        "schema": SCHEMA, "shards": shards, "counts": counts(shards), "spoof_depth": "zero",
-        "provenance": dict.fromkeys(DATASETS, provenance), "notice": "made\n",
-        "corrections": [], "failures": [], "remarks": [],
-    }  # fmt: skip
-    text = canonical_json({**manifest, "hash": manifest_hash(manifest)})
-    (folder / MANIFEST).write_text(text, "utf-8")
-    (folder / NOTICE).write_text("made\n", "utf-8")
-
-
-def write_shard(path: Path, dataset: str, split: str, numbers: Sequence[int]) -> dict[str, Any]:
-    """Write one shard, its pixels as holes but for the first; return the manifest's entry of it."""
-    key = hashlib.sha256(path.name.encode()).hexdigest()
-    about: dict[str, Any] = {
-        "dataset": dataset, "split": split, "key": key, "provenance": "{}", "notice": "made\n",
-        "schema": SCHEMA,
-    }  # fmt: skip
-    stored = columns(numbers)
-    rng = np.random.default_rng(len(numbers))
-    for name in FIGURES:
-        limits = FIELDS[name]
-        drawn = rng.normal(0.5, 0.15, len(numbers)).clip(0, 1)
-        span = (limits.high or 200) - (limits.low or 0)
-        stored[name][:] = ((limits.low or 0) + drawn * span).astype(stored[name].dtype)
-    checksums = ["0" * 64] * len(numbers)
-    with open_new(path) as file:
-        for name in sorted(about):
-            file.attrs[name] = about[name]
-        holes = [hole(file, name, len(numbers)) for name in HOLES]
-        for row, sample in enumerate(samples(numbers[:FILLED])):
-            for place, array in zip(holes[: len(PIXELS)], sample, strict=True):
-                place[row] = array
-            checksums[row] = sample_checksum(*sample)
-        for name in FIELDS:
-            if name not in HOLES:
-                create(file, name, fixed_strings(checksums) if name == "checksum" else stored[name])
-            describe(file[name], FIELDS[name])
-        videos = [
-            {"video": video, "sha256": "", "faces_sha256": "", "upside_down": 0}
-            for video in sorted({identity(number)[0] for number in numbers})
-        ]
-        write_table(file.create_group("failures"), FAILURES, [])
-        write_table(file.create_group("videos"), SOURCES, videos)
-    live = int(stored["live"].sum())
-    return {
-        "file": path.name, "dataset": dataset, "split": split, "key": key, "sha256": "",
-        "samples": len(numbers), "live": live, "spoof": len(numbers) - live,
-        "bytes": path.stat().st_size,
-    }  # fmt: skip
-
-
-def hole(file: h5py.File, name: str, count: int) -> h5py.Dataset:
-    """A contiguous dataset whose room is taken at once, and written nowhere."""
-    how = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
-    how.set_alloc_time(h5py.h5d.ALLOC_TIME_EARLY)
-    how.set_fill_time(h5py.h5d.FILL_TIME_NEVER)
-    how.set_obj_track_times(False)
-    kind = h5py.h5t.py_create(np.dtype(FIELDS[name].dtype), logical=True)
-    space = h5py.h5s.create_simple((count, *FIELDS[name].shape))
-    return h5py.Dataset(h5py.h5d.create(file.id, name.encode(), kind, space, how))
 
 
 class Client:
@@ -196,22 +99,20 @@ def figures_of(times: Sequence[float]) -> dict[str, float]:
 
 def memory(process: int) -> dict[str, float]:
     """Megabytes that a process holds, and held at most; none where the system does not tell."""
-    place = Path(f"/proc/{process}/status")
-    lines = place.read_text("utf-8").splitlines() if place.is_file() else []
-    told = {line.split(":")[0]: line.split()[1] for line in lines if line.startswith("Vm")}
+    sizes = measuring.memory(process)
     names = {"VmRSS": "now_mb", "VmHWM": "peak_mb"}
-    return {to: round(int(told[name]) / 1024, 1) for name, to in names.items() if name in told}
+    return {to: round(sizes[name] / 2**20, 1) for name, to in names.items() if name in sizes}
 
 
 def measure(port: int, entries: Sequence[dict[str, Any]], rounds: int) -> dict[str, Any]:
     """What the page does, timed. entries: the manifest's shards."""
     rng = random.Random(0)
     client = Client(port)
-    asked = list(queries(rng, rounds * 2))
+    filters = list(queries(rng, rounds * 2))
     figures: dict[str, Any] = {}
-    figures["filter"] = figures_of([client.timed(f"/api/query?{query}") for query in asked])
-    listed = [f"/api/samples?{query}&start=0&count={PAGE}" for query in asked]
-    figures["list_of_60"] = figures_of([client.timed(path) for path in listed])
+    figures["filter"] = figures_of([client.timed(f"/api/query?{query}") for query in filters])
+    lists = [f"/api/samples?{query}&start=0&count={PAGE}" for query in filters]
+    figures["list_of_60"] = figures_of([client.timed(path) for path in lists])
     first, filled = 0, []
     for entry in sorted(entries, key=lambda entry: str(entry["file"])):
         filled += range(first, first + min(FILLED, entry["samples"]))
@@ -221,9 +122,28 @@ def measure(port: int, entries: Sequence[dict[str, Any]], rounds: int) -> dict[s
         paths = [[f"/picture/{n}/{part}" for n in page for part in parts] for page in pages]
         times = [load_page(port, page) for page in paths]
         figures[f"page_of_60_{name}"] = {**figures_of(times), "pictures": len(paths[0])}
-    details = [f"/api/sample/{rng.choice(filled)}?{query}" for query in asked[:rounds]]
+    details = [f"/api/sample/{rng.choice(filled)}?{query}" for query in filters[:rounds]]
     figures["detail"] = figures_of([client.timed(path) for path in details])
     return figures
+
+
+@contextmanager
+def served(bundle: Path) -> Iterator[tuple[subprocess.Popen[str], int, float]]:
+    """`ocim browse` of a bundle: its process, its port and the seconds that it took to start."""
+    begun = time.perf_counter()
+    server = subprocess.Popen(
+        measuring.ocim("browse", bundle.absolute(), "--port", "0"),
+        stdout=subprocess.PIPE, text=True, env={**os.environ, "PYTHONUNBUFFERED": "1"},
+        cwd=measuring.ROOT,
+    )  # fmt: skip
+    try:
+        assert server.stdout is not None
+        line = server.stdout.readline()
+        seconds = time.perf_counter() - begun
+        yield server, int(line.split("http://127.0.0.1:")[1].split("/")[0]), seconds
+    finally:
+        server.terminate()
+        server.wait()
 
 
 def main() -> None:
@@ -237,31 +157,17 @@ def main() -> None:
         folder = arguments.keep or Path(temporary) / "bundle"
         if not (folder / MANIFEST).is_file():
             make_bundle(folder, arguments.samples)
-        manifest = json.loads((folder / MANIFEST).read_text("utf-8"))
-        there = sum(entry["samples"] for entry in manifest["shards"])
-        program = [sys.executable, "-c", "from pipeline.cli import main; main()"]
-        begun = time.perf_counter()
-        server = subprocess.Popen(
-            [*program, "browse", str(folder), "--port", "0"],
-            stdout=subprocess.PIPE, text=True, env={**os.environ, "PYTHONUNBUFFERED": "1"},
-            cwd=Path(__file__).parents[1],
-        )  # fmt: skip
-        try:
-            assert server.stdout is not None
-            line = server.stdout.readline()
-            started = time.perf_counter() - begun
-            port = int(line.split("http://127.0.0.1:")[1].split("/")[0])
+        shards = json.loads((folder / MANIFEST).read_text("utf-8"))["shards"]
+        with served(folder) as (server, port, start):
             after_start = memory(server.pid)
-            figures = measure(port, manifest["shards"], arguments.rounds)
-            told = {
-                "machine": machine(), "samples": there, "shards": len(manifest["shards"]),
-                "start_s": round(started, 2), "memory_after_start": after_start,
+            figures = measure(port, shards, arguments.rounds)
+            figures = {
+                "machine": measuring.machine(),
+                "samples": sum(entry["samples"] for entry in shards), "shards": len(shards),
+                "start_s": round(start, 2), "memory_after_start": after_start,
                 **figures, "memory_in_the_end": memory(server.pid),
             }  # fmt: skip
-        finally:
-            server.terminate()
-            server.wait()
-    print(json.dumps(told, indent=1))
+    print(json.dumps(figures, indent=1))
 
 
 if __name__ == "__main__":

@@ -30,7 +30,7 @@ from typing import Any
 
 os.environ.update(OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1", OPENCV_FOR_THREADS_NUM="1")
 
-if sys.path[0] == str(Path(__file__).parent):  # there the package labels would be a script
+if sys.path[0] == str(Path(__file__).parent):  # there labels.py would hide the package labels
     sys.path[0] = str(Path(__file__).parents[1])
 
 import av
@@ -38,13 +38,13 @@ import cv2
 import psutil
 import torch
 
-from benchmarks import phone_clips
-from benchmarks.bare_decoding import bare_opencv, bare_pyav
-from benchmarks.end_to_end_figures import Run, as_shares, of_way, over, rounded
-from benchmarks.end_to_end_jobs import MIXED, NAME, Job, configured, is_live, jobs_of, rows_of
-from benchmarks.made_samples import machine
-from benchmarks.stage_shares import shares
-from benchmarks.todays_way import DEPTH_PARTS, TodaysWay
+from benchmarks.parts import phone_clips
+from benchmarks.parts.bare_decoding import bare_opencv, bare_pyav
+from benchmarks.parts.end_to_end_figures import Run, as_shares, of_way, over
+from benchmarks.parts.end_to_end_jobs import MIXED, NAME, Job, configured, is_live, jobs_of, rows_of
+from benchmarks.parts.measuring import machine, progress, rounded
+from benchmarks.parts.stage_shares import shares
+from benchmarks.parts.todays_way import DEPTH_PARTS, TodaysWay
 from pipeline.config import Config
 from pipeline.datasets.base import VIDEOS, Video, write_index
 from pipeline.layout import Layout
@@ -72,8 +72,8 @@ def processor_seconds() -> float:
 def measured(function: Callable[..., Any], *values: Any) -> tuple[float, float, Any]:
     """Processor and wall seconds of a call, and what it gives."""
     started, wall = processor_seconds(), time.perf_counter()
-    given = function(*values)
-    return processor_seconds() - started, time.perf_counter() - wall, given
+    result = function(*values)
+    return processor_seconds() - started, time.perf_counter() - wall, result
 
 
 class Benchmark:
@@ -91,7 +91,7 @@ class Benchmark:
         """Videos to finished bundle; how many samples it has."""
         config, rows = self.prepared(job, root, files)
         label_partition(config, NAME, 0, rows=rows)
-        shards = pack(config, Layout(config.out))["shards"]
+        shards = pack(config)["shards"]
         return sum(shard["samples"] for shard in shards)
 
     def prepared(self, job: Job, root: Path, files: list[Path]) -> tuple[Config, list[Video]]:
@@ -125,10 +125,8 @@ class Benchmark:
     def run_ours(self, job: Job) -> Run:
         """One run of ours, what it costs to start taken off."""
         start, wall, _ = measured(self.ours, job, self.folder / "little", [self.little])
-        found = self.run(self.ours, job, self.root, self.files)
-        return replace(
-            found, seconds=found.seconds - start, wall_s=found.wall_s - wall, start_s=start
-        )
+        run = self.run(self.ours, job, self.root, self.files)
+        return replace(run, seconds=run.seconds - start, wall_s=run.wall_s - wall, start_s=start)
 
     def run_today(self) -> Run:
         """One run of today's way."""
@@ -145,8 +143,8 @@ class Benchmark:
                     spoofs += sum(clock[part] for part in DEPTH_PARTS) - before
             return labelled
 
-        found = self.run(all_videos)
-        return replace(found, parts=dict(clock), spoof_depth=spoofs)
+        run = self.run(all_videos)
+        return replace(run, parts=dict(clock), spoof_depth=spoofs)
 
     def shares(self, job: Job) -> dict[str, float]:
         """Seconds of ours by part, of a run with clocks in it."""
@@ -166,7 +164,7 @@ def little_clip(path: Path, folder: Path) -> Path:
 
 def benchmark(bench: Benchmark, jobs: list[Job], rounds: int) -> dict[str, Any]:
     """Every way in every round, between bare decodings."""
-    tell("warming up")
+    progress("warming up")
     bench.today.video(bench.little, bench.every)
     for job in jobs:
         bench.ours(job, bench.folder / "little", [bench.little])
@@ -174,12 +172,12 @@ def benchmark(bench: Benchmark, jobs: list[Job], rounds: int) -> dict[str, Any]:
     bench.opencv.clear()
     runs: dict[str, list[Run]] = {name: [] for name in (*(job.name for job in jobs), "today")}
     for number in range(rounds):
-        tell(f"round {number + 1} of {rounds}")
+        progress(f"round {number + 1} of {rounds}")
         bench.compare_decoders()
         for job in jobs:
             runs[job.name].append(bench.run_ours(job))
         runs["today"].append(bench.run_today())
-    tell("shares")
+    progress("shares")
     return figures(bench, runs, {job.name: bench.shares(job) for job in jobs})
 
 
@@ -211,17 +209,12 @@ def figures(
 
 def goals(ways: dict[str, dict[str, Any]]) -> dict[str, Any]:
     """What is to be held, and whether it is."""
-    found = {}
+    verdicts = {}
     for name, (most, least) in GOALS.items():
         way = ways[name]
         held = way["today_over_it"] >= least and (most is None or way["times_bare"] <= most)
-        found[name] = {"times_bare_at_most": most, "today_over_it_at_least": least, "held": held}
-    return found
-
-
-def tell(line: str) -> None:
-    """A line of progress."""
-    print(line, file=sys.stderr, flush=True)
+        verdicts[name] = {"times_bare_at_most": most, "today_over_it_at_least": least, "held": held}
+    return verdicts
 
 
 def main() -> None:
@@ -233,30 +226,32 @@ def main() -> None:
     parser.add_argument("--height", type=int, default=1920, help="of the clips, pixels (1920)")
     parser.add_argument("--every", type=int, default=5, help="label each n-th frame (5)")
     parser.add_argument("--rounds", type=int, default=1, help="runs of each way (1)")
-    given = parser.parse_args()
+    arguments = parser.parse_args()
     about = machine()
     cv2.setNumThreads(1)
     torch.set_num_threads(1)
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
-        root = given.data or given.keep or folder / "clips"
-        if given.data is None:
-            tell("filming")
-            phone_clips.make_clips(root, given.frames, os.cpu_count() or 1, given.height)
+        root = arguments.data or arguments.keep or folder / "clips"
+        if arguments.data is None:
+            progress("filming")
+            phone_clips.make_clips(root, arguments.frames, os.cpu_count() or 1, arguments.height)
         files = sorted(path for path in root.rglob("*") if path.suffix.lower() in VIDEOS)
         if not files:
             sys.exit(f"{root}: no video is here")
         jobs = jobs_of(folder)
-        found = benchmark(Benchmark(root, files, given.every, folder), jobs, given.rounds)
+        results = benchmark(Benchmark(root, files, arguments.every, folder), jobs, arguments.rounds)
     about |= {
-        "data": str(given.data) if given.data else f"{len(files)} clips of {given.frames} frames",
+        "data": str(arguments.data)
+        if arguments.data
+        else f"{len(files)} clips of {arguments.frames} frames",
         "live": sum(is_live(path.relative_to(root)) for path in files),
         "spoof": sum(not is_live(path.relative_to(root)) for path in files),
-        "every": given.every,
-        "rounds": given.rounds,
+        "every": arguments.every,
+        "rounds": arguments.rounds,
         "bisenet": f"openvino {jobs[-1].parse['precision']}",
     }
-    print(json.dumps({"about": about, **rounded(found)}, indent=1))
+    print(json.dumps({"about": about, **rounded(results)}, indent=1))
 
 
 if __name__ == "__main__":

@@ -16,53 +16,19 @@ import random
 import sys
 import tempfile
 import time
-from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-if sys.path[0] != str(Path(__file__).parent):
-    sys.path.insert(0, str(Path(__file__).parent))
+if sys.path[0] == str(Path(__file__).parent):  # there labels.py would hide the package labels
+    sys.path[0] = str(Path(__file__).parents[1])
 
-import fault_disks
-import fault_kills
-import fault_project
-import fault_stores
-
-
-def kills(
-    project: fault_project.Project, runner: str, wanted: int, rng: random.Random
-) -> dict[str, Any]:
-    """Kill runs of one runner until there were so many kills; each run ends undisturbed."""
-    told: dict[str, Any] = {"kills": 0, "runs": 0, "runs_equal": 0, "wrong": []}
-    stages: Counter[str] = Counter()
-    victims: Counter[str] = Counter()
-    while told["kills"] < wanted:
-        fault_kills.end_orphans(project)
-        project.clear()
-        for _ in range(min(rng.randint(4, 9), wanted - told["kills"])):
-            struck = fault_kills.strike(project, runner, rng)
-            if struck is None:
-                break  # it had ended before its moment came
-            told["kills"] += 1
-            stages[struck.stage] += 1
-            victims[struck.victim] += 1
-            print(f"{runner}: kill {told['kills']} of {wanted}: {struck}", file=sys.stderr)
-        ended = project.run(runner)
-        told["runs"] += 1
-        wrong = project.differences(ended, runner)
-        told["runs_equal"] += not wrong
-        told["wrong"] += wrong
-    return {**told, "by_stage": dict(stages), "by_victim": dict(victims)}
-
-
-def all_kills(project: fault_project.Project, wanted: int, rng: random.Random) -> dict[str, Any]:
-    """Kill runs of both runners."""
-    # A run of Snakemake takes three times as long: it starts a program for each job.
-    of_snakemake = round(wanted * 0.25)
-    shares = {"snakemake": of_snakemake, "ocim run": wanted - of_snakemake}
-    told = {runner: kills(project, runner, share, rng) for runner, share in shares.items()}
-    return {**told, "wrong": [one for part in told.values() for one in part["wrong"]]}
+from benchmarks.parts.fault_dask import scheduler_kills, worker_kills
+from benchmarks.parts.fault_disks import full, on_disks, read_only
+from benchmarks.parts.fault_kills import all_kills
+from benchmarks.parts.fault_project import make
+from benchmarks.parts.fault_stores import failing
+from benchmarks.parts.measuring import progress
 
 
 def main() -> None:
@@ -73,27 +39,27 @@ def main() -> None:
     parser.add_argument("--worker-kills", type=int, default=10, help="under Dask (10)")
     parser.add_argument("--parts", nargs="+", choices=parts, default=parts)
     parser.add_argument("--seed", type=int, default=0)
-    given = parser.parse_args()
+    arguments = parser.parse_args()
     started = time.monotonic()
     figures: dict[str, Any] = {}
     with tempfile.TemporaryDirectory(prefix="ocim faults ") as temporary:
         os.environ["XDG_CACHE_HOME"] = str(Path(temporary) / "cache")
-        print("reference ...", file=sys.stderr)
-        project = fault_project.make(Path(temporary))
+        progress("reference ...")
+        project = make(Path(temporary))
         todo: dict[str, Callable[[random.Random], dict[str, Any]]] = {
-            "kills": lambda rng: all_kills(project, given.kills, rng),
-            "workers": lambda rng: fault_kills.worker_kills(project, given.worker_kills, rng),
-            "scheduler": lambda rng: fault_kills.scheduler_kills(project, 2, rng),
-            "full disk": lambda rng: fault_disks.full(project),
-            "read-only": lambda rng: fault_disks.read_only(project),
-            "store": lambda rng: fault_stores.failing(project, rng),
+            "kills": lambda rng: all_kills(project, arguments.kills, rng),
+            "workers": lambda rng: worker_kills(project, arguments.worker_kills, rng),
+            "scheduler": lambda rng: scheduler_kills(project, 2, rng),
+            "full disk": lambda rng: on_disks(project, full),
+            "read-only": lambda rng: on_disks(project, read_only),
+            "store": lambda rng: failing(project, rng),
         }
-        for part in given.parts:
-            figures[part] = todo[part](random.Random(given.seed))
-            print(f"{part}: {json.dumps(figures[part])}", file=sys.stderr)
-    wrong = [one for part in figures.values() for one in part.get("wrong", [])]
+        for part in arguments.parts:
+            figures[part] = todo[part](random.Random(arguments.seed))
+            progress(f"{part}: {json.dumps(figures[part])}")
+    wrong = [line for part in figures.values() for line in part.get("wrong", [])]
     about = {
-        "seed": given.seed,
+        "seed": arguments.seed,
         "cores": os.cpu_count(),
         "python": platform.python_version(),
         "seconds": round(time.monotonic() - started),

@@ -11,7 +11,6 @@ pose, the z-buffer; `parsing_more_ms` what parsing adds, the refined mesh includ
 import argparse
 import json
 import os
-import platform
 import statistics
 import sys
 import time
@@ -21,50 +20,30 @@ from typing import Any
 
 os.environ.update(OMP_NUM_THREADS="1", OPENCV_FOR_THREADS_NUM="1")  # one core
 
-if sys.path[0] == str(Path(__file__).parent):  # there the package labels would be another script
-    del sys.path[0]
+if sys.path[0] == str(Path(__file__).parent):  # there labels.py would hide the package labels
+    sys.path[0] = str(Path(__file__).parents[1])
 
 import cv2
 import numpy as np
+from scipy.interpolate import griddata
+from scipy.signal import medfilt2d
+from skimage.data import astronaut
 
-from labels.canonical import TRIANGLES
-from labels.depth.facemesh import depth_map
+from benchmarks.parts.fine_mesh import SIDE, fine_mesh
+from benchmarks.parts.measuring import machine, rounded
+from labels.canonical import TRIANGLES, VERTICES
+from labels.depth import facemesh as depth
 from labels.landmarks.embedded import FaceMesh
-from labels.parsing.facemesh import parse
+from labels.parsing import facemesh as parsing
+from labels.view import View
 from labels.zbuffer import zbuffer
+from pipeline.crops import crop_affine, warp
 
-SIDE = 256
-VALID = 0.8522
-"""Squared radius of the disc that holds as many of 256 x 256 points as PRNet's map has valid."""
-
-
-def fine_mesh() -> tuple[np.ndarray, np.ndarray]:
-    """Vertices (43,8xx, 3) and triangles (86,9xx, 3) like those of PRNet's position map.
-
-    The front of an ellipsoid, wound so far round that its sides lie behind its front.
-    """
-    y, x = (np.mgrid[:SIDE, :SIDE] + 0.5 - SIDE / 2) / (SIDE / 2)
-    valid = x * x + y * y < VALID
-    numbers = np.full(valid.shape, -1)
-    numbers[valid] = np.arange(valid.sum())
-    around = 1.35 * x
-    surface = (
-        128 + 80 * np.sin(around) * np.cos(y / 2),
-        130 + 95 * y,
-        80 * np.cos(around) * np.cos(y),
-    )
-    corners = numbers[:-1, :-1], numbers[:-1, 1:], numbers[1:, :-1], numbers[1:, 1:]
-    a, b, c, d = (corner.ravel() for corner in corners)
-    triangles = np.concatenate([np.stack([a, b, c], 1), np.stack([b, d, c], 1)])
-    triangles = triangles[(triangles >= 0).all(1)].astype(np.int32)
-    return np.stack([part[valid] for part in surface], axis=1), triangles
+FACES = 64  # once; twice as many beside
 
 
 def griddata_route(vertices: np.ndarray) -> np.ndarray:
     """Depth (256, 256) by interpolation between scattered vertices: the route of the original."""
-    from scipy.interpolate import griddata
-    from scipy.signal import medfilt2d
-
     rows, columns = np.mgrid[:SIDE, :SIDE] + 0.5
     scattered = griddata(vertices[:, :2], vertices[:, 2], (columns, rows), fill_value=0)
     return medfilt2d(scattered, 5)
@@ -107,22 +86,11 @@ def vertices_to_depth(rounds: int) -> dict[str, Any]:
 
 def frontal() -> np.ndarray:
     """The canonical face as landmarks (468, 3) in a frame of 400 x 400."""
-    from labels.canonical import VERTICES
-
     return 16.0 * (VERTICES - VERTICES.mean(0)) * (1, -1, -1) + (200, 200, 0)
-
-
-def astronaut() -> np.ndarray:
-    """The one photograph of a face that comes with a package here."""
-    from skimage.data import astronaut
-
-    return np.asarray(astronaut())
 
 
 def of_frame(image: np.ndarray, mesh: FaceMesh, rounds: int) -> dict[str, Any]:
     """Frame to depth, and what parsing adds, for the best face of a frame, given its detection."""
-    from pipeline.crops import crop_affine, warp
-
     detections = mesh.detect(image)
     meshes = mesh.meshes(image, detections[0].box, detections[0].eyes) if detections else None
     if meshes is None:
@@ -133,16 +101,16 @@ def of_frame(image: np.ndarray, mesh: FaceMesh, rounds: int) -> dict[str, Any]:
     crop = warp(image, affine, (SIDE, SIDE))
 
     def to_depth() -> None:
-        found = mesh.plain(image, detection.box, detection.eyes)
-        assert found is not None
-        depth_map(found[0], size, affine)
+        landmarks = mesh.plain(image, detection.box, detection.eyes)
+        assert landmarks is not None
+        depth.depth_map(landmarks[0], size, affine)
 
     times = in_turn(
         {
             "to_depth_ms": to_depth,
             "of_it_mesh_ms": lambda: mesh.plain(image, detection.box, detection.eyes),
             "both_meshes_ms": lambda: mesh.meshes(image, detection.box, detection.eyes),
-            "parse_ms": lambda: parse(crop, refined, affine, size),
+            "parse_ms": lambda: parsing.parse(crop, refined, affine, size),
             "detection_ms": lambda: mesh.detect(image),
         },
         rounds,
@@ -151,19 +119,15 @@ def of_frame(image: np.ndarray, mesh: FaceMesh, rounds: int) -> dict[str, Any]:
     return {"size": list(size), **times, "parsing_more_ms": refined_ms + times["parse_ms"]}
 
 
-def linear(rounds: int, faces: int) -> dict[str, float]:
+def linear(rounds: int) -> dict[str, float]:
     """Time of twice the faces over time of once, for depth and parsing back ends; memory kept."""
-    from labels.depth import facemesh as depth
-    from labels.parsing import facemesh as parsing
-    from labels.view import View
-
     landmarks = frontal().astype(np.float32)
     refined = np.concatenate([landmarks, np.repeat(landmarks[[468 - 1]], 10, 0)])
     affine = np.array([[0.64, 0, 0], [0, 0.64, 0]])
     view = View(np.full((SIDE, SIDE, 3), 127, np.uint8), affine, landmarks, refined, (400, 400))
     back_ends = depth.load("cpu"), parsing.load("colour")
     functions = {
-        f"{name}_{times}": (lambda back_end=back_end, times=times: back_end([view] * faces * times))
+        f"{name}_{times}": (lambda back_end=back_end, times=times: back_end([view] * FACES * times))
         for name, back_end in zip(("depth", "parsing"), back_ends, strict=True)
         for times in (1, 2)
     }
@@ -176,26 +140,19 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--picture", type=Path, help="a picture with a face (the astronaut)")
     parser.add_argument("--rounds", type=int, default=40, help="calls a median is of (40)")
-    given = parser.parse_args()
+    arguments = parser.parse_args()
+    about = machine()
     image = astronaut()
-    if given.picture:
-        image = cv2.cvtColor(cv2.imread(str(given.picture)), cv2.COLOR_BGR2RGB)
+    if arguments.picture:
+        image = cv2.cvtColor(cv2.imread(str(arguments.picture)), cv2.COLOR_BGR2RGB)
     cv2.setNumThreads(1)
     with FaceMesh() as mesh:
         figures = {
-            "vertices_to_depth": vertices_to_depth(max(5, given.rounds // 4)),
-            "frame": of_frame(image, mesh, given.rounds),
-            "twice_over_once": linear(max(5, given.rounds // 4), faces=64),
+            "vertices_to_depth": vertices_to_depth(max(5, arguments.rounds // 4)),
+            "frame": of_frame(image, mesh, arguments.rounds),
+            "twice_over_once": linear(max(5, arguments.rounds // 4)),
         }
-    about = {"cores": os.cpu_count(), "python": platform.python_version()}
     print(json.dumps({"about": about, **rounded(figures)}, indent=1))
-
-
-def rounded(value: Any) -> Any:
-    """The same figures to four digits after the point."""
-    if isinstance(value, dict):
-        return {name: rounded(one) for name, one in value.items()}
-    return round(value, 4) if isinstance(value, float) else value
 
 
 if __name__ == "__main__":

@@ -19,12 +19,13 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-if sys.path[0] == str(Path(__file__).parent):  # there the package labels would be this file
-    del sys.path[0]
+if sys.path[0] == str(Path(__file__).parent):  # there labels.py would hide the package labels
+    sys.path[0] = str(Path(__file__).parents[1])
 
 import cv2
 import numpy as np
 
+from benchmarks.parts.measuring import rounded
 from labels import classes
 from labels.backends import DEPTH
 from labels.depth.facemesh import depth_map
@@ -145,7 +146,7 @@ def class_agreement(ours: np.ndarray, theirs: np.ndarray) -> dict[str, float]:
         "upper lip": (classes.UPPER_LIP,),
         "lower lip": (classes.LOWER_LIP,),
     }
-    found = {}
+    figures = {}
     for name, values in groups.items():
         ious = []
         for value in values:
@@ -153,11 +154,11 @@ def class_agreement(ours: np.ndarray, theirs: np.ndarray) -> dict[str, float]:
             if other.any():
                 ious.append((one & other).sum() / (one | other).sum())
         if ious:
-            found[name] = float(np.mean(ious))
+            figures[name] = float(np.mean(ious))
     sided = np.isin(ours, SIDED) & np.isin(theirs, SIDED)
     left = (classes.LEFT_BROW, classes.LEFT_EYE)
     same = np.isin(ours, left) == np.isin(theirs, left)
-    return {**found, "right_side": float(same[sided].mean()) if sided.any() else float("nan")}
+    return {**figures, "right_side": float(same[sided].mean()) if sided.any() else float("nan")}
 
 
 def between(pictures: list[np.ndarray], finder: FaceFinder) -> dict[str, Any]:
@@ -235,9 +236,8 @@ def steadiness(config: Config, folder: Path) -> dict[str, float]:
 
 def replica_run(folder: Path) -> Config:
     """A replica of one subject a split and its bundle, in a folder; the configuration."""
-    from pipeline.cli.data import write_dataset_index
     from pipeline.pack import pack
-    from pipeline.partition import label_partition
+    from pipeline.partition import label_partition, write_dataset_index
     from pipeline.replica import make_replica
 
     make_replica(folder / "replica", subjects=1, seed=0, cores=os.cpu_count() or 1)
@@ -251,15 +251,8 @@ def replica_run(folder: Path) -> Config:
     for name in DATASETS:
         write_dataset_index(config, name)
         label_partition(config, name, 0)
-    pack(config, Layout(config.out))
+    pack(config)
     return config
-
-
-def rounded(value: Any) -> Any:
-    """The same figures to four digits after the point."""
-    if isinstance(value, dict):
-        return {name: rounded(one) for name, one in value.items()}
-    return round(value, 4) if isinstance(value, float) else value
 
 
 def main() -> None:
@@ -271,16 +264,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--prnet", type=Path, help="folder with NAME.jpg, NAME_prnet_depth.png")
     parser.add_argument("--bisenet", type=Path, help="folder with NAME.jpg, NAME_mask.png")
-    given = parser.parse_args()
+    arguments = parser.parse_args()
     figures: dict[str, Any] = {}
     pictures = [np.asarray(astronaut())]
     with load("embedded") as finder:
-        if given.prnet:
-            figures["prnet"] = beside_prnet(given.prnet, finder)
-            pictures += [picture for _, picture, _ in pairs(given.prnet, "_prnet_depth.png")]
-        if given.bisenet:
-            figures["bisenet"] = beside_bisenet(given.bisenet, finder)
-            pictures += [picture for _, picture, _ in pairs(given.bisenet, "_mask.png")]
+        if arguments.prnet:
+            figures["prnet"] = beside_prnet(arguments.prnet, finder)
+            pictures += [picture for _, picture, _ in pairs(arguments.prnet, "_prnet_depth.png")]
+        if arguments.bisenet:
+            figures["bisenet"] = beside_bisenet(arguments.bisenet, finder)
+            pictures += [picture for _, picture, _ in pairs(arguments.bisenet, "_mask.png")]
         figures["between"] = between(pictures, finder)
     with tempfile.TemporaryDirectory() as temporary:
         print("replica ...", file=sys.stderr)

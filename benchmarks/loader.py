@@ -18,7 +18,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-if sys.path[0] == str(Path(__file__).parent):  # there the package labels would be a script
+if sys.path[0] == str(Path(__file__).parent):  # there labels.py would hide the package labels
     sys.path[0] = str(Path(__file__).parents[1])
 
 import numpy as np
@@ -27,7 +27,8 @@ from PIL import Image
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Subset
 
-from benchmarks.made_samples import forget, machine, make_bundle
+from benchmarks.parts.made_samples import make_bundle
+from benchmarks.parts.measuring import forget, machine, memory, ratio
 from pipeline.bundle import PIXELS, Bundle
 from train.batches import data, loader
 from train.batches.buffers import Buffers
@@ -58,7 +59,7 @@ def mapped(sources: list[data.Source], kept: Maps | None, steps: range) -> None:
 
     kept: maps that stay, so that pages once read are the process's own; None: mapped anew.
     """
-    all_maps, memory = kept or map_all(sources), Buffers()
+    all_maps, buffers = kept or map_all(sources), Buffers()
     for step in steps:
         read: list[Tensor] = []
         for source in sources:
@@ -66,7 +67,7 @@ def mapped(sources: list[data.Source], kept: Maps | None, steps: range) -> None:
             for name in PIXELS:
                 maps = all_maps[domain.name, name]
                 shape = (len(samples), *maps[0].shape[1:])
-                read.append(memory.take(shape, maps[0].dtype))
+                read.append(buffers.take(shape, maps[0].dtype))
                 out = read[-1].numpy()
                 for at, i in enumerate(samples):
                     out[at] = maps[domain.shard[i]][domain.row[i]]
@@ -137,14 +138,6 @@ def write_files(sources: list[data.Source], folder: Path, count: int) -> None:
                 written += 1
 
 
-def resident() -> dict[str, float]:
-    """Memory of this process now and at its most, in MB; nothing where the system does not say."""
-    place = Path("/proc/self/status")
-    lines = place.read_text("utf-8").splitlines() if place.is_file() else []
-    found = (line.split() for line in lines if line.startswith(("VmRSS", "VmHWM")))
-    return {name.rstrip(":"): round(int(size) / 1024, 1) for name, size, _ in found}
-
-
 def paths_of(folder: Path, suffix: str) -> list[Path]:
     """Files below a folder, by the end of their names."""
     return sorted(folder.rglob(f"*{suffix}"))
@@ -159,7 +152,7 @@ def rounds(
     the disk again each time.
     """
     shuffled = random.Random(0)
-    found: dict[str, list[float]] = {name: [] for name in ways}
+    rates: dict[str, list[float]] = {name: [] for name in ways}
     for _ in range(count):
         for name in shuffled.sample(sorted(ways), len(ways)):
             way, steps, each = ways[name]
@@ -167,23 +160,26 @@ def rounds(
                 forget(forgotten)
             started = time.perf_counter()
             way(range(steps))
-            found[name].append(steps * each / (time.perf_counter() - started))
-    return found
+            rates[name].append(steps * each / (time.perf_counter() - started))
+    return rates
 
 
-def summary(found: dict[str, list[float]], beside: str) -> dict[str, dict[str, float]]:
+def summary(rates: dict[str, list[float]], beside: str) -> dict[str, dict[str, float]]:
     """Median, least and most of each way, and its ratio to one of them, round by round."""
     return {
         name: {
-            "samples_a_second": round(statistics.median(rates), 1),
-            "least": round(min(rates), 1),
-            "most": round(max(rates), 1),
-            f"times_{beside}": round(
-                statistics.median(a / b for a, b in zip(rates, found[beside], strict=True)), 3
-            ),
+            "samples_a_second": round(statistics.median(of_name), 1),
+            "least": round(min(of_name), 1),
+            "most": round(max(of_name), 1),
+            f"times_{beside}": round(ratio(of_name, rates[beside]), 3),
         }
-        for name, rates in found.items()
+        for name, of_name in rates.items()
     }
+
+
+def resident() -> dict[str, float]:
+    """Memory of this process now and at its most, in MB; nothing where the system does not say."""
+    return {name: round(size / 2**20, 1) for name, size in memory().items()}
 
 
 def read_everything(sources: list[data.Source], steps_of_run: loader.Steps) -> dict[str, Any]:
@@ -209,48 +205,48 @@ def picture_ways(files: Path, count: int, workers: int) -> dict[str, tuple[Way, 
     }
 
 
-def compared(found: dict[str, list[float]]) -> dict[str, Any]:
+def compared(rates: dict[str, list[float]]) -> dict[str, Any]:
     """The figures of one kind of rounds: each way beside the memory map, ours beside others too."""
-    told: dict[str, Any] = summary(found, "memory_map")
+    figures: dict[str, Any] = summary(rates, "memory_map")
     for other in ("memory_map_kept", "rfmetafas_style_png", "rfmetafas_style_jpg"):
-        if other in found:  # a kept map is only for warm rounds
-            told["ours"].update(summary(found, other)["ours"])
-    return told
+        if other in rates:  # a kept map is only for warm rounds
+            figures["ours"].update(summary(rates, other)["ours"])
+    return figures
 
 
-def benchmark(folder: Path, files: Path, given: argparse.Namespace) -> dict[str, Any]:
+def benchmark(folder: Path, files: Path, arguments: argparse.Namespace) -> dict[str, Any]:
     """Measure all ways on one bundle; `files`: where the picture files go."""
     bundle = Bundle(folder)
     settings = Settings(batch=BATCH)
     started = time.perf_counter()
     sources = [data.Source(Domain(bundle, name), settings) for name in bundle.datasets[:3]]
-    told: dict[str, Any] = {
+    figures: dict[str, Any] = {
         "samples": sum(len(source.domain) for source in sources),
         "shards": sum(len(source.domain.shards) for source in sources),
         "opened_in_s": round(time.perf_counter() - started, 3),
     }
     run = loader.Steps(sources, 10**9)
-    told["memory"] = read_everything(sources, run)
-    write_files(sources, files, given.files)
-    steps, workers, each = given.steps, given.workers, BATCH * len(sources)
+    figures["memory"] = read_everything(sources, run)
+    write_files(sources, files, arguments.files)
+    steps, workers, each = arguments.steps, arguments.workers, BATCH * len(sources)
     by_workers_of_ours = partial(by_workers, run, workers=workers, at_once=None)
     ways: dict[str, tuple[Way, int, int]] = {
         "memory_map": (partial(mapped, sources, None), steps, each),
         "ours": (partial(ours, run), steps, each),
         "ours_thread": (partial(ours, run, prefetch=2), steps, each),
         f"ours_{workers}_workers": (by_workers_of_ours, 4 * steps, each),
-        **picture_ways(files, given.files, workers),
+        **picture_ways(files, arguments.files, workers),
     }
     only_warm: dict[str, tuple[Way, int, int]] = {
         "memory_map_kept": (partial(mapped, sources, map_all(sources)), steps, each),
         "ours_with_hsv_on_cpu": (partial(with_hsv, sources), max(1, steps // 10), each),
     }
-    told["warm"] = compared(rounds({**ways, **only_warm}, given.rounds, []))
+    figures["warm"] = compared(rounds({**ways, **only_warm}, arguments.rounds, []))
     del only_warm  # what is mapped cannot be forgotten
-    if given.cold:
+    if arguments.cold:
         forgotten = [*paths_of(folder, ".h5"), *paths_of(files, "g")]
-        told["cold"] = compared(rounds(ways, given.rounds, forgotten))
-    return told
+        figures["cold"] = compared(rounds(ways, arguments.rounds, forgotten))
+    return figures
 
 
 def main() -> None:
@@ -264,15 +260,15 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--cold", action=argparse.BooleanOptionalAction, default=True)
     parser.add_argument("--folder", type=Path, help="where to put what is made; a temporary one")
-    given = parser.parse_args()
+    arguments = parser.parse_args()
     about = machine()
     torch.set_num_threads(1)
-    with tempfile.TemporaryDirectory(dir=given.folder) as temporary:
-        folder = given.bundle or Path(temporary) / "bundle"
-        if given.bundle is None:
-            make_bundle(folder, given.samples)
-        found = benchmark(folder, Path(temporary) / "files", given)
-    print(json.dumps({"about": about, **found}, indent=1))
+    with tempfile.TemporaryDirectory(dir=arguments.folder) as temporary:
+        folder = arguments.bundle or Path(temporary) / "bundle"
+        if arguments.bundle is None:
+            make_bundle(folder, arguments.samples)
+        figures = benchmark(folder, Path(temporary) / "files", arguments)
+    print(json.dumps({"about": about, **figures}, indent=1))
 
 
 if __name__ == "__main__":

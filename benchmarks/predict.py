@@ -20,10 +20,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 os.environ.update(OMP_NUM_THREADS="1", OPENCV_FOR_THREADS_NUM="1")  # one core
 
-if sys.path[0] == str(Path(__file__).parent):  # there the package labels would be a script
+if sys.path[0] == str(Path(__file__).parent):  # there labels.py would hide the package labels
     sys.path[0] = str(Path(__file__).parents[1])
 
 import av
@@ -31,7 +32,7 @@ import cv2
 import numpy as np
 import torch
 
-from benchmarks.made_samples import machine
+from benchmarks.parts.measuring import machine, rounded
 from pipeline.bundle import CLASS_NAMES
 from pipeline.predict import scorer as of_scorer
 from pipeline.predict.file import predict_file
@@ -86,15 +87,12 @@ def noted(owner: Any, name: str, part: str, calls: Calls) -> Iterator[None]:
     """Add what a method of `owner` is called with meanwhile to `calls`, as a call of this part."""
     plain = getattr(owner, name)
 
-    def note(*given: Any) -> Any:
-        calls.append((part, tuple(v.copy() if isinstance(v, np.ndarray) else v for v in given)))
-        return plain(*given)
+    def note(*values: Any) -> Any:
+        calls.append((part, tuple(v.copy() if isinstance(v, np.ndarray) else v for v in values)))
+        return plain(*values)
 
-    setattr(owner, name, note)
-    try:
+    with patch.object(owner, name, note):
         yield
-    finally:
-        setattr(owner, name, plain)
 
 
 def work_of(path: Path, scorer: Scorer, landmarks: Any, every: int) -> tuple[list[Calls], Calls]:
@@ -108,11 +106,11 @@ def work_of(path: Path, scorer: Scorer, landmarks: Any, every: int) -> tuple[lis
     ):
         predict_file(path, scorer, landmarks, every)
     frames: list[Calls] = []
-    for part, given in calls:
+    for part, values in calls:
         if part == "detector":
             frames.append([])
         if part != "scoring":
-            frames[-1].append((part, given))
+            frames[-1].append((part, values))
     return frames, [call for call in calls if call[0] == "scoring"]
 
 
@@ -136,8 +134,8 @@ def bare(
         last = now
 
     def call(those: Calls) -> None:
-        for part, given in those:
-            networks[part](*given)
+        for part, values in those:
+            networks[part](*values)
             passed(part)
 
     waiting = iter(frames)
@@ -188,7 +186,7 @@ def measure(path: Path, model: Path, every: int, pairs: int) -> dict[str, Any]:
     predict_s, bare_s = statistics.median(whole), sum(medians.values())
     return {
         "frames": count,
-        "scores": sum(len(given[1]) for _, given in scored),
+        "scores": sum(len(values[1]) for _, values in scored),
         "predict_s": predict_s,
         "predict_frames_a_second": count / predict_s,
         "bare_s": bare_s,
@@ -212,8 +210,8 @@ def main() -> None:
     parser.add_argument("--frames", type=int, default=60, help="of the made video (60)")
     parser.add_argument("--every", type=int, default=5, help="as of predict (5)")
     parser.add_argument("--pairs", type=int, default=5, help="in turn (5)")
-    given = parser.parse_args()
-    for video in given.video:
+    arguments = parser.parse_args()
+    for video in arguments.video:
         if not video.is_file():
             raise SystemExit(f"{video}: no such video")
     cv2.setNumThreads(1)
@@ -223,26 +221,16 @@ def main() -> None:
     figures: dict[str, Any] = {}
     with tempfile.TemporaryDirectory() as folder:
         made = Path(folder, "made-1080p.mp4")
-        write_video(made, given.frames)
-        for name in given.models:
+        write_video(made, arguments.frames)
+        for name in arguments.models:
             model = Path(folder, f"{name}.pt")
             write_model(model, MODELS[name])
             figures[name] = {
-                video.name: measure(video, model, given.every, given.pairs)
-                for video in (made, *given.video)
+                video.name: measure(video, model, arguments.every, arguments.pairs)
+                for video in (made, *arguments.video)
             }
-    print(
-        json.dumps({"about": {**about, "every": given.every}, "models": rounded(figures)}, indent=1)
-    )
-
-
-def rounded(value: Any) -> Any:
-    """The same figures to four digits after the point."""
-    if isinstance(value, dict):
-        return {name: rounded(one) for name, one in value.items()}
-    if isinstance(value, list):
-        return [rounded(one) for one in value]
-    return round(value, 4) if isinstance(value, float) else value
+    about["every"] = arguments.every
+    print(json.dumps({"about": about, "models": rounded(figures)}, indent=1))
 
 
 if __name__ == "__main__":

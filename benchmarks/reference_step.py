@@ -1,5 +1,6 @@
-"""One step of a method on weights and a batch made by rule, in float64 on the CPU, by the code that
-trains: the numbers of a reference case, to hold beside it.
+"""One training step on weights and a batch made by rule, to hold beside a method's released code.
+
+In float64 on the CPU, by the code that trains.
 
 A case is a JSON object: seed and B of the batch, the method's own numbers, and what its released
 code gave. The former are read, the latter are worked out anew and printed under the same names.
@@ -7,91 +8,30 @@ code gave. The former are read, the latter are worked out anew and printed under
 
 import argparse
 import json
-import math
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-if sys.path[0] == str(Path(__file__).parent):  # there the package labels would be a script
+if sys.path[0] == str(Path(__file__).parent):  # there labels.py would hide the package labels
     sys.path[0] = str(Path(__file__).parents[1])
 
 import torch
 from torch import Tensor, nn
 
-from benchmarks.rule_tensors import DOMAINS, rule_batches, rule_state
-from benchmarks.sparing import spare
+from benchmarks.parts.case import Case
+from benchmarks.parts.rule_tensors import DOMAINS, rule_batches, rule_state
+from benchmarks.parts.sparing import spare
 from pipeline.errors import UserError
 from train import losses, meta
 from train.baselines import ssan, ssdg
 from train.baselines.joined import join
 from train.baselines.reversal import coefficient
 from train.baselines.rfmetafas import RFMETAFAS_NAMES
-from train.config import Settings
 from train.model import Networks
-from train.settings import settings_from_dict
 
 SHOWN = 8  # of each row, where a case holds the first numbers of many
 Values = dict[str, Any]
-
-
-class Case:
-    """The parameters of a case; UserError names the file and the key of one that will not do."""
-
-    def __init__(self, path: Path, entry: str | None = None, **size: Any) -> None:
-        """entry: the key under which the file holds the case; size: width and input_size of a
-        smaller network, for quick checks.
-        """
-        self.size = size
-        self.where = str(path) if entry is None else f"{path}: {entry}"
-        try:
-            values = json.loads(path.read_text("utf-8"))
-        except (OSError, ValueError, RecursionError) as error:
-            raise UserError(f"{path}: not a readable JSON file: {error}") from None
-        if entry is not None:
-            values = values.get(entry) if isinstance(values, dict) else None
-        if not isinstance(values, dict):
-            raise UserError(f"{self.where}: not a case: expected a JSON object")
-        self.values: Values = values
-
-    def _wrong(self, key: str, expected: str) -> UserError:
-        if key not in self.values:
-            return UserError(f"{self.where}: the case lacks '{key}', {expected}")
-        return UserError(f"{self.where}: {key}: expected {expected}, found {self.values[key]!r}")
-
-    def whole(self, key: str, least: int) -> int:
-        """A whole number of at least `least`."""
-        value = self.values.get(key)
-        if not isinstance(value, int) or isinstance(value, bool) or value < least:
-            raise self._wrong(key, f"a whole number of at least {least}")
-        return value
-
-    def number(self, key: str) -> float:
-        """A finite number, not negative."""
-        value = self.values.get(key)
-        plain = isinstance(value, int | float) and not isinstance(value, bool)
-        if not plain or not 0 <= value < math.inf:
-            raise self._wrong(key, "a finite number, not negative")
-        return float(value)
-
-    def order(self, key: str, count: int) -> list[int]:
-        """An order of the whole numbers below count."""
-        value = self.values.get(key)
-        if not isinstance(value, list) or not all(type(i) is int for i in value):
-            raise self._wrong(key, "a list of whole numbers")
-        if sorted(value) != list(range(count)):
-            raise self._wrong(key, f"every number from 0 to {count - 1} once")
-        return value
-
-    def word(self, key: str, expected: str) -> str:
-        """The one word that can be honoured."""
-        if self.values.get(key) != expected:
-            raise self._wrong(key, f"'{expected}'")
-        return expected
-
-    def settings(self, **values: Any) -> Settings:
-        """Settings with these keys, the rest as the variant was published."""
-        return settings_from_dict(values | self.size, self.where)
 
 
 def theirs(ours: str, names: Mapping[str, str]) -> str:
@@ -102,10 +42,22 @@ def theirs(ours: str, names: Mapping[str, str]) -> str:
     raise KeyError(ours)
 
 
-def prepared(networks: nn.Module, full_names: Mapping[str, str]) -> None:
-    """In place: float64, the rule's values, training mode."""
+def prepared(
+    networks: nn.Module, backbone: Any, called: Callable[[str], str], before: str = ""
+) -> tuple[dict[str, nn.Parameter], dict[str, Tensor]]:
+    """Give networks, in place, float64, the rule's values and less memory to need; training mode.
+
+    backbone: their part that sees the full size. called: the released code's name of a tensor;
+    before: what stands before that name where it decides a value. Returns the parameters, by the
+    released code's names, and the buffers, by ours.
+    """
     networks.double().train()
+    full_names = {name: before + called(name) for name in networks.state_dict()}
     networks.load_state_dict(rule_state(full_names, networks.state_dict()))
+    parameters = {called(name): value for name, value in networks.named_parameters()}
+    buffers = dict(networks.named_buffers())
+    spare(networks, backbone)
+    return parameters, buffers
 
 
 def gradient_norms(parameters: Mapping[str, nn.Parameter]) -> dict[str, float | None]:
@@ -130,51 +82,49 @@ def first(rows: Tensor) -> list[list[float]]:
     return rows.detach()[:, :SHOWN].tolist()
 
 
-def scalars(found: Mapping[str, Tensor], names: Mapping[str, str]) -> dict[str, float]:
+def scalars(values: Mapping[str, Tensor], names: Mapping[str, str]) -> dict[str, float]:
     """Losses under the case's names. names: by ours."""
-    return {name: float(found[ours].detach()) for ours, name in names.items()}
+    return {name: float(values[ours].detach()) for ours, name in names.items()}
 
 
 def rfmetafas(case: Case) -> Values:
     """One meta step of RFMetaFAS: domains 0 and 1 are meta-train, domain 2 is meta-test."""
-    given: Values = {"seed": case.whole("seed", 0), "B": case.whole("B", 1)}
-    given |= {key: case.number(key) for key in ("meta_step_size", "W_depth", "W_metatest")}
+    inputs: Values = {"seed": case.whole("seed", 0), "B": case.whole("B", 1)}
+    inputs |= {key: case.number(key) for key in ("meta_step_size", "W_depth", "W_metatest")}
     settings = case.settings(
         variant="rfmetafas",
-        inner_learning_rate=given["meta_step_size"],
-        depth_weight=given["W_depth"],
-        meta_test_weight=given["W_metatest"],
+        inner_learning_rate=inputs["meta_step_size"],
+        depth_weight=inputs["W_depth"],
+        meta_test_weight=inputs["W_metatest"],
     )
     networks = Networks(settings)
-    called = {"features": "FeatExtractor", "depth": "DepthEstmator", "meta": "FeatEmbedder"}
-    full = {
-        name: f"{called[name.partition('.')[0]]}.{theirs(name, RFMETAFAS_NAMES)}"
-        for name in networks.state_dict()
-    }
-    prepared(networks, full)
-    parameters = {full[name]: value for name, value in networks.named_parameters()}
-    spare(networks, networks.features)
-    batches = rule_batches(given["seed"], given["B"], 6, settings.input_size, depth=True)
-    found = meta.step_losses(networks, batches, settings, meta.Mining("batch_all", settings.margin))
-    found["total"].backward()
+    parts = {"features": "FeatExtractor", "depth": "DepthEstmator", "meta": "FeatEmbedder"}
+
+    def called(name: str) -> str:
+        return f"{parts[name.partition('.')[0]]}.{theirs(name, RFMETAFAS_NAMES)}"
+
+    parameters, _ = prepared(networks, networks.features, called)
+    batches = rule_batches(inputs["seed"], inputs["B"], 6, settings.input_size, depth=True)
+    step = meta.step_losses(networks, batches, settings, meta.Mining("batch_all", settings.margin))
+    step["total"].backward()
     names = {"total": "loss_all", "train_cls": "loss_cls_train", "train_dep": "loss_dep_train"}
     names |= {"test_cls": "loss_cls_test", "test_dep": "loss_dep_test"}
-    return {**given, **scalars(found, names), "grad_norm": gradient_norms(parameters)}
+    return {**inputs, **scalars(step, names), "grad_norm": gradient_norms(parameters)}
 
 
 def ssdg_step(case: Case) -> Values:
     """One iteration of SSDG-M. Dropout is the identity."""
-    given: Values = {"seed": case.whole("seed", 0), "B": case.whole("B", 1)}
-    given |= {key: case.whole(key, 1) for key in ("iteration", "max_iter")}
-    given |= {key: case.number(key) for key in ("lambda_triplet", "lambda_adreal", "margin")}
-    given["dropout"] = case.word("dropout", "identity")
+    inputs: Values = {"seed": case.whole("seed", 0), "B": case.whole("B", 1)}
+    inputs |= {key: case.whole(key, 1) for key in ("iteration", "max_iter")}
+    inputs |= {key: case.number(key) for key in ("lambda_triplet", "lambda_adreal", "margin")}
+    inputs["dropout"] = case.word("dropout", "identity")
     settings = case.settings(
         variant="ssdg",
         dropout=0.0,
-        margin=given["margin"],
-        triplet_weight=given["lambda_triplet"],
-        domain_weight=given["lambda_adreal"],
-        reversal_steps=given["max_iter"],
+        margin=inputs["margin"],
+        triplet_weight=inputs["lambda_triplet"],
+        domain_weight=inputs["lambda_adreal"],
+        reversal_steps=inputs["max_iter"],
     )
     networks = ssdg.SSDG(settings, DOMAINS)
 
@@ -182,27 +132,24 @@ def ssdg_step(case: Case) -> Values:
         network = "ad_net_real" if name.startswith("discriminator.") else "net"
         return f"{network}.{theirs(name, ssdg.NAMES)}"
 
-    prepared(networks, {name: called(name) for name in networks.state_dict()})
-    parameters = {called(name): value for name, value in networks.named_parameters()}
-    buffers = dict(networks.named_buffers())
-    spare(networks, networks.backbone)
+    parameters, buffers = prepared(networks, networks.backbone, called)
     side = settings.input_size
-    joined = join(rule_batches(given["seed"], given["B"], 3, side, depth=False))
-    passed = ssdg.forward_pass(networks, joined, settings, given["iteration"] - 1)
+    joined = join(rule_batches(inputs["seed"], inputs["B"], 3, side, depth=False))
+    passed = ssdg.forward_pass(networks, joined, settings, inputs["iteration"] - 1)
     moved = buffer_norms(buffers, called)
-    found = ssdg.losses_of(passed, joined, settings)
+    terms = ssdg.losses_of(passed, joined, settings)
     by_domain, by_triplet = (
-        torch.autograd.grad(found[name], passed.embedding, retain_graph=True)[0]
+        torch.autograd.grad(terms[name], passed.embedding, retain_graph=True)[0]
         for name in ("domain", "trip")
     )
-    found["total"].backward()
+    terms["total"].backward()
     classes = ssdg.classes_of(joined)
     mined = losses.class_triplets(passed.embedding.detach(), classes, margin=settings.margin)
     names = {"total": "total_loss", "cls": "cls_loss", "trip": "triplet_loss"}
     return {
-        **given,
-        **scalars(found, names | {"domain": "real_adloss"}),
-        "grl_coefficient": coefficient(given["iteration"], given["max_iter"]),
+        **inputs,
+        **scalars(terms, names | {"domain": "real_adloss"}),
+        "grl_coefficient": coefficient(inputs["iteration"], inputs["max_iter"]),
         "triplet_terms": {"valid": int(mined.valid), "positive": int(mined.counted)},
         "embedding_norm": passed.embedding.detach().norm(dim=1).tolist(),
         "embedding_first8": first(passed.embedding),
@@ -217,30 +164,27 @@ def ssdg_step(case: Case) -> Values:
 
 def ssan_step(case: Case) -> Values:
     """One iteration of SSAN-M as its released code does it, without a reversal."""
-    given: Values = {"seed": case.whole("seed", 0), "B": case.whole("B", 1)}
-    given["rand_idx"] = case.order("rand_idx", 2 * given["B"] * DOMAINS)
+    inputs: Values = {"seed": case.whole("seed", 0), "B": case.whole("B", 1)}
+    inputs["rand_idx"] = case.order("rand_idx", 2 * inputs["B"] * DOMAINS)
     settings = case.settings(variant="ssan")
     networks = ssan.SSAN(settings, DOMAINS)
 
     def called(name: str) -> str:
         return theirs(name, ssan.NAMES)
 
-    prepared(networks, {name: f"ssan.{called(name)}" for name in networks.state_dict()})
-    parameters = {called(name): value for name, value in networks.named_parameters()}
-    buffers = dict(networks.named_buffers())
-    spare(networks, networks.encoder.backbone)
+    parameters, buffers = prepared(networks, networks.encoder.backbone, called, "ssan.")
     side = settings.input_size
-    joined = join(rule_batches(given["seed"], given["B"], 3, side, depth=True))
-    partner = torch.tensor(given["rand_idx"])
+    joined = join(rule_batches(inputs["seed"], inputs["B"], 3, side, depth=True))
+    partner = torch.tensor(inputs["rand_idx"])
     passed = ssan.forward_pass(networks, joined.images, partner, None)
     moved = buffer_norms(buffers, called)
-    found = ssan.losses_of(passed, joined, partner, settings)
-    found["total"].backward()
+    terms = ssan.losses_of(passed, joined, partner, settings)
+    terms["total"].backward()
     names = {"total": "loss_all", "dep": "map_loss", "contrast": "contrast_loss"}
     unused: dict[str, float | None] = dict.fromkeys(ssan.UNUSED)  # theirs have no gradient
     return {
-        **given,
-        **scalars(found, names | {"domain": "adv_loss"}),
+        **inputs,
+        **scalars(terms, names | {"domain": "adv_loss"}),
         "fea_self_first8": first(passed.own),
         "fea_mixed_first8": first(passed.mixed),
         "discriminator_out": passed.domain.tolist(),
@@ -253,12 +197,12 @@ def ssan_step(case: Case) -> Values:
 METHODS = {"rfmetafas": rfmetafas, "ssdg": ssdg_step, "ssan": ssan_step}
 
 
-def left_out(case: Case, found: Iterable[str]) -> list[str]:
+def left_out(case: Case, values: Iterable[str]) -> list[str]:
     """Keys of the case that its method does not give, other cases nested in it apart."""
     return [
         key
         for key, value in case.values.items()
-        if key not in found and not (isinstance(value, dict) and "seed" in value)
+        if key not in values and not (isinstance(value, dict) and "seed" in value)
     ]
 
 
@@ -270,17 +214,17 @@ def main() -> int:
     parser.add_argument("--entry", help="key under which the file holds the case; else the file")
     parser.add_argument("--width", type=float, default=1.0, help="of a smaller network (1)")
     parser.add_argument("--input-size", type=int, default=256, help="of smaller pictures (256)")
-    given = parser.parse_args()
+    arguments = parser.parse_args()
     try:
-        size = {"width": given.width, "input_size": given.input_size}
-        case = Case(given.case, given.entry, **size)
-        found = METHODS[given.method](case)
+        size = {"width": arguments.width, "input_size": arguments.input_size}
+        case = Case(arguments.case, arguments.entry, **size)
+        values = METHODS[arguments.method](case)
     except UserError as error:
         print(error, file=sys.stderr)
         return 2
-    if unknown := left_out(case, found):
+    if unknown := left_out(case, values):
         print(f"{case.where}: not known, left out: {', '.join(unknown)}", file=sys.stderr)
-    print(json.dumps({key: found[key] for key in case.values if key in found}, indent=1))
+    print(json.dumps({key: values[key] for key in case.values if key in values}, indent=1))
     return 0
 
 

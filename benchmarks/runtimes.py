@@ -22,8 +22,8 @@ from typing import Any
 
 os.environ.update(OMP_NUM_THREADS="1", OPENCV_FOR_THREADS_NUM="1")
 
-if sys.path[0] == str(Path(__file__).parent):  # there the package labels would be another script
-    del sys.path[0]
+if sys.path[0] == str(Path(__file__).parent):  # there labels.py would hide the package labels
+    sys.path[0] = str(Path(__file__).parents[1])
 
 import cv2
 import numpy as np
@@ -61,19 +61,19 @@ def pictures_of(folder: Path) -> Pictures:
 
 def dump(name: str, pictures: Path, out: Path) -> None:
     """Find the largest face of each picture by one runtime and save its landmarks and the time."""
-    found: dict[str, Any] = {}
-    with load(name) as finder, np.load(pictures) as given:
-        for key in given.files:
-            picture = given[key]
+    landmarks: dict[str, Any] = {}
+    with load(name) as finder, np.load(pictures) as arrays:
+        for key in arrays.files:
+            picture = arrays[key]
             finder.find(picture)
             started = time.perf_counter()
             faces = finder.find(picture)
-            found[f"{key}|ms"] = 1000 * (time.perf_counter() - started)
+            landmarks[f"{key}|ms"] = 1000 * (time.perf_counter() - started)
             if faces:
                 face = max(faces, key=lambda one: face_square(one.landmarks)[2])
-                found[f"{key}|plain"] = face.landmarks
-                found[f"{key}|refined"] = face.landmarks_refined
-    np.savez(out, **found)
+                landmarks[f"{key}|plain"] = face.landmarks
+                landmarks[f"{key}|refined"] = face.landmarks_refined
+    np.savez(out, **landmarks)
 
 
 def run(python: Path, name: str, pictures: Path, folder: Path) -> Faces | str:
@@ -84,10 +84,10 @@ def run(python: Path, name: str, pictures: Path, folder: Path) -> Faces | str:
     if done.returncode:
         return (done.stderr.strip().splitlines() or ["no message"])[-1]
     faces: Faces = {}
-    with np.load(out) as found:
-        for key in found.files:
+    with np.load(out) as arrays:
+        for key in arrays.files:
             picture, what = key.rsplit("|", 1)
-            faces.setdefault(picture, {})[what] = found[key]
+            faces.setdefault(picture, {})[what] = arrays[key]
     return faces
 
 
@@ -127,22 +127,22 @@ def main() -> None:
     parser.add_argument("--pictures", type=Path, help="a folder of pictures, beside the public one")
     parser.add_argument("--python", type=Path, default=SECOND, help="of the second environment")
     parser.add_argument("--dump", nargs=3, help=argparse.SUPPRESS)
-    given = parser.parse_args()
-    if given.dump:
+    arguments = parser.parse_args()
+    if arguments.dump:
         try:
-            dump(given.dump[0], Path(given.dump[1]), Path(given.dump[2]))
+            dump(arguments.dump[0], Path(arguments.dump[1]), Path(arguments.dump[2]))
         except UserError as error:
             sys.exit(str(error))
         return
-    pictures = public_pictures() | (pictures_of(given.pictures) if given.pictures else {})
+    pictures = public_pictures() | (pictures_of(arguments.pictures) if arguments.pictures else {})
     runtimes = {
         "embedded": (Path(sys.executable), "embedded"),
         "tasks": (Path(sys.executable), "tasks"),
     }
-    if given.python.exists():
-        runtimes["tasks, second"] = (given.python, "tasks")
+    if arguments.python.exists():
+        runtimes["tasks, second"] = (arguments.python, "tasks")
     figures: dict[str, Any] = {"pictures": len(pictures)}
-    found: dict[str, Faces] = {}
+    by_runtime: dict[str, Faces] = {}
     with tempfile.TemporaryDirectory() as temporary:
         np.savez(Path(temporary) / "pictures.npz", **pictures)
         for label, (python, name) in runtimes.items():
@@ -150,15 +150,19 @@ def main() -> None:
             if isinstance(faces, str):
                 figures[label] = {"skipped": faces}
                 continue
-            found[label] = faces
+            by_runtime[label] = faces
             figures[label] = {
                 "faces": sum("plain" in face for face in faces.values()),
                 "find_ms": statistics.median(float(face["ms"]) for face in faces.values()),
             }
-    both = [name for name in pictures if all("plain" in faces[name] for faces in found.values())]
+    both = [
+        name for name in pictures if all("plain" in faces[name] for faces in by_runtime.values())
+    ]
     if both:
-        for one, other in combinations(found, 2):
-            figures[f"{other} - {one}"] = between(found[other], found[one], pictures, both)
+        for one, other in combinations(by_runtime, 2):
+            figures[f"{other} - {one}"] = between(
+                by_runtime[other], by_runtime[one], pictures, both
+            )
     print(json.dumps(figures, indent=1))
 
 

@@ -17,14 +17,15 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-if sys.path[0] == str(Path(__file__).parent):  # there the package labels would be a script
+if sys.path[0] == str(Path(__file__).parent):  # there labels.py would hide the package labels
     sys.path[0] = str(Path(__file__).parents[1])
 
 import h5py
 import numpy as np
 from PIL import Image
 
-from benchmarks.made_samples import columns, forget, machine, samples
+from benchmarks.parts.made_samples import columns, samples
+from benchmarks.parts.measuring import forget, machine
 from pipeline.bundle import FIELDS, PIXELS, Bundle, Shard
 from pipeline.packing.shard import Pixels, write_shard
 
@@ -179,21 +180,24 @@ def bytes_a_sample(way: Way, count: int) -> float:
         return sum(file[name].id.get_storage_size() for name in PIXELS) / count
 
 
-def rounds(ways: dict[str, Way], count: int, given: argparse.Namespace, cold: bool) -> dict:
+def rounds(
+    ways: dict[str, Way], count: int, arguments: argparse.Namespace, cold: bool
+) -> dict[str, list[float]]:
     """Samples a second of each way in each round."""
     batch = min(BATCH, count)
     out = {name: np.empty((batch, *FIELDS[name].shape), FIELDS[name].dtype) for name in PIXELS}
-    drawn, found = random.Random(0), {name: [] for name in ways}  # type: ignore[var-annotated]
-    for _ in range(given.rounds):
-        batches = [drawn.sample(range(count), batch) for _ in range(given.batches)]
+    drawn = random.Random(0)
+    rates: dict[str, list[float]] = {name: [] for name in ways}
+    for _ in range(arguments.rounds):
+        batches = [drawn.sample(range(count), batch) for _ in range(arguments.batches)]
         for name in drawn.sample(sorted(ways), len(ways)):
             if cold:
                 forget(ways[name].files)
             started = time.perf_counter()
             for rows in batches:
                 ways[name].read(rows, out)
-            found[name].append(batch * len(batches) / (time.perf_counter() - started))
-    return found
+            rates[name].append(batch * len(batches) / (time.perf_counter() - started))
+    return rates
 
 
 def main() -> None:
@@ -205,27 +209,27 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--cold", action=argparse.BooleanOptionalAction, default=True)
     parser.add_argument("--folder", type=Path, help="where to put what is made; a temporary one")
-    given = parser.parse_args()
-    count, about = given.samples, machine()
-    if given.bundle is not None:
+    arguments = parser.parse_args()
+    count, about = arguments.samples, machine()
+    if arguments.bundle is not None:
         count = min(
-            count, sum(entry["samples"] for entry in Bundle(given.bundle).manifest["shards"])
+            count, sum(entry["samples"] for entry in Bundle(arguments.bundle).manifest["shards"])
         )
-    with tempfile.TemporaryDirectory(dir=given.folder) as temporary:
-        source = stored(given.bundle, count) if given.bundle else samples(range(count))
+    with tempfile.TemporaryDirectory(dir=arguments.folder) as temporary:
+        source = stored(arguments.bundle, count) if arguments.bundle else samples(range(count))
         ways = make(source, Path(temporary), count)
-        kinds = ("warm", "cold") if given.cold else ("warm",)
-        rates = {kind: rounds(ways, count, given, kind == "cold") for kind in kinds}
-        told = {
+        kinds = ("warm", "cold") if arguments.cold else ("warm",)
+        rates = {kind: rounds(ways, count, arguments, kind == "cold") for kind in kinds}
+        figures = {
             name: {
                 "bytes_a_sample": round(bytes_a_sample(way, count)),
                 **{kind: round(statistics.median(rates[kind][name]), 1) for kind in kinds},
             }
             for name, way in ways.items()
         }
-    if "chunked_zstd" not in told:
+    if "chunked_zstd" not in figures:
         about["chunked_zstd"] = "not measured: hdf5plugin is not installed"
-    print(json.dumps({"about": {**about, "samples": count}, "ways": told}, indent=1))
+    print(json.dumps({"about": {**about, "samples": count}, "ways": figures}, indent=1))
 
 
 if __name__ == "__main__":

@@ -18,13 +18,13 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-if sys.path[0] == str(Path(__file__).parent):  # there the package labels would be a script
+if sys.path[0] == str(Path(__file__).parent):  # there labels.py would hide the package labels
     sys.path[0] = str(Path(__file__).parents[1])
 
 import torch
 
-from benchmarks.made_samples import machine
-from benchmarks.step_ways import (
+from benchmarks.parts.measuring import machine, ratio
+from benchmarks.parts.step_ways import (
     BASELINE,
     CONFIGURATIONS,
     DOMAINS,
@@ -51,7 +51,7 @@ NOMINAL = {
 """Dense operations a second by the data sheets (SXM boards), by a word of torch's name of them."""
 
 
-def child(name: str, given: argparse.Namespace) -> None:
+def child(name: str, arguments: argparse.Namespace) -> None:
     """Answer each line of the input with one of JSON: `step` or `profile`; first, once ready."""
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # what torch and its compiler print goes elsewhere
@@ -59,16 +59,16 @@ def child(name: str, given: argparse.Namespace) -> None:
     def answer(value: dict[str, Any]) -> None:
         print(json.dumps(value), file=answers, flush=True)
 
-    settings = settings_of(name, given)
+    settings = settings_of(name, arguments)
     gpu = torch.cuda.is_available()
     with ExitStack() as stack:
         if name == BASELINE:
             device = torch.device("cuda" if gpu else "cpu")
-            torch.set_num_threads(given.threads or torch.get_num_threads())
+            torch.set_num_threads(arguments.threads or torch.get_num_threads())
         else:
             device = stack.enter_context(reproducible(settings))
         step, in_force = stepper(name, settings, device)
-        domains = batches(given.images_per_domain, given.size, device)
+        domains = batches(arguments.images_per_domain, arguments.size, device)
         # A CPU only has to have its libraries loaded; a compiler needs the size that will come.
         full = gpu or settings.compile
         step(domains if full else batches(2, 64, device))
@@ -79,7 +79,7 @@ def child(name: str, given: argparse.Namespace) -> None:
             else:
                 if gpu:
                     step(domains)  # its memory was given back
-                spent = [seconds_of(lambda: step(domains), device) for _ in range(given.steps)]
+                spent = [seconds_of(lambda: step(domains), device) for _ in range(arguments.steps)]
                 middle = Spent(*(statistics.median(each) for each in zip(*spent, strict=True)))
                 answer({**middle._asdict(), "peak": most_memory(device)})
             if gpu:
@@ -89,12 +89,15 @@ def child(name: str, given: argparse.Namespace) -> None:
 class Child:
     """The process of one configuration."""
 
-    def __init__(self, name: str, given: argparse.Namespace) -> None:
+    def __init__(self, name: str, arguments: argparse.Namespace) -> None:
         self.name = name
         numbers = {
-            "images-per-domain": given.images_per_domain, "size": given.size, "width": given.width,
-            "steps": given.steps, "threads": given.threads,
-        }  # fmt: skip
+            "images-per-domain": arguments.images_per_domain,
+            "size": arguments.size,
+            "width": arguments.width,
+            "steps": arguments.steps,
+            "threads": arguments.threads,
+        }
         options = [f"--{key}={value}" for key, value in numbers.items()]
         command = [sys.executable, "-W", "ignore", __file__, "--child", name, *options]
         self.process = subprocess.Popen(
@@ -127,14 +130,14 @@ def peaks(device: torch.device, side: int) -> dict[str, float]:
     """Operations a second of one side x side matmul, the best of six, by precision."""
     kinds = [("float32", torch.float32), ("bfloat16", torch.bfloat16)]
     kinds += [("tf32", torch.float32)] * (device.type == "cuda")
-    found = {}
+    rates = {}
     for name, kind in kinds:
         torch.backends.cuda.matmul.allow_tf32 = name == "tf32"
         a, b = (torch.rand(side, side, device=device).to(kind) for _ in range(2))
         best = min(seconds_of(lambda a=a, b=b: a @ b, device).seconds for _ in range(6))
-        found[name] = 2 * side**3 / best
+        rates[name] = 2 * side**3 / best
     torch.backends.cuda.matmul.allow_tf32 = False
-    return found
+    return rates
 
 
 def precision_of(in_force: dict[str, Any]) -> str:
@@ -145,11 +148,11 @@ def precision_of(in_force: dict[str, Any]) -> str:
     return "tf32" if gpu and in_force.get("tf32", in_force.get("cudnn_allow_tf32")) else "float32"
 
 
-def told(
-    process: Child, found: list[dict[str, Any]], flop: int, best: dict[str, float], images: int
+def figures_of(
+    process: Child, rounds: list[dict[str, Any]], flop: int, best: dict[str, float], images: int
 ) -> dict[str, Any]:
     """The figures of one configuration over its rounds."""
-    seconds = [one["seconds"] for one in found]
+    seconds = [one["seconds"] for one in rounds]
     rates = sorted(images / one for one in seconds)
     precision = precision_of(process.about["in_force"])
     speed = flop / statistics.median(seconds)
@@ -161,8 +164,8 @@ def told(
         "least": round(rates[0], 3),
         "most": round(rates[-1], 3),
         "seconds": [round(one, 4) for one in seconds],
-        "cpu_seconds": [round(one["cpu_seconds"], 4) for one in found],
-        "peak_mb": round(max(one["peak"] for one in found) / 1e6),
+        "cpu_seconds": [round(one["cpu_seconds"], 4) for one in rounds],
+        "peak_mb": round(max(one["peak"] for one in rounds) / 1e6),
         "gflop": round(flop / 1e9, 1),
         "gflop_per_second": round(speed / 1e9, 1),
         "precision": precision,
@@ -171,44 +174,49 @@ def told(
     }
 
 
-def compared(names: list[str], given: argparse.Namespace) -> dict[str, Any]:
+def compared(names: list[str], arguments: argparse.Namespace) -> dict[str, Any]:
     """Run all configurations in turn, round by round, and set each beside the baseline."""
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    images, best = DOMAINS * given.images_per_domain, dict[str, float]()
+    images, best = DOMAINS * arguments.images_per_domain, dict[str, float]()
     rounds: dict[str, list[dict[str, Any]]] = {name: [] for name in names}
-    told_of: dict[str, Any] = {}
+    profiles: dict[str, Any] = {}
     with ExitStack() as stack:
-        processes = {name: Child(name, given) for name in names}
+        processes = {name: Child(name, arguments) for name in names}
         for process in processes.values():
             stack.callback(process.close)
-        for _ in range(given.rounds):
+        for _ in range(arguments.rounds):
             for name, process in processes.items():
-                for kind, peak in peaks(device, given.matmul).items():
+                for kind, peak in peaks(device, arguments.matmul).items():
                     best[kind] = max(peak, best.get(kind, 0))
                 rounds[name].append(process.ask("step"))
         steps = {
-            name: told(process, rounds[name], operations(name, given), best, images)
+            name: figures_of(process, rounds[name], operations(name, arguments), best, images)
             for name, process in processes.items()
         }
-        if given.profile:
-            told_of["profile"] = {n: p.ask("profile")["operators"] for n, p in processes.items()}
-    for name, found in steps.items():
-        beside = list(zip(rounds[BASELINE], rounds[name], strict=True))
-        kinds = ["seconds"] + ["cpu_seconds"] * (device.type == "cpu")
-        for kind in kinds:  # the second tells more where others use the cores too
-            ratios = [other[kind] / own[kind] for other, own in beside]
+        if arguments.profile:
+            profiles["profile"] = {n: p.ask("profile")["operators"] for n, p in processes.items()}
+    for name, figures in steps.items():
+        for kind in ["seconds"] + ["cpu_seconds"] * (device.type == "cpu"):
+            # the second tells more where others use the cores too
+            others, own = ([one[kind] for one in rounds[of]] for of in (BASELINE, name))
             end = "_by_cpu_time" if kind == "cpu_seconds" else ""
-            found[f"times_{BASELINE}{end}"] = round(statistics.median(ratios), 3)
+            figures[f"times_{BASELINE}{end}"] = round(ratio(others, own), 3)
     rates = {name: round(value / 1e9, 1) for name, value in best.items()}
-    return {"matmul_gflop_per_second": rates, "steps": steps, **told_of}
+    return {"matmul_gflop_per_second": rates, "steps": steps, **profiles}
 
 
-def waiting(folder: Path, given: argparse.Namespace) -> dict[str, Any]:
+def waiting(folder: Path, arguments: argparse.Namespace) -> dict[str, Any]:
     """Train a few steps on a bundle; the share of the time that went by waiting for samples."""
     sources = Bundle(folder).datasets[:DOMAINS]
-    keys = {"protocol": f"{'&'.join(sources)} to none", "steps": given.waiting_steps,
-            "batch": given.images_per_domain, "width": given.width, "input_size": given.size,
-            "precision": "bfloat16", "tensorboard": False}  # fmt: skip
+    keys = {
+        "protocol": f"{'&'.join(sources)} to none",
+        "steps": arguments.waiting_steps,
+        "batch": arguments.images_per_domain,
+        "width": arguments.width,
+        "input_size": arguments.size,
+        "precision": "bfloat16",
+        "tensorboard": False,
+    }
     settings = settings_from_dict(keys, "--waiting")
     states: list[dict[str, Any]] = []
     with tempfile.TemporaryDirectory() as temporary:
@@ -217,7 +225,7 @@ def waiting(folder: Path, given: argparse.Namespace) -> dict[str, Any]:
     return {"sources": list(sources), **{name: states[-1][name] for name in names}}
 
 
-def arguments() -> argparse.Namespace:
+def command_line() -> argparse.Namespace:
     """What the command line says, with what the device suggests for the rest."""
     gpu = torch.cuda.is_available()
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -239,28 +247,28 @@ def arguments() -> argparse.Namespace:
 
 def main() -> None:
     """Measure and print one JSON object."""
-    given = arguments()
-    if given.child:
-        return child(given.child, given)
+    arguments = command_line()
+    if arguments.child:
+        return child(arguments.child, arguments)
     gpu = torch.cuda.is_available()
     usual = ",".join(CONFIGURATIONS if gpu else ON_CPU)
-    names = list(dict.fromkeys([BASELINE, *(given.configurations or usual).split(",")]))
+    names = list(dict.fromkeys([BASELINE, *(arguments.configurations or usual).split(",")]))
     if unknown := [name for name in names if name not in CONFIGURATIONS]:
         raise SystemExit(f"no configuration '{unknown[0]}'; there are: {', '.join(CONFIGURATIONS)}")
     about = {
         **machine(),
         "torch": str(torch.__version__),
         "device": torch.cuda.get_device_name() if gpu else "cpu",
-        "threads": given.threads or torch.get_num_threads(),
-        "images_per_domain": given.images_per_domain,
+        "threads": arguments.threads or torch.get_num_threads(),
+        "images_per_domain": arguments.images_per_domain,
         "domains": DOMAINS,
-        "size": given.size,
-        "width": given.width,
+        "size": arguments.size,
+        "width": arguments.width,
     }
-    found = compared(names, given)
-    if given.waiting:
-        found["waiting"] = waiting(given.waiting, given)
-    print(json.dumps({"about": about, **found}, indent=1))
+    figures = compared(names, arguments)
+    if arguments.waiting:
+        figures["waiting"] = waiting(arguments.waiting, arguments)
+    print(json.dumps({"about": about, **figures}, indent=1))
 
 
 if __name__ == "__main__":

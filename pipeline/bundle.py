@@ -1,7 +1,8 @@
 """The bundle: a manifest and HDF5 shards, the only thing that training reads.
 
-This file is the format (names, dtypes, units, schema version) and its reader. It needs numpy and
-h5py and nothing else of this project: copy it into a project of your own. docs/bundle.md says the
+This file is the format (names, dtypes, units, schema version) and its reader. It is one file, and
+imports nothing else of this project, on purpose: copy it into a project of your own, where it needs
+numpy and h5py alone. Read FIELDS first, then Bundle at the end, then Shard. docs/bundle.md says the
 format in prose; pipeline/packing/shard.py writes it, pipeline/verify/check.py checks it.
 """
 
@@ -183,7 +184,8 @@ class Shard:
     A memory map of a file that is cut in place ends the process, and shows what is written into
     it; `read` tells both as BundleError.
 
-    key: what the shard must carry, "" for anything; sha256 of all that decided its bytes.
+    key: what the shard must carry, "" for anything; sha256 of all that decided its bytes. Its path,
+    name, size in bytes, schema, dataset, split and key are attributes as well.
     Raises BundleError for a file that is not such a shard.
     """
 
@@ -196,9 +198,6 @@ class Shard:
     def __init__(self, path: Path, key: str = "") -> None:
         self.path = Path(path).absolute()  # whatever the working folder is later
         self.name = self.path.name
-        self._open(key)
-
-    def _open(self, key: str) -> None:
         try:
             if not self.path.is_file():  # a pipe would be waited for
                 raise FileNotFoundError(errno.ENOENT, "No such file")
@@ -206,7 +205,7 @@ class Shard:
         except (OSError, ValueError) as error:
             raise BundleError(f"{self.path}: {getattr(error, 'strerror', error)}") from None
         status = os.fstat(self._file.fileno())
-        self._state = (status.st_size, status.st_mtime_ns)
+        self.size, self._changed_ns = status.st_size, status.st_mtime_ns
         with self._hdf5() as file:
             self._read_header(file)
         if key and key != self.key:
@@ -243,33 +242,29 @@ class Shard:
             raise BundleError(f"{self.path}: the dataset 'frame' is missing")
         self._count = len(file["frame"])
         self._places: dict[str, _Place] = {}
-        for name, field in FIELDS.items():
-            if not isinstance(file.get(name, getlink=True), h5py.HardLink):
-                continue  # missing, and told when it is asked for; no link is followed elsewhere
-            stored = file[name]
-            wanted = (self._count, *field.shape)
-            is_text = isinstance(stored, h5py.Dataset) and stored.dtype.kind == "S"
-            if (
-                not isinstance(stored, h5py.Dataset)
-                or stored.shape != wanted
-                or (stored.dtype != field.dtype if field.dtype else not is_text)
-            ):
-                found = f"{getattr(stored, 'shape', '')} {getattr(stored, 'dtype', 'a group')}"
-                raise BundleError(
-                    f"{self.path}: '{name}' is {found}, it must be {wanted} {field.dtype or 'text'}"
-                )
-            dtype = np.dtype(f"S{stored.dtype.itemsize}") if is_text else stored.dtype
-            if stored.external:
-                raise BundleError(f"{self.path}: '{name}' lies in another file")
-            offset = stored.id.get_offset()
-            if offset is not None and offset + stored.nbytes > self._state[0]:
-                raise BundleError(f"{self.path}: '{name}' reaches beyond the end of the file")
-            self._places[name] = _Place(wanted, dtype, offset)
+        for name in FIELDS:
+            # What is missing is told when it is asked for; no link is followed elsewhere.
+            if isinstance(file.get(name, getlink=True), h5py.HardLink):
+                self._places[name] = self._place_in(file[name], name)
 
-    @property
-    def size(self) -> int:
-        """Bytes of the file when it was opened."""
-        return self._state[0]
+    def _place_in(self, stored: Any, name: str) -> _Place:
+        """Where a field lies; BundleError where it is not stored as FIELDS says."""
+        field = FIELDS[name]
+        wanted = (self._count, *field.shape)
+        fits = isinstance(stored, h5py.Dataset) and stored.shape == wanted
+        if not fits or (stored.dtype != field.dtype if field.dtype else stored.dtype.kind != "S"):
+            found = f"{getattr(stored, 'shape', '')} {getattr(stored, 'dtype', 'a group')}"
+            raise BundleError(
+                f"{self.path}: '{name}' is {found}, it must be {wanted} {field.dtype or 'text'}"
+            )
+        if stored.external:
+            raise BundleError(f"{self.path}: '{name}' lies in another file")
+        offset = stored.id.get_offset()
+        if offset is not None and offset + stored.nbytes > self.size:
+            raise BundleError(f"{self.path}: '{name}' reaches beyond the end of the file")
+        # Of a text without h5py's mark that it is UTF-8.
+        dtype = stored.dtype if field.dtype else np.dtype(f"S{stored.dtype.itemsize}")
+        return _Place(wanted, dtype, offset)
 
     def __len__(self) -> int:
         return self._count
@@ -335,9 +330,9 @@ class Shard:
         the file without a copy between, and Python's lock is free meanwhile. Raises as `read`, and
         ValueError for arrays that cannot take them.
         """
-        rows = _whole(rows, self._count, self.name)
+        rows = _row_numbers(rows, self._count, self.name)
         room = min(map(len, outs.values()), default=0)
-        places = _whole(places, room, "an array to read into") if outs else []
+        places = _row_numbers(places, room, "an array to read into") if outs else []
         self._check_unchanged()
         for name, out in outs.items():
             place = self._place(name)
@@ -353,7 +348,7 @@ class Shard:
 
     def _check_unchanged(self) -> None:
         status = os.fstat(self._file.fileno())
-        if (status.st_size, status.st_mtime_ns) != self._state:
+        if (status.st_size, status.st_mtime_ns) != (self.size, self._changed_ns):
             raise BundleError(f"{self.path}: changed while it was read; open the bundle again")
 
     def _copy(self, position: int, target: memoryview) -> None:
@@ -392,7 +387,7 @@ class Shard:
         ]
 
 
-def _whole(numbers: Sequence[int] | np.ndarray, count: int, where: str) -> list[int]:
+def _row_numbers(numbers: Sequence[int] | np.ndarray, count: int, where: str) -> list[int]:
     """The numbers as int; IndexError unless they are whole and from 0 to before `count`."""
     whole = list(numbers)
     if not all(type(number) is int for number in whole):  # a batch's are, and numpy would cost more
@@ -409,6 +404,7 @@ def _whole(numbers: Sequence[int] | np.ndarray, count: int, where: str) -> list[
 
 
 def _bytes_of(array: np.ndarray) -> memoryview:
+    """The memory of a C-contiguous array, to be written into."""
     return memoryview(array.reshape(-1).view(np.uint8).data)
 
 
@@ -443,7 +439,7 @@ class Bundle:
 
     def __init__(self, folder: Path) -> None:
         self.folder = Path(folder)
-        self._place = self.folder.absolute()
+        self._absolute = self.folder.absolute()  # whatever the working folder is later
         path = self.folder / MANIFEST
         try:
             if path.exists() and not path.is_file():
@@ -507,7 +503,7 @@ class Bundle:
     def _open(self, entry: Mapping[str, Any]) -> Shard:
         if Path(entry["file"]).name != entry["file"]:
             raise BundleError(f"{self.folder}: '{entry['file']}' is not a plain file name")
-        shard = Shard(self._place / entry["file"], entry["key"])
+        shard = Shard(self._absolute / entry["file"], entry["key"])
         if shard.size != entry.get("bytes"):
             raise BundleError(
                 f"{shard.path}: {shard.size} bytes, by {MANIFEST} {entry.get('bytes')}: damaged;"

@@ -24,6 +24,92 @@ VERSION = 6
 PACKAGES = ("av", "opencv", "pillow")
 
 
+def crop(
+    rows: Sequence[Video],
+    job: Job,
+    out: Path,
+    hash_video: Callable[[Path], str],
+    stored_key: Callable[[Path], str | None] = keys.stored_key,
+) -> bool:
+    """Write the crops of one partition to `out`; False when `out` is finished work already.
+
+    rows: the partition's part of the index. hash_video: sha256 of a file, in hex. stored_key: the
+    key that a finished output carries.
+    """
+    inputs = find_inputs(rows, job, hash_video)
+    if stored_key(out) in inputs.keys:
+        return False
+    with ExitStack() as stack:
+        spool = stack.enter_context(Spool(out.parent, FIELDS))
+        loose = stack.enter_context(ByteSpool(out.parent))
+        samples = Samples(spool, loose, job.settings, job.keep_loose, failures=[*inputs.failures])
+        choice = job.settings.choice()
+        isolated = stack.enter_context(cropper(choice))
+        for row in inputs.rows:
+            isolated.crop(row, job, samples)
+        key = inputs.keys[isolated.left_out]
+        made_by = choice.made_by(isolated.made_on, VERSION, PACKAGES)
+        attributes = {"key": key, "made_by": made_by, "made_for": inputs.made_for, "stage": "crops"}
+        failed, remarks = sorted(samples.failures), sorted(samples.remarks)
+        sources = [
+            Source(row.path, *digests) for row, digests in zip(rows, inputs.hashes, strict=True)
+        ]
+        layers.write(out, attributes, samples.arrays(), failed, remarks, sources)
+    return True
+
+
+class Inputs(NamedTuple):
+    """What is to be cropped of a partition, and the keys that it can end in.
+
+    rows: those whose videos are there. hashes: as for crop_key. failures: of the others.
+    keys: of whole work, and of work without a video that was left out (limited_key).
+    """
+
+    rows: list[Video]
+    hashes: list[tuple[str, str]]
+    failures: list[Failure]
+    made_for: str
+    keys: tuple[str, str]
+
+
+def find_inputs(rows: Sequence[Video], job: Job, hash_video: Callable[[Path], str]) -> Inputs:
+    """Look which videos of a partition there are. Arguments as for crop."""
+    there, hashes, failures = [], [], []
+    for row in rows:
+        of_video = reason = ""
+        if corrections.excluded(corrections.of_row(row), None) is None:
+            of_video, reason = hash_of_video(job.root, row.path, hash_video)
+            if reason:
+                failures.append(Failure(row.path, -1, reason))
+            else:
+                there.append(row)
+        hashes.append((of_video, hash_of_shipped(job.shipped_file(row.path))))
+    purpose = made_for(rows, job.settings, job.dataset)
+    versions = job.settings.choice().versions(PACKAGES)
+    key = crop_key(purpose, hashes, job.keep_loose, versions)
+    limited = limited_key(key, job.settings.limits)
+    return Inputs(there, hashes, failures, purpose, (key, limited))
+
+
+def hash_of_video(root: Path, path: str, digest: Callable[[Path], str]) -> tuple[str, str]:
+    """Sha256 of a video and "", or "" and why there is none."""
+    video = root / path
+    if not (video.is_file() and video.resolve().is_relative_to(root.resolve())):
+        return "", "the file is missing"
+    try:
+        return digest(video), ""
+    except OSError as error:
+        return "", f"the file cannot be read: {error.strerror}"
+
+
+def hash_of_shipped(path: Path | None) -> str:
+    """Sha256 of a file of face positions; "" where there is none, or none that can be read."""
+    if path is not None:
+        with suppress(OSError):
+            return keys.sha256_file(path)
+    return ""
+
+
 def made_for(rows: Sequence[Video], settings: CropSettings, dataset: DatasetSettings) -> str:
     """A hash of the part of index and configuration that crops are made for.
 
@@ -37,6 +123,15 @@ def made_for(rows: Sequence[Video], settings: CropSettings, dataset: DatasetSett
         sampling=dataset.decides(),
         rows=[(row.path, row.live, row.upside_down, by_hand(row)) for row in rows],
     )
+
+
+def by_hand(row: Video) -> list[tuple[str, tuple[tuple[int, int], ...], str]]:
+    """The corrections that decide bytes: action, frames and value; not the reason, nor labels."""
+    return [
+        (one.action, one.frames, one.value)
+        for one in corrections.of_row(row)
+        if one.action != "relabel"
+    ]
 
 
 def crop_key(
@@ -62,98 +157,3 @@ def limited_key(key: str, limits: Limits) -> str:
     With other limits it might not be, so that such crops are finished for these alone.
     """
     return keys.key(crops=key, limits=limits.model_dump(exclude={"frames"}))
-
-
-class Asked(NamedTuple):
-    """What is to be cropped of a partition, and the keys that it can end in.
-
-    found: the rows whose videos are there. hashes: as for crop_key. failures: of the others.
-    keys: of whole work, and of work without a video that was left out (limited_key).
-    """
-
-    found: list[Video]
-    hashes: list[tuple[str, str]]
-    failures: list[Failure]
-    made_for: str
-    keys: tuple[str, str]
-
-
-def asked(rows: Sequence[Video], job: Job, hash_video: Callable[[Path], str]) -> Asked:
-    """Look which videos of a partition there are. Arguments as for crop."""
-    found, hashes, failures = [], [], []
-    for row in rows:
-        of_video = reason = ""
-        if corrections.excluded(corrections.of_row(row), None) is None:
-            of_video, reason = hash_of_video(job.root, row.path, hash_video)
-            if reason:
-                failures.append(Failure(row.path, -1, reason))
-            else:
-                found.append(row)
-        hashes.append((of_video, hash_of_shipped(job.shipped_file(row.path))))
-    purpose = made_for(rows, job.settings, job.dataset)
-    versions = job.settings.choice().versions(PACKAGES)
-    key = crop_key(purpose, hashes, job.keep_loose, versions)
-    limited = limited_key(key, job.settings.limits)
-    return Asked(found, hashes, failures, purpose, (key, limited))
-
-
-def crop(
-    rows: Sequence[Video],
-    job: Job,
-    out: Path,
-    hash_video: Callable[[Path], str],
-    stored_key: Callable[[Path], str | None] = keys.stored_key,
-) -> bool:
-    """Write the crops of one partition to `out`; False when `out` is finished work already.
-
-    rows: the partition's part of the index. hash_video: sha256 of a file, in hex. stored_key: the
-    key that a finished output carries.
-    """
-    task = asked(rows, job, hash_video)
-    if stored_key(out) in task.keys:
-        return False
-    with ExitStack() as stack:
-        spool = stack.enter_context(Spool(out.parent, FIELDS))
-        loose = stack.enter_context(ByteSpool(out.parent))
-        samples = Samples(spool, loose, job.settings, job.keep_loose, failures=[*task.failures])
-        choice = job.settings.choice()
-        isolated = stack.enter_context(cropper(choice))
-        for row in task.found:
-            isolated.crop(row, job, samples)
-        key = task.keys[isolated.left_out]
-        made_by = choice.made_by(isolated.made_on, VERSION, PACKAGES)
-        attributes = {"key": key, "made_by": made_by, "made_for": task.made_for, "stage": "crops"}
-        failed, remarks = sorted(samples.failures), sorted(samples.remarks)
-        sources = [
-            Source(row.path, *digests) for row, digests in zip(rows, task.hashes, strict=True)
-        ]
-        layers.write(out, attributes, samples.arrays(), failed, remarks, sources)
-    return True
-
-
-def hash_of_video(root: Path, path: str, digest: Callable[[Path], str]) -> tuple[str, str]:
-    """Sha256 of a video and "", or "" and why there is none."""
-    video = root / path
-    if not (video.is_file() and video.resolve().is_relative_to(root.resolve())):
-        return "", "the file is missing"
-    try:
-        return digest(video), ""
-    except OSError as error:
-        return "", f"the file cannot be read: {error.strerror}"
-
-
-def hash_of_shipped(path: Path | None) -> str:
-    """Sha256 of a file of face positions; "" where there is none, or none that can be read."""
-    if path is not None:
-        with suppress(OSError):
-            return keys.sha256_file(path)
-    return ""
-
-
-def by_hand(row: Video) -> list[tuple[str, tuple[tuple[int, int], ...], str]]:
-    """The corrections that decide bytes: action, frames and value; not the reason, nor labels."""
-    return [
-        (one.action, one.frames, one.value)
-        for one in corrections.of_row(row)
-        if one.action != "relabel"
-    ]

@@ -4,14 +4,14 @@ from pathlib import Path
 
 import numpy as np
 
-from pipeline import labelling
 from pipeline.bundle import DEPTH_SIDE
 from pipeline.config import DepthSettings
+from pipeline.labelling import Layer, make_layer
 
 VERSION = 5
 
 
-def layer(settings: DepthSettings) -> labelling.Layer:
+def layer(settings: DepthSettings) -> Layer:
     """What the stage makes: `depth` N x 32 x 32 float32 in [0, 1]."""
 
     def reduced(full: np.ndarray) -> np.ndarray:
@@ -19,20 +19,9 @@ def layer(settings: DepthSettings) -> labelling.Layer:
 
         return reduce_depth(full, DEPTH_SIDE, settings.reduce)
 
-    return labelling.Layer(
-        name="depth",
-        version=VERSION,
-        shape=(DEPTH_SIDE, DEPTH_SIDE),
-        dtype="<f4",
-        choice=settings.choice(),
-        of_spoofs=settings.spoof_depth == "raw",
-        finish=reduced,
-    )
+    return Layer("depth", VERSION, settings.choice(), settings.spoof_depth == "raw", reduced)
 
 
 def depth(crops: Path, settings: DepthSettings, out: Path, force: bool = False) -> bool:
-    """Write the depth layer that belongs to `crops`; see labelling.make_layer.
-
-    It holds `video` and `frame` as in the crops as well.
-    """
-    return labelling.make_layer(layer(settings), crops, out, force)
+    """Write the depth layer that belongs to `crops`; see labelling.make_layer."""
+    return make_layer(layer(settings), crops, out, force)

@@ -1,12 +1,18 @@
 """What the graph of rules asks: whether a configuration can run, and what has changed since."""
 
 import os
+from contextlib import suppress
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipeline.config import Config
 from pipeline.errors import UserError
+from pipeline.files.keys import key
 from pipeline.files.urls import is_url
+from pipeline.index import dataset_root, index, partition_of, shipped_file
+from train.protocols import parse as parse_protocol
+from train.settings import settings_to_dict
 
 if TYPE_CHECKING:
     from pipeline.tables.cells import Cell
@@ -16,8 +22,6 @@ def check_inputs(config: Config) -> None:
     """Raise UserError, naming what to do, unless every dataset's index can be made and the weights
     of the chosen back ends are there and right.
     """
-    from pipeline.index import dataset_root, index, shipped_file
-
     for dataset, settings in config.datasets.items():
         try:
             index(dataset, settings)
@@ -37,10 +41,10 @@ def check_files(config: Config) -> None:
     places = {"out": config.out} | {
         f"datasets.{name}.root": dataset.root for name, dataset in config.datasets.items()
     }
-    for key, place in places.items():
+    for name, place in places.items():
         if "://" in place:
             raise UserError(
-                f"{key}: {place}: Snakemake works on folders; with an object store: ocim run"
+                f"{name}: {place}: Snakemake works on folders; with an object store: ocim run"
             )
     if Path(config.out).is_dir() and not os.access(config.out, os.W_OK):
         # Snakemake would complain of each file, before anything of ours is asked.
@@ -66,9 +70,7 @@ def gpu(config: Config, stage: str) -> int | None:
 
 def check_protocol(config: Config) -> None:
     """Raise UserError when train.protocol needs a dataset that the configuration leaves out."""
-    from train.protocols import parse
-
-    protocol = parse(config.train.protocol)
+    protocol = parse_protocol(config.train.protocol)
     for name in protocol.datasets:
         if name not in config.datasets:
             raise UserError(
@@ -83,9 +85,6 @@ def made_by(config: Config, stage: str) -> dict[str, Any]:
 
     Where weights are missing their hashes are left out, so that a dry run works without them.
     """
-    from contextlib import suppress
-    from importlib import import_module
-
     choice = config.choices()[stage]
     made: dict[str, Any] = {
         "settings": choice.decides,
@@ -106,9 +105,6 @@ def fingerprints(config: Config, dataset: str) -> list[str]:
     It lets Snakemake see that a video was added, taken away, changed or corrected. Where the
     index cannot be made every hash is that of nothing, so that a dry run works without data.
     """
-    from pipeline.files.keys import key
-    from pipeline.index import dataset_root, index, partition_of, shipped_file
-
     settings = config.datasets[dataset]
     parts: list[list[Any]] = [[] for _ in range(settings.partitions)]
     try:
@@ -142,7 +138,5 @@ def train_settings(config: Config) -> dict[str, Any]:
 
     Raises UserError for a protocol that cannot be trained on the configuration's datasets.
     """
-    from train.settings import settings_to_dict
-
     check_protocol(config)
     return settings_to_dict(config.train)

@@ -29,7 +29,7 @@ def dataset_root(dataset: str, settings: DatasetSettings) -> Path:
     Of a root in an object store it is a folder of this machine with the same names
     (places/names.py), which is there until the process ends.
     """
-    with _told(settings):
+    with _url_in_errors(settings):
         return resolve_root(_folder(settings.root), adapter(dataset, settings), dataset)
 
 
@@ -50,7 +50,7 @@ def _list(text: str) -> Path:
 
 
 @contextmanager
-def _told(settings: DatasetSettings) -> Iterator[None]:
+def _url_in_errors(settings: DatasetSettings) -> Iterator[None]:
     """Name the URL in errors where a folder of this machine stands for it."""
     try:
         yield
@@ -74,7 +74,7 @@ def index(dataset: str, settings: DatasetSettings) -> list[Video]:
     place = dataset_root(dataset, settings)
     module = adapter(dataset, settings)
     listed = settings.table and str(_list(settings.table))
-    with _told(settings):
+    with _url_in_errors(settings):
         found = table.rows(place, listed) if module is table else module.rows(place)
         rows = [replace(row, dataset=dataset) for row in found]
         rows.sort(key=lambda row: row.path.encode())
@@ -139,11 +139,6 @@ def partition_of(dataset: str, path: str, partitions: int) -> int:
     """
     digest = hashlib.sha256(f"{dataset}\0{path}".encode()).digest()
     return int.from_bytes(digest, "big") % partitions
-
-
-def partition_rows(rows: Sequence[Video], partition: int, partitions: int) -> list[Video]:
-    """The rows of one partition, in the order of the index."""
-    return [row for row in rows if partition_of(row.dataset, row.path, partitions) == partition]
 
 
 def by_partition(rows: Sequence[Video], partitions: int) -> list[list[Video]]:

@@ -6,7 +6,6 @@ The rules of the labels are checked here, once: zero depth for spoofs and only f
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,9 +19,8 @@ from pipeline.files.hdf5 import fixed_strings
 from pipeline.files.many import Each, one_by_one
 from pipeline.files.records import same_person
 from pipeline.files.room import Room, room_for, room_on_the_way
-from pipeline.files.store import left_over, replace_whole, write_json, write_text
+from pipeline.files.store import replace_whole, write_json, write_text
 from pipeline.indexing import corrections
-from pipeline.layout import Layout
 from pipeline.packing.gather import FROM_CROPS, FROM_INDEX, read_columns, refuse_changed
 from pipeline.packing.plan import Piece, Plan, finished_in, plan_dataset, recorded
 from pipeline.packing.provenance import notice
@@ -37,27 +35,25 @@ _MUCH = 2_000_000_000
 
 def pack(
     config: Config,
-    layout: Layout | None = None,
     tell: Callable[[str], None] = lambda line: None,
     each: Each = one_by_one,
     at_once: int = 1,
 ) -> dict[str, Any]:
     """Write the shards and bundle.json of a configuration; return the manifest.
 
-    layout: of config.out, which follows from the configuration. tell: is given a line for people
-    before anything is written. each: runs the calls that read partitions and write shards, as in
-    pipeline/files/many.py; at_once: how many of them at a time, which the disk must have room
-    for. A shard that carries the right key and is undamaged is left as it is. Raises UserError when
-    a stage's output is missing, when labels break their rules, when a dataset has no sample at all,
-    or where the disk has no room for what is to be written.
+    tell: is given a line for people before anything is written. each: runs the calls that read
+    partitions and write shards, as in pipeline/files/many.py; at_once: how many of them at a time,
+    which the disk must have room for. A shard that carries the right key and is undamaged is left
+    as it is. Raises UserError when a stage's output is missing, when labels break their rules, when
+    a dataset has no sample at all, or where the disk has no room for what is to be written.
     """
     with out_of(config.out) as out:
-        plans, done = plan(config, out, each)
+        plans, done = plan_bundle(config, out, each)
         room = estimate(plans, done, out, at_once)
         tell(room.told())
         room.require()
         folder = out.layout.bundle
-        remove_left_over(folder)
+        remove_left_over(folder)  # by a pack that was killed
         entries = write_pieces(plans, done, config, each)
         manifest = manifest_of(config, plans, entries)
         write_text(folder / bundle.NOTICE, manifest["notice"])
@@ -72,7 +68,7 @@ def manifest_of(
     config: Config, plans: Sequence[Plan], entries: Sequence[dict[str, Any]]
 ) -> dict[str, Any]:
     """What bundle.json says. entries: of its shards."""
-    provenance = {one.dataset: one.provenance for one in plans}
+    provenance = {plan.dataset: plan.provenance for plan in plans}
     manifest: dict[str, Any] = {
         "schema": bundle.SCHEMA,
         "counts": counts(entries),
@@ -82,12 +78,12 @@ def manifest_of(
         "spoof_depth": config.depth.spoof_depth,
     }
     for name in ("corrections", "failures", "remarks"):
-        manifest[name] = [row for one in plans for row in one.lists[name]]
+        manifest[name] = [row for plan in plans for row in plan.lists[name]]
     manifest["hash"] = bundle.manifest_hash(manifest)
     return manifest
 
 
-def told(manifest: dict[str, Any], folder: str) -> Iterator[str]:
+def to_lines(manifest: dict[str, Any], folder: str) -> Iterator[str]:
     """Lines for people about a bundle that was packed. folder: its path or URL."""
     for name, row in manifest["counts"].items():
         yield f"{name}: {row['samples']} samples, {row['live']} live, {row['spoof']} spoof"
@@ -95,7 +91,9 @@ def told(manifest: dict[str, Any], folder: str) -> Iterator[str]:
     yield f"{folder}/bundle.json: {len(manifest['shards'])} shards"
 
 
-def plan(config: Config, out: Out, each: Each = one_by_one) -> tuple[list[Plan], dict[str, str]]:
+def plan_bundle(
+    config: Config, out: Out, each: Each = one_by_one
+) -> tuple[list[Plan], dict[str, str]]:
     """What `pack` would do, and the sha256 of each shard that is finished work, by its name.
 
     Nothing is written; UserError as there, but for the disk.
@@ -111,7 +109,7 @@ def plan(config: Config, out: Out, each: Each = one_by_one) -> tuple[list[Plan],
     if bundle.MANIFEST in there:
         out.bring(out.layout.bundle / bundle.MANIFEST)
     known = recorded(out.layout.bundle)
-    pieces = [piece for one in plans for piece in one.pieces if piece.name in there]
+    pieces = [piece for plan in plans for piece in plan.pieces if piece.name in there]
     calls = [(config, p.name, p.attributes["key"], known.get(p.name)) for p in pieces]
     much = sum(there[piece.name].size for piece in pieces) > _MUCH
     found = (each if much else one_by_one)(sha256_if_finished, calls)
@@ -120,7 +118,7 @@ def plan(config: Config, out: Out, each: Each = one_by_one) -> tuple[list[Plan],
 
 
 def sha256_if_finished(config: Config, name: str, key: str, known: tuple[str, str] | None) -> str:
-    """Sha256 of a shard if it is finished work, else ""; see pack_plan.finished."""
+    """Sha256 of a shard if it is finished work, else ""; see packing.plan.finished_in."""
     with out_of(config.out) as out:
         return finished_in(out, out.layout.bundle / name, key, known)
 
@@ -128,7 +126,7 @@ def sha256_if_finished(config: Config, name: str, key: str, known: tuple[str, st
 def estimate(plans: Sequence[Plan], done: Mapping[str, str], out: Out, at_once: int = 1) -> Room:
     """What the shards that are to be written need of the disk. done: the names of the others."""
     folder = out.layout.bundle
-    pieces = [piece for one in plans for piece in one.pieces if piece.name not in done]
+    pieces = [piece for plan in plans for piece in plan.pieces if piece.name not in done]
     files = [(folder / piece.name, piece.size) for piece in pieces]
     if out.stays:
         return room_for(folder, files, at_once)
@@ -139,7 +137,7 @@ def write_pieces(
     plans: Sequence[Plan], done: Mapping[str, str], config: Config, each: Each
 ) -> list[dict[str, Any]]:
     """Write the shards that are not finished; give the manifest's entry of each."""
-    pieces = [piece for one in plans for piece in one.pieces]
+    pieces = [piece for plan in plans for piece in plan.pieces]
     written = each(write, ((config, piece) for piece in pieces if piece.name not in done))
     with out_of(config.out) as out:
         there = out.states(out.layout.bundle)
@@ -174,7 +172,7 @@ def write(config: Config, piece: Piece) -> dict[str, Any]:
     """
     with out_of(config.out) as out:
         path = out.layout.bundle / piece.name
-        columns = read_columns(out, piece.dataset, piece.parts, piece.samples, FROM_CROPS)
+        columns = read_columns(out, piece.dataset, piece.partitions, piece.samples, FROM_CROPS)
         of_samples = [piece.rows[sample.video] for sample in piece.samples]
         for name in FROM_INDEX:
             columns[name] = fixed_strings([getattr(row, name) for row in of_samples])
@@ -189,7 +187,7 @@ def write(config: Config, piece: Piece) -> dict[str, Any]:
                 piece.videos,
                 piece.failures,
             )
-            refuse_changed(out, piece.dataset, piece.parts.values())
+            refuse_changed(out, piece.dataset, piece.partitions.values())
         sha256, size = keys.sha256_file(path), path.stat().st_size
         out.send(path)
         out.forget(path)
@@ -203,7 +201,7 @@ def pixels(out: Out, piece: Piece, raw: bool) -> Iterator[Pixels]:
     """
     for start in range(0, len(piece.samples), _BATCH):
         batch = piece.samples[start : start + _BATCH]
-        found = read_columns(out, piece.dataset, piece.parts, batch, bundle.PIXELS)
+        found = read_columns(out, piece.dataset, piece.partitions, batch, bundle.PIXELS)
         for at, sample in enumerate(batch):
             image, depth, parsing = (found[name][at] for name in bundle.PIXELS)
             has_depth = bool(piece.rows[sample.video].live) or raw
@@ -250,12 +248,6 @@ def counts(entries: Sequence[dict[str, Any]]) -> dict[str, dict[str, int]]:
         for name in row:
             row[name] += entry[name]
     return table
-
-
-def remove_left_over(folder: Path) -> None:
-    """Remove what a pack that was killed had begun and not finished."""
-    for path in left_over(folder):
-        path.unlink(missing_ok=True)
 
 
 def remove_strangers(out: Out, keep: set[str]) -> None:

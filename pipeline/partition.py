@@ -5,17 +5,17 @@ these functions, so they cannot differ in what they make. Each finds its files f
 configuration and the partition's number, and calls the stage.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import h5py
 
 from pipeline.config import Config
-from pipeline.datasets.base import Video
+from pipeline.datasets.base import Video, read_index, write_index
 from pipeline.files import layers
-from pipeline.files.many import in_processes
 from pipeline.files.store import named
+from pipeline.index import index, partition_of
 from pipeline.places import Out, out_of
 
 STAGES = {"crop": "crops", "depth": "depth", "parse": "parsing"}
@@ -48,51 +48,68 @@ def label_partition(
     made, samples, failures = [], 0, 0
     with out_of(config.out) as out:
         for stage in stages:
-            if stage == "crop":
-                fresh = _crop(config, dataset, partition, out, rows)
-            else:
-                fresh = _label(stage, config, dataset, partition, out)
-            if fresh:
+            if _make(config, stage, dataset, partition, out, rows):
                 made.append(stage)
             samples, failed = summary(out, out.layout.partition(STAGES[stage], dataset, partition))
             failures += failed
     return Done(dataset, partition, tuple(made), samples, failures)
 
 
-def crop_partition(
-    config: Config, dataset: str, partition: int, rows: Sequence[Video] | None = None
+def make_stage(
+    config: Config,
+    stage: str,
+    dataset: str,
+    partition: int,
+    rows: Sequence[Video] | None = None,
+    force: bool = False,
 ) -> bool:
-    """Crop one partition; False when it was finished already. rows: as for label_partition."""
+    """Take one partition through one stage; False when it was finished already.
+
+    rows: of the stage crop, as for label_partition. force: of depth and parse, make the labels
+    again though they are finished.
+    """
     with out_of(config.out) as out:
-        return _crop(config, dataset, partition, out, rows)
+        return _make(config, stage, dataset, partition, out, rows, force)
 
 
-def depth_partition(config: Config, dataset: str, partition: int, force: bool = False) -> bool:
-    """Make the depth layer of one partition; False when it was finished already."""
+def write_dataset_index(config: Config, dataset: str, rows: list[Video] | None = None) -> str:
+    """Write OUT/index/DATASET.csv; return what people call it: a path or a URL.
+
+    rows: of the index; None: from the names under the dataset's root.
+    """
+    if rows is None:
+        rows = index(dataset, config.datasets[dataset])
     with out_of(config.out) as out:
-        return _label("depth", config, dataset, partition, out, force)
-
-
-def parse_partition(config: Config, dataset: str, partition: int, force: bool = False) -> bool:
-    """Make the parsing layer of one partition; False when it was finished already."""
-    with out_of(config.out) as out:
-        return _label("parse", config, dataset, partition, out, force)
+        path = out.layout.index(dataset)
+        write_index(path, rows)
+        out.send(path)
+        return out.told(path)
 
 
 def index_rows(config: Config, dataset: str) -> list[Video]:
     """The index of a dataset as it lies in OUT."""
-    from pipeline.datasets.base import read_index
-
     with out_of(config.out) as out:
         return read_index(out.bring(out.layout.index(dataset)))
+
+
+def _make(
+    config: Config,
+    stage: str,
+    dataset: str,
+    partition: int,
+    out: Out,
+    rows: Sequence[Video] | None,
+    force: bool = False,
+) -> bool:
+    if stage == "crop":
+        return _crop(config, dataset, partition, out, rows)
+    return _label(config, stage, dataset, partition, out, force)
 
 
 def _crop(
     config: Config, dataset: str, partition: int, out: Out, rows: Sequence[Video] | None
 ) -> bool:
-    from pipeline.crop import Job, asked, crop
-    from pipeline.datasets.base import read_index
-    from pipeline.index import partition_of
+    from pipeline.crop import Job, crop, find_inputs
     from pipeline.places.videos import videos_of
 
     settings = config.datasets[dataset]
@@ -106,7 +123,7 @@ def _crop(
         job = Job(videos.root, config.crop, settings, config.keeps_loose(), videos.shipped_file)
         stored = stored_key(out, path)
         # Known from what is remembered of the videos, so that none is fetched in vain.
-        if videos.partly and stored and stored in asked(rows, job, videos.hash_video).keys:
+        if videos.partly and stored and stored in find_inputs(rows, job, videos.hash_video).keys:
             return False
         videos.fetch()
         with named(path):
@@ -117,9 +134,7 @@ def _crop(
         return True
 
 
-def _label(
-    stage: str, config: Config, dataset: str, partition: int, out: Out, force: bool = False
-) -> bool:
+def _label(config: Config, stage: str, dataset: str, partition: int, out: Out, force: bool) -> bool:
     """Make a layer of labels, of the stage depth or parse."""
     from pipeline import depth, labelling, parse
 
@@ -148,11 +163,3 @@ def summary(out: Out, path: Path) -> tuple[int, int]:
     """Samples and failures of one partition's file."""
     with out.reading(path) as source, h5py.File(source, "r") as file:
         return len(file["frame"]), len(layers.read_failures(file))
-
-
-def at_once(
-    function: Callable[..., Any], calls: Iterable[tuple[Any, ...]], cores: int
-) -> list[Any]:
-    """Run function(*call) for every call, `cores` processes at once; results in order."""
-    with in_processes(cores) as each:
-        return list(each(function, calls))

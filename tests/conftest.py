@@ -2,6 +2,7 @@
 
 import json
 import os
+import sys
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # busy cores and many threads: up to 40 times slower
 from collections.abc import Callable, Iterable, Iterator
@@ -11,6 +12,8 @@ from typing import Any
 import numpy as np
 import pytest
 from hypothesis import settings
+
+sys.path.append(str(Path(__file__).parents[1]))  # benchmarks/ is not installed
 
 # No test asserts a time, and hypothesis would: 200 ms for an example, however busy the machine.
 settings.register_profile("ocim", deadline=None)

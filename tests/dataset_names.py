@@ -74,3 +74,12 @@ def write_sub_lists(root: Path, upper: bool = False) -> None:
         name = f"{split}_sub_list.txt"
         text = "\r\n".join(f"{subject:02d}" for subject in subjects)
         (root / (name.upper() if upper else name)).write_bytes(text.encode())
+
+
+def assert_one_line(error: Exception, file: Path, line: int, words: str) -> None:
+    """An error names the file and its line, holds the words, and is one line of bounded length."""
+    message = str(error)
+    assert message.startswith((f"{file}: line {line}: ", f"{file}: line {line} "))
+    assert words in message
+    assert len(message.splitlines()) == 1
+    assert len(message) < 500 + len(str(file.parent))

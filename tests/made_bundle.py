@@ -136,26 +136,34 @@ def make_bundle(
                 for frame in range(frames)
             ]
             shards += write_split(folder, dataset, split, rows, pieces, 15 * number)
+    write_manifest(folder, manifest_of(shards, failures=list(failures)))
+    return folder
+
+
+def manifest_of(shards: Sequence[dict[str, Any]], **changes: Any) -> dict[str, Any]:
+    """A manifest that lists these shards, all made with SETTINGS; `changes` of its other parts."""
+    return {
+        "schema": SCHEMA,
+        "counts": counts_of(shards),
+        "corrections": [],
+        "failures": [],
+        "notice": "made\n",
+        "provenance": {entry["dataset"]: {"settings": SETTINGS} for entry in shards},
+        "remarks": [],
+        "shards": shards,
+        "spoof_depth": "zero",
+        **changes,
+    }
+
+
+def counts_of(shards: Sequence[dict[str, Any]]) -> dict[str, dict[str, int]]:
+    """Samples, live and spoof of the manifest's entries, by `dataset/split`."""
     counts: dict[str, dict[str, int]] = {}
     for entry in shards:
         row = counts.setdefault(f"{entry['dataset']}/{entry['split']}", {})
         for name in ("samples", "live", "spoof"):
             row[name] = row.get(name, 0) + entry[name]
-    write_manifest(
-        folder,
-        {
-            "schema": SCHEMA,
-            "counts": counts,
-            "corrections": [],
-            "failures": list(failures),
-            "notice": "made\n",
-            "provenance": {name: {"settings": SETTINGS} for name in datasets},
-            "remarks": [],
-            "shards": shards,
-            "spoof_depth": "zero",
-        },
-    )
-    return folder
+    return counts
 
 
 def write_manifest(folder: Path, manifest: dict[str, Any]) -> None:
@@ -186,14 +194,10 @@ def fit(folder: Path) -> None:
 
     def edit(manifest: dict[str, Any]) -> None:
         entries = [entry for entry in manifest["shards"] if (folder / entry["file"]).is_file()]
-        counts: dict[str, dict[str, int]] = {}
         for entry in entries:
             data = (folder / entry["file"]).read_bytes()
             entry.update(bytes=len(data), sha256=hashlib.sha256(data).hexdigest())
-            row = counts.setdefault(f"{entry['dataset']}/{entry['split']}", {})
-            for name in ("samples", "live", "spoof"):
-                row[name] = row.get(name, 0) + entry[name]
-        manifest.update(shards=entries, counts=counts)
+        manifest.update(shards=entries, counts=counts_of(entries))
 
     edit_manifest(folder, edit)
 

@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
-from made_bundle import SETTINGS, write_manifest, write_split
+from made_bundle import manifest_of, write_manifest, write_split
 
-from pipeline.bundle import SCHEMA, Bundle
+from pipeline.bundle import Bundle
 
 Videos = Mapping[str, Sequence[tuple[str, int, int]]]
 """By split: video, live, and how many frames: 0, 5, 10, ..."""
@@ -22,20 +22,7 @@ def bundle_of(folder: Path, datasets: Mapping[str, Videos], spoof_depth: str = "
         for split, videos in splits.items():
             rows = [(video, live, 5 * at) for video, live, frames in videos for at in range(frames)]
             shards += write_split(folder, dataset, split, rows, 1, 15 * number)
-    write_manifest(
-        folder,
-        {
-            "schema": SCHEMA,
-            "counts": {},
-            "corrections": [],
-            "failures": [],
-            "notice": "made\n",
-            "provenance": {name: {"settings": SETTINGS} for name in datasets},
-            "remarks": [],
-            "shards": shards,
-            "spoof_depth": spoof_depth,
-        },
-    )
+    write_manifest(folder, manifest_of(shards, spoof_depth=spoof_depth))
     return folder
 
 

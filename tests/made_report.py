@@ -102,7 +102,7 @@ def made_report_run(folder: Path) -> tuple[Config, Layout]:
     config = made_config(folder, partitions=2, train=train)
     rows = [replace(ROWS[0], corrections=CORRECTION), *ROWS[1:]]
     layout = write_run(config, rows, FAILURES, remarks=REMARKS)
-    pack(config, layout)
+    pack(config)
     write_results(layout, made_scores())
     layout.model.parent.mkdir()
     (layout.model.parent / "curves.csv").write_text(CURVES)

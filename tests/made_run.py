@@ -19,7 +19,7 @@ from pipeline.datasets.base import Video, read_index, write_index
 from pipeline.files import layers
 from pipeline.files.hdf5 import fixed_strings
 from pipeline.files.layers import Failure, Remark, Source
-from pipeline.index import partition_rows
+from pipeline.index import by_partition
 from pipeline.layout import Layout
 
 FRAMES = (0, 5)
@@ -75,18 +75,7 @@ def write_partition(
 ) -> None:
     """Write crops, depth and parsing of one partition, made for the index as it stands."""
     layout, settings = Layout(config.out), config.datasets[dataset]
-    rows = partition_rows(read_index(layout.index(dataset)), number, settings.partitions)
-    of_crops = f"crops {key} {number}"
-    choices = {
-        "crops": config.crop.choice(),
-        "depth": config.depth.choice(),
-        "parsing": config.parse.choice(),
-    }
-    made_for = {
-        "crops": crop.made_for(rows, config.crop, settings),
-        "depth": labelling.made_for(config.depth.choice(), of_crops),
-        "parsing": labelling.made_for(config.parse.choice(), of_crops),
-    }
+    rows = by_partition(read_index(layout.index(dataset)), settings.partitions)[number]
     made = [made_sample(row, frame) for row, frame in samples]
     columns = {
         name: np.array([sample[name] for sample in made], field.dtype).reshape(-1, *field.shape)
@@ -97,20 +86,23 @@ def write_partition(
         "video": fixed_strings([row.path for row, _ in samples]),
         "frame": columns.pop("frame"),
     }
-    labels = {name: columns.pop(name) for name in ("depth", "parsing")}
-    stages: dict[str, tuple[dict[str, np.ndarray], Sequence[Failure]]] = {
-        "crops": (columns, failures),
-        "depth": ({"depth": labels["depth"]}, depth_failures),
-        "parsing": ({"parsing": labels["parsing"]}, ()),
+    depth, parsing = ({name: columns.pop(name)} for name in ("depth", "parsing"))
+    by_depth, by_parse = config.depth.choice(), config.parse.choice()
+    of_crops = f"crops {key} {number}"
+    for_crops = crop.made_for(rows, config.crop, settings)
+    stages = {
+        "crops": (config.crop.choice(), for_crops, columns, failures),
+        "depth": (by_depth, labelling.made_for(by_depth, of_crops), depth, depth_failures),
+        "parsing": (by_parse, labelling.made_for(by_parse, of_crops), parsing, ()),
     }
     sources = [Source(row.path, source_hash(row, key), "") for row in rows]
-    for stage, (arrays, failed) in stages.items():
+    for stage, (choice, purpose, arrays, failed) in stages.items():
         path = layout.partition(stage, dataset, number)
         remarked = remarks if stage == "crops" else ()
         attributes = {
             "key": f"{stage} {key} {number}",
-            "made_by": choices[stage].made_by("cpu", 1),
-            "made_for": made_for[stage],
+            "made_by": choice.made_by("cpu", 1),
+            "made_for": purpose,
         }
         layers.write(path, attributes, {**arrays, **same}, failed, remarked, sources)
 
@@ -129,8 +121,7 @@ def write_run(
     write_index(layout.index(dataset), ordered)
     lost = {(failure.video, failure.frame) for failure in failures}
     partitions = config.datasets[dataset].partitions
-    for number in range(partitions):
-        own = partition_rows(ordered, number, partitions)
+    for number, own in enumerate(by_partition(ordered, partitions)):
         paths = {row.path for row in own}
         samples = [
             (row, frame)

@@ -1,4 +1,4 @@
-"""Video files made and spoiled byte by byte, for tests of decoding: nothing is random."""
+"""Media files made and spoiled byte by byte, for tests of decoding: nothing is random."""
 
 import io
 from collections.abc import Sequence
@@ -8,8 +8,10 @@ from functools import cache
 import av
 import cv2
 import numpy as np
+from PIL import Image
 
 SIZE = (320, 400)
+GREY = np.full((480, 640, 3), 127, np.uint8)
 QUIET = {"x265-params": "log-level=none", "preset": "ultrafast"}
 
 
@@ -19,6 +21,16 @@ def portrait() -> np.ndarray:
     from skimage.data import astronaut
 
     return np.ascontiguousarray(astronaut()[:400, 80:400])
+
+
+def scene(portrait: np.ndarray, *places: tuple[int, int, float]) -> np.ndarray:
+    """A grey frame of 640 x 480 with the portrait at (x, y), scaled."""
+    frame = GREY.copy()
+    for x, y, scale in places:
+        small = cv2.resize(portrait, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+        height, width = small.shape[:2]
+        frame[y : y + height, x : x + width] = small[: 480 - y, : 640 - x]
+    return frame
 
 
 def pictures(count: int, size: tuple[int, int] = SIZE) -> list[np.ndarray]:
@@ -94,6 +106,25 @@ def sound(container: str, codec: str) -> bytes:
     buffer = io.BytesIO()
     with av.open(buffer, "w", format=container) as file:
         write_silence(file, file.add_stream(codec, rate=16000, layout="mono"))
+    return buffer.getvalue()
+
+
+def still(kind: str, mode: str = "RGB", orientation: int | None = None, **options: object) -> bytes:
+    """The portrait as a picture file; an orientation is met by turning what is stored back."""
+    image = Image.fromarray(portrait())
+    if orientation:
+        image.getexif()[0x0112] = orientation
+        options["exif"] = image.getexif()
+    back = {
+        2: Image.Transpose.FLIP_LEFT_RIGHT, 3: Image.Transpose.ROTATE_180,
+        4: Image.Transpose.FLIP_TOP_BOTTOM, 5: Image.Transpose.TRANSPOSE,
+        6: Image.Transpose.ROTATE_90, 7: Image.Transpose.TRANSVERSE,
+        8: Image.Transpose.ROTATE_270,
+    }  # fmt: skip
+    if orientation in back:
+        image = image.transpose(back[orientation])
+    buffer = io.BytesIO()
+    image.convert(mode).save(buffer, kind, **options)
     return buffer.getvalue()
 
 

@@ -17,6 +17,8 @@ import h5py
 import numpy as np
 import yaml
 
+from pipeline.cli.data import write_dataset_index
+from pipeline.config import load
 from pipeline.files import layers
 from pipeline.files.hdf5 import read_strings
 
@@ -131,35 +133,31 @@ class Project:
         }
         return {**os.environ, **added}
 
-    def command(self, verb: str) -> list[str]:
-        """A verb of ocim on this partition."""
-        program = [sys.executable, "-c", "from pipeline.cli import main; main()", verb]
-        numbered = [] if verb == "index" else ["--partition", "0"]
-        return [*program, "--config", str(self.write()), "--dataset", "mydata", *numbered]
-
-    def run(self, verb: str) -> str:
-        """What a verb prints; it must succeed, and print nothing but that."""
-        done = subprocess.run(
-            self.command(verb), env=self.environment(), capture_output=True, text=True, timeout=300
-        )
-        assert (done.returncode, done.stderr) == (0, ""), done.stderr
-        return done.stdout
+    def command(self) -> list[str]:
+        """`ocim crop` of this partition, its index written."""
+        path = self.write()
+        write_dataset_index(load(path), "mydata")
+        program = [sys.executable, "-c", "from pipeline.cli import main; main()", "crop"]
+        return [*program, "--config", str(path), "--dataset", "mydata", "--partition", "0"]
 
     def crop(self) -> "Crops":
-        """Index and crop."""
-        self.run("index")
-        self.said = self.run("crop")
+        """Index and crop, which must succeed. said: what was printed, nothing but on stdout."""
+        done = subprocess.run(
+            self.command(), env=self.environment(), capture_output=True, text=True, timeout=300
+        )
+        assert (done.returncode, done.stderr) == (0, ""), done.stderr
+        self.said = done.stdout
         return Crops(self.folder / "out" / "crops" / "mydata" / "0000.h5")
 
-    def started(self, verb: str) -> "subprocess.Popen[bytes]":
-        """A verb that runs, in a group of its own, and hears signals as from a terminal."""
+    def started(self) -> "subprocess.Popen[bytes]":
+        """A crop that runs, in a group of its own, and hears signals as from a terminal."""
 
         def reset() -> None:
             for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
                 signal.signal(number, signal.SIG_DFL)
 
         return subprocess.Popen(
-            self.command(verb),
+            self.command(),
             env=self.environment(),
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

@@ -1,28 +1,23 @@
 """The numbers of one step beside those of the methods' released code, and what the script reads."""
 
-import importlib
-import importlib.util
 import json
 import math
-import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from run_benchmark import ended
 
+from benchmarks.parts.case import Case
+from benchmarks.reference_step import METHODS, main
 from pipeline.errors import UserError
-from train.baselines import ssdg
-from train.baselines.joined import join
-from train.settings import settings_from_dict
 
 torch.set_num_threads(1)  # networks this small only wait for a second thread on busy cores
 
-ROOT = Path(__file__).parents[1]
 SMALL = {"width": 0.05, "input_size": 64}
 
 CASES: dict[str, dict[str, Any]] = {
@@ -36,21 +31,14 @@ CASES: dict[str, dict[str, Any]] = {
 Small = Callable[..., dict[str, Any]]
 
 
-@pytest.fixture(scope="module")
-def script() -> Iterator[ModuleType]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(str(ROOT))
-        yield importlib.import_module("benchmarks.reference_step")
-
-
 @pytest.fixture
-def small(script: ModuleType, tmp_path: Path) -> Small:
+def small(tmp_path: Path) -> Small:
     """Runs a method's step on small networks; changes: of its case above."""
 
     def run(method: str, **changes: Any) -> dict[str, Any]:
         path = tmp_path / "case.json"
         path.write_text(json.dumps({**CASES[method], **changes}), "utf-8")
-        return script.METHODS[method](script.Case(path, **SMALL))
+        return METHODS[method](Case(path, **SMALL))
 
     return run
 
@@ -101,9 +89,8 @@ def test_the_command_gives_every_number_of_the_reference_case_and_reads_none(
     false = {k: v if k in PARAMETERS else falsified(v) for k, v in case.items()}
     path = tmp_path / "false.json"
     path.write_text(json.dumps(false if entry is None else {entry: false, "seed": 0}), "utf-8")
-    command = [sys.executable, "benchmarks/reference_step.py", "--method", method]
-    command += ["--case", str(path), *(["--entry", entry] if entry else [])]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    options = ["--entry", entry] if entry else []
+    done = ended("reference_step", "--method", method, "--case", path, *options)
     assert done.returncode == 0, done.stderr
     assert not done.stderr
     compared = close(json.loads(done.stdout), case, relative)
@@ -178,14 +165,13 @@ def test_what_is_found_has_the_names_of_the_reference_case(method: str, small: S
     assert {name for name, norm in found["grad_norm"].items() if norm is None} == without
 
 
-def run_main(script: ModuleType, monkeypatch: pytest.MonkeyPatch, *options: str) -> int:
+def run_main(monkeypatch: pytest.MonkeyPatch, *options: str) -> int:
     size = ["--width", "0.05", "--input-size", "64"]
     monkeypatch.setattr(sys, "argv", ["reference_step.py", *options, *size])
-    return script.main()
+    return main()
 
 
 def test_the_output_has_the_cases_own_keys(
-    script: ModuleType,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
     tmp_path: Path,
@@ -194,12 +180,12 @@ def test_the_output_has_the_cases_own_keys(
     inner = {**CASES["ssdg"], "B": 1, "cls_loss": -1.0}
     case = {**CASES["ssdg"], "total_loss": -1.0, "b1": inner, "remark": "of another machine"}
     path.write_text(json.dumps(case), "utf-8")
-    assert run_main(script, monkeypatch, "--method", "ssdg", "--case", str(path)) == 0
+    assert run_main(monkeypatch, "--method", "ssdg", "--case", str(path)) == 0
     printed = capsys.readouterr()
     assert list(json.loads(printed.out)) == [*CASES["ssdg"], "total_loss"]
     assert printed.err == f"{path}: not known, left out: remark\n"
     options = ("--method", "ssdg", "--case", str(path), "--entry", "b1")
-    assert run_main(script, monkeypatch, *options) == 0
+    assert run_main(monkeypatch, *options) == 0
     printed = capsys.readouterr()
     assert set(json.loads(printed.out)) == set(inner)
     assert not printed.err
@@ -219,7 +205,6 @@ def test_the_output_has_the_cases_own_keys(
     ],
 )
 def test_a_wrong_file_is_one_line_and_exit_code_2(
-    script: ModuleType,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
     tmp_path: Path,
@@ -229,7 +214,7 @@ def test_a_wrong_file_is_one_line_and_exit_code_2(
     path = tmp_path / "case.json"
     if text is not None:
         path.write_text(text, "utf-8")
-    assert run_main(script, monkeypatch, "--method", "ssan", "--case", str(path)) == 2
+    assert run_main(monkeypatch, "--method", "ssan", "--case", str(path)) == 2
     printed = capsys.readouterr()
     assert not printed.out
     assert printed.err.startswith(f"{path}: ")
@@ -252,58 +237,3 @@ def test_a_parameter_that_cannot_be_honoured_is_refused(
 ):
     with pytest.raises(UserError, match=rf"{key}: expected .*found"):
         small(method, **{key: value})
-
-
-def test_sparing_memory_changes_no_number(script: ModuleType):
-    sparing = importlib.import_module("benchmarks.sparing")
-    rules = importlib.import_module("benchmarks.rule_tensors")
-    settings = settings_from_dict({"variant": "ssdg", "dropout": 0.0, **SMALL}, "test")
-    joined = join(rules.rule_batches(3, 1, 3, 64, depth=False))
-    found = []
-    for spared in (False, True):
-        networks = ssdg.SSDG(settings, 3)
-        ssdg.initialise(networks, torch.Generator().manual_seed(0))
-        networks.double().train()
-        parameters = dict(networks.named_parameters())
-        if spared:
-            sparing.spare(networks, networks.backbone)
-        passed = ssdg.forward_pass(networks, joined, settings, 0)
-        total = ssdg.losses_of(passed, joined, settings)["total"]
-        total.backward()
-        found.append((total.detach(), {name: p.grad for name, p in parameters.items()}))
-    torch.testing.assert_close(found[0], found[1], rtol=1e-9, atol=1e-12)
-
-
-def test_the_rule_is_the_reference_materials(script: ModuleType, shared: Path):
-    rules = importlib.import_module("benchmarks.rule_tensors")
-    spec = importlib.util.spec_from_file_location(
-        "rule", shared / "reference" / "rule_tensors.py"
-    )  # fmt: skip
-    assert spec is not None and spec.loader is not None
-    given = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(given)
-    for name, shape in (
-        ("net.conv.weight", (4, 3, 3, 3)),
-        ("net.fc.weight", (2, 5)),
-        ("net.bn.weight", (6,)),
-        ("net.bn.bias", (6,)),
-        ("net.bn.running_mean", (6,)),
-        ("net.bn.running_var", (6,)),
-        ("net.bn.num_batches_tracked", ()),
-    ):
-        ours, theirs = rules.rule_tensor(name, shape), given.tensor(name, shape)
-        assert np.array_equal(ours.numpy(), theirs), name
-        assert ours.numpy().dtype == theirs.dtype, name
-
-
-def test_all_images_are_drawn_before_all_depth_maps(script: ModuleType):
-    rules = importlib.import_module("benchmarks.rule_tensors")
-    batches = rules.rule_batches(9, 1, 3, 64, depth=True)
-    random = np.random.default_rng(9)
-    images = [random.random((2, 3, 64, 64)) for _ in range(3)]
-    maps = [random.random((2, 8, 8)) for _ in range(3)]
-    for batch, image, depth in zip(batches, images, maps, strict=True):
-        assert np.array_equal(batch.images.numpy(), image)
-        assert batch.live.tolist() == [1, 0]
-        assert np.array_equal(batch.depth.numpy()[0, 0], depth[0])
-        assert not batch.depth[1].any()

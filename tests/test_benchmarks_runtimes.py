@@ -1,39 +1,28 @@
 """How far the runtimes of the landmarks lie apart."""
 
-import importlib.util
 import json
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 
+from benchmarks.runtimes import compared
 from labels.canonical import VERTICES
 
 ROOT = Path(__file__).resolve().parents[1]
 SCRIPT = ROOT / "benchmarks" / "runtimes.py"
 
 
-@pytest.fixture(scope="module")
-def runtimes() -> Any:
-    """The script as a module."""
-    spec = importlib.util.spec_from_file_location("benchmarks_runtimes", SCRIPT)
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-def test_a_known_shift_is_found_in_every_figure(runtimes: Any) -> None:
+def test_a_known_shift_is_found_in_every_figure() -> None:
     # The canonical face, 200 pixels high or wide, moved by 2 pixels to the right and 1 down.
     points = VERTICES * (1, -1, -1)
     points = (points - points.min(0)) * 200 / np.ptp(points[:, :2], axis=0).max() + (150, 100, 0)
     points = np.concatenate([points, points[:10]]).astype(np.float32)
     one = {"plain": points[:468] + np.float32((2, 1, 0)), "refined": points + np.float32((4, 0, 0))}
     other = {"plain": points[:468], "refined": points}
-    row = runtimes.compared(one, other, np.zeros((400, 500, 3), np.uint8))
+    row = compared(one, other, np.zeros((400, 500, 3), np.uint8))
     assert row["plain_offset_x_percent"] == pytest.approx(1.0, abs=1e-4)
     assert row["plain_offset_y_percent"] == pytest.approx(0.5, abs=1e-4)
     assert row["plain_distance_percent"] == pytest.approx(np.sqrt(1.25), abs=1e-4)

@@ -1,24 +1,12 @@
-"""The benchmark of growth runs, and counts what there is to count."""
-
-import json
-import subprocess
-import sys
-from pathlib import Path
+"""benchmarks/scaling.py measures step by step, and counts what there is to count."""
 
 import pytest
-
-SCRIPT = Path(__file__).parents[1] / "benchmarks" / "scaling.py"
-
-
-def figures(*words: str) -> dict:
-    done = subprocess.run([sys.executable, str(SCRIPT), *words], capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
+from run_benchmark import figures
 
 
 @pytest.mark.slow
 def test_videos_and_partitions_are_measured_step_by_step():
-    found = figures("--parts", "partitions", "videos", "--videos", "48", "96",
+    found = figures("scaling", "--parts", "partitions", "videos", "--videos", "48", "96",
                     "--partitions", "1", "3", "--few", "6")  # fmt: skip
     assert found["partitions"]["videos"] == 6
     for count in ("48", "96"):
@@ -34,7 +22,7 @@ def test_videos_and_partitions_are_measured_step_by_step():
 def test_the_plan_stands_beside_what_the_run_took(tmp_path, portrait, video_writer):
     for number in (1, 2):
         video_writer(tmp_path / "casia" / "train_release" / "1" / f"{number}.avi", [portrait] * 4)
-    found = figures("--parts", "plan", "--replica", str(tmp_path), "--every", "2")
+    found = figures("scaling", "--parts", "plan", "--replica", tmp_path, "--every", "2")
     (one,) = found["plan"]
     assert one["samples"] == {"promised": 4, "measured": 4, "ratio": 1.0}
     assert one["bundle_mb"]["measured"] > 4 * 0.266

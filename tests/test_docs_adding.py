@@ -1,24 +1,33 @@
-"""The modules shown in docs/adding.md, as they stand there: adapters and a back end."""
+"""docs/adding.md: the adapters, the back end and the ablation, as they stand there, are run."""
 
+import csv
+import json
+import os
 import re
+import shlex
+import shutil
+import subprocess
 import sys
+import textwrap
+from collections.abc import Callable
 from itertools import product
 from pathlib import Path
 
 import numpy as np
 import pytest
+from made_bundle import make_bundle
 from PIL import Image
 
-import labels.depth
 import pipeline.datasets
-from labels.backends import DEPTH, Backend
-from pipeline.config import Config, DatasetSettings
+from pipeline.bundle import Bundle
+from pipeline.config import DatasetSettings
 from pipeline.datasets.base import Video, files
 from pipeline.errors import UserError
 from pipeline.index import index
-from pipeline.look.label import label_image
 
-TEXT = (Path(__file__).parents[1] / "docs" / "adding.md").read_text("utf-8")
+ROOT = Path(__file__).parents[1]
+TEXT = (ROOT / "docs" / "adding.md").read_text("utf-8")
+DIFF = re.search(r"```diff\n(.*?)```", TEXT, re.S).group(1)
 
 
 @pytest.fixture
@@ -116,7 +125,6 @@ def test_the_module_for_celeba_spoof_reads_its_folders(tmp_path, shown):
 
 
 def test_every_module_file_that_the_page_names_is_there():
-    root = Path(__file__).parents[1]
     named = set(re.findall(r"`((?:pipeline|labels|tests)/[a-z_/]+\.py)`", TEXT))
     examples = {
         "labels/depth/paraboloid.py",
@@ -124,29 +132,94 @@ def test_every_module_file_that_the_page_names_is_there():
         "pipeline/datasets/siw.py",
     }
     assert examples < named
-    assert {name for name in named - examples if not (root / name).is_file()} == set()
+    assert {name for name in named - examples if not (ROOT / name).is_file()} == set()
+
+
+def block(language: str, name: str) -> str:
+    """The block of code that follows the name of its file on the page."""
+    return re.search(rf"`{re.escape(name)}`:\n\n```{language}\n(.*?)```", TEXT, re.S).group(1)
+
+
+def commands(heading: str) -> list[list[str]]:
+    """The commands under a heading of the page, each as its words."""
+    section = re.search(rf"^## {heading}.*?(?=^## |\Z)", TEXT, re.S | re.M).group()
+    lines = re.findall(r"^    ((?:ocim|git) .+)$", section, re.M)
+    return [shlex.split(line, comments=True) for line in lines]
+
+
+@pytest.fixture(scope="module")
+def checkout(tmp_path_factory, portrait: np.ndarray, video_writer: Callable[..., Path]) -> Path:
+    """A copy of the project with the three examples added as the page says, and their data."""
+    root = tmp_path_factory.mktemp("adding")
+    for name in ("pipeline", "labels", "train", "config"):
+        shutil.copytree(ROOT / name, root / name, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("pipeline/datasets/siw.py", "labels/depth/paraboloid.py"):
+        (root / name).write_text(block("python", name))
+    backends = root / "labels" / "backends.py"
+    entry = re.search(r'^    "paraboloid": Backend\(.*\),$', TEXT, re.M).group()
+    backends.write_text(backends.read_text().replace("DEPTH = {\n", f"DEPTH = {{\n{entry}\n", 1))
+    (root / "without_depth.diff").write_text(DIFF)
+    siw = re.search(r"^    # siw\.yaml\n((?:    .*\n)+)", TEXT, re.M).group(1)
+    (root / "siw.yaml").write_text(textwrap.dedent(siw))
+    mine = "out: runs/mine\ndatasets: {casia: {root: data/casia}}\ndepth: { backend: paraboloid }\n"
+    (root / "mine.yaml").write_text(mine)
+    frames = [np.roll(portrait, n, axis=1) for n in range(11)]
+    for split, subject in (("Train", "003"), ("Test", "010")):
+        for kind, number in (("live", 1), ("spoof", 2)):
+            name = f"{split}/{kind}/{subject}/{subject}-1-{number}-1-1.mov"
+            video_writer(root / "data" / "siw" / name, frames)
+    video_writer(root / "data" / "casia" / "train_release" / "1" / "1.avi", frames)
+    Image.fromarray(portrait).save(root / "photo.jpg", quality=95)
+    make_bundle(root / "runs" / "demo" / "bundle")
+    return root
+
+
+def run(checkout: Path, words: list[str]) -> str:
+    program = Path(sys.executable).with_name("ocim") if words[0] == "ocim" else words[0]
+    environment = {**os.environ, "PYTHONPATH": str(checkout)}
+    done = subprocess.run(
+        [program, *words[1:]], cwd=checkout, env=environment, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
 
 
 @pytest.mark.slow
-def test_the_back_end_shown_draws_depth_for_every_verb_that_asks_for_it(
-    tmp_path, monkeypatch, portrait
-):
-    code = re.search(r"`labels/depth/paraboloid\.py`:\n\n```python\n(.*?)```", TEXT, re.S).group(1)
-    assert len(code.splitlines()) <= 60
-    (tmp_path / "back_ends").mkdir()
-    (tmp_path / "back_ends" / "paraboloid.py").write_text(code, "utf-8")
-    monkeypatch.setattr(
-        labels.depth, "__path__", [*labels.depth.__path__, str(tmp_path / "back_ends")]
-    )
-    monkeypatch.delitem(sys.modules, "labels.depth.paraboloid", raising=False)
-    entry = re.search(r'"paraboloid": (Backend\(.*\)),', TEXT).group(1)
-    monkeypatch.setitem(DEPTH, "paraboloid", eval(entry, {"Backend": Backend}))
+def test_the_dataset_shown_is_one_file_from_videos_to_the_bundle(checkout: Path):
+    assert len(block("python", "pipeline/datasets/siw.py").splitlines()) <= 80
+    index_siw, rebuild, info = commands("A dataset")
+    assert "siw.csv: 4 videos, 2 live" in run(checkout, index_siw)
+    assert "siw/train: 4 samples, 2 live, 2 spoof" in run(checkout, rebuild)
+    assert "siw" in run(checkout, info)
 
-    Image.fromarray(portrait).save(tmp_path / "face.png")
-    config = Config().with_backends(None, "paraboloid", None)
-    label_image(tmp_path / "face.png", tmp_path, config, frame=False)
-    depth = np.asarray(Image.open(tmp_path / "face_depth.png"))
+
+@pytest.mark.slow
+def test_the_back_end_shown_draws_depth_for_pictures_and_for_a_dataset(checkout: Path):
+    assert len(block("python", "labels/depth/paraboloid.py").splitlines()) <= 60
+    label, rebuild = commands("A back end")
+    run(checkout, label)
+    depth = np.asarray(Image.open(checkout / "pictures" / "photo_depth.png"))
     # The face square fills 1 / 1.4 of the crop's height, its middle is the crop's.
     assert depth[127:129, 127:129].min() >= 254
     rows = np.flatnonzero(depth[:, 128])
     assert abs((rows[-1] - rows[0] + 1) - 256 / 1.4) <= 2
+    assert "casia/train: 6 samples, 6 live, 0 spoof" in run(checkout, rebuild)
+    provenance = Bundle(checkout / "runs/mine/bundle").manifest["provenance"]["casia"]
+    assert [made_by["backend"] for made_by in provenance["backends"]["depth"]] == ["paraboloid"]
+
+
+@pytest.mark.slow
+def test_the_ablation_shown_trains_without_the_depth_loss(checkout: Path):
+    changed = [line for line in DIFF.splitlines() if re.match(r"[+-](?![+-]{2} )", line)]
+    assert len(changed) <= 25
+    apply, train, evaluate = commands("An ablation")
+    run(checkout, apply)
+    run(checkout, [*train, "--set", "steps=2", "--set", "width=0.1"])
+    with (checkout / "runs" / "without_depth" / "curves.csv").open() as file:
+        curves = list(csv.DictReader(file))
+    assert len(curves) == 2
+    assert all(row["train_dep"] == row["test_dep"] == "" for row in curves)
+    assert all(float(row["train_seg"]) > 0 for row in curves)
+    run(checkout, evaluate)
+    results = json.loads((checkout / "runs" / "without_depth" / "results.json").read_text())
+    assert results["variant"] == "without_depth"

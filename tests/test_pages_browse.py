@@ -42,7 +42,7 @@ def four(tmp_path_factory):
 @pytest.fixture(scope="module")
 def many(tmp_path_factory):
     """A server of a bundle of many samples, their pixels for the most part holes in the files."""
-    from benchmarks.browse import make_bundle as make_large
+    from benchmarks.parts.large_bundle import make_bundle as make_large
 
     folder = tmp_path_factory.mktemp("many") / "bundle"
     make_large(folder, MANY)

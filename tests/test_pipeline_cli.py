@@ -13,6 +13,7 @@ from PIL import Image
 
 from pipeline.cli import cli
 from pipeline.config import write_once
+from pipeline.errors import UserError
 
 OCIM = Path(sys.executable).with_name("ocim")
 ROOT = Path(__file__).parents[1]
@@ -284,3 +285,10 @@ def test_labels_alone_need_no_protocol(tmp_path):
     config = write_config(tmp_path, text)
     assert "train.protocol" in mistake("check", "--config", config)
     assert "mine found" in ocim("check", "--config", config, "--labels").stdout
+
+
+@pytest.mark.parametrize("verb", ["train", "evaluate", "report", "tables", "truth"])
+def test_what_reads_a_local_bundle_says_how_to_copy_one_from_a_store(tmp_path, verb):
+    (tmp_path / "mine.yaml").write_text("out: s3://bucket/run\n")
+    with pytest.raises(UserError, match="ocim bundle fetch s3://bucket/run/bundle -o DIR"):
+        cli.main([verb, "--config", str(tmp_path / "mine.yaml")], standalone_mode=False)

@@ -75,8 +75,10 @@ def test_no_process_and_no_file_is_left(poisoned):
     assert sorted(p.name for p in out.rglob("*") if p.is_file()) == ["0000.h5", "mydata.csv"]
 
 
-def test_again_it_is_finished_and_with_other_limits_it_is_made_again(tmp_path, clips, undisturbed):
-    made = project(tmp_path / "p", clips, ("segfault.mp4",))
+def test_again_it_is_finished_and_with_other_limits_it_is_made_again(tmp_path, clips):
+    made = Project(tmp_path / "p")
+    made.add("a.mp4", clips[0])
+    made.add("segfault.mp4", clips[0])
     first = made.crop()
     assert "(made)" in made.said
     made.crop()
@@ -109,7 +111,7 @@ def test_a_crash_that_does_not_come_again_costs_nothing(tmp_path, clips, undistu
     assert crops.failures == {}
     arrays = list(crops.samples.values())
     assert arrays == list(undisturbed.of("a.mp4").values()) and len(arrays) == 3
-    assert len(set(made.processes())) == 4  # ocim index, ocim crop, and two that decode
+    assert len(set(made.processes())) == 3  # ocim crop, and two that decode
 
 
 def packets(path: Path, count: int) -> Path:
@@ -196,8 +198,6 @@ def hanging(folder: Path, clips: list[Path], poison: str) -> tuple[Project, subp
     made = Project(folder / "p", stalled=300)
     made.add("a.mp4", clips[0])
     made.add(poison, clips[0])
-    made.run("index")
-    process = made.started("crop")
-
+    process = made.started()
     assert until(made.begun)
     return made, process

@@ -1,3 +1,5 @@
+"""Samples that wait on disk come back as they were, in any order."""
+
 from itertools import pairwise
 
 import numpy as np

@@ -7,17 +7,11 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from made_meshes import finite, turn_of
 
 from pipeline import crops
 
-finite = {"allow_nan": False, "allow_infinity": False}
 FRAME = (300, 220)
-
-
-def turn_of(degrees: float) -> np.ndarray:
-    """Clockwise in a picture, whose y runs down."""
-    cos, sin = np.cos(np.radians(degrees)), np.sin(np.radians(degrees))
-    return np.array([[cos, -sin], [sin, cos]])
 
 
 def affine_to(

@@ -1,10 +1,11 @@
-"""An index is read row by row: only what is wanted is kept, and all of it is checked."""
+"""The file of an index: written sorted, read row by row, and all of it checked."""
 
 import pytest
+from dataset_names import at, msu_names, touch, write_sub_lists
 
 from pipeline.datasets.base import COLUMNS, Video, read_index, write_index
 from pipeline.errors import UserError
-from pipeline.index import partition_of, partition_rows
+from pipeline.index import by_partition, index, partition_of
 
 ROW = "{path},tiny,train,1,s,,,,,0,,\n"
 HEADER = ",".join(COLUMNS) + "\n"
@@ -14,7 +15,7 @@ def test_the_wanted_rows_are_those_of_a_whole_reading(tmp_path):
     rows = [Video(f"train/live/{n:03d}.mp4", "tiny", "train", 1, f"s{n}") for n in range(200)]
     write_index(tmp_path / "tiny.csv", rows)
     own = read_index(tmp_path / "tiny.csv", lambda path: partition_of("tiny", path, 7) == 3)
-    assert own == partition_rows(read_index(tmp_path / "tiny.csv"), 3, 7)
+    assert own == by_partition(read_index(tmp_path / "tiny.csv"), 7)[3]
     assert 0 < len(own) < 200
 
 
@@ -65,3 +66,53 @@ def test_a_field_longer_than_csv_takes_is_told(tmp_path):
     (tmp_path / "tiny.csv").write_text(HEADER + ROW.format(path="a" * 200_000))
     with pytest.raises(UserError, match=r"tiny\.csv: cannot read this index: field larger"):
         read_index(tmp_path / "tiny.csv")
+
+
+def test_an_index_is_written_sorted_by_bytes_and_read_back_the_same(tmp_path):
+    write_sub_lists(touch(tmp_path / "msu", list(msu_names())))
+    rows = index("msu", at(tmp_path / "msu"))
+    path = tmp_path / "index" / "msu.csv"
+    write_index(path, rows[::-1])
+    assert read_index(path) == rows
+    lines = path.read_text("utf-8").splitlines()
+    assert lines[0] == (
+        "path,dataset,split,live,subject,attack,instrument,session,device,upside_down,"
+        "protocols,corrections"
+    )
+    row = "scene01/real/real_client003_android_SD_scene01.mp4,msu,train,1,003,,,scene01,android,1,"
+    assert f"{row}sub_list:train," in lines
+
+
+GOOD = "Train_files/1_1_01_1.avi,oulu,train,1,01,,,1,1,0,1:train,"
+
+
+@pytest.mark.parametrize(
+    "text, words",
+    [
+        ("path,dataset\na,oulu\n", "line 1: the column"),
+        ("", "line 1: the column"),
+        (",".join(COLUMNS) + f"\n{GOOD}\na.avi,oulu\n", "line 3: too few columns"),
+        (",".join(COLUMNS) + "\n" + GOOD.replace(",1,01", ",2,01"), "line 2: live is '2'"),
+        (
+            ",".join(COLUMNS) + "\n" + GOOD.replace(",0,1:", ",yes,1:"),
+            "line 2: upside_down is 'yes'",
+        ),
+        (",".join(COLUMNS) + "\n" + GOOD.replace("train", "trian"), "line 2: split is 'trian'"),
+        (",".join(COLUMNS) + "\n../" + GOOD, "does not stay inside"),
+        (",".join(COLUMNS) + "\n/" + GOOD, "does not stay inside"),
+        (",".join(COLUMNS) + "\n" + GOOD[24:], "does not stay inside"),
+    ],
+)
+def test_a_wrong_index_is_told_with_its_line(tmp_path, text, words):
+    path = tmp_path / "index.csv"
+    path.write_text(text)
+    with pytest.raises(UserError, match=words):
+        read_index(path)
+
+
+def test_an_index_that_is_missing_or_no_text_is_told(tmp_path):
+    with pytest.raises(UserError, match="run ocim index"):
+        read_index(tmp_path / "none.csv")
+    (tmp_path / "binary.csv").write_bytes(b"\xff\xfe\x00path")
+    with pytest.raises(UserError, match=r"binary\.csv"):
+        read_index(tmp_path / "binary.csv")

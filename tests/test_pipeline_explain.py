@@ -14,13 +14,10 @@ from made_bundle import SETTINGS, make_bundle
 from made_model import make_model
 from PIL import Image
 
-from pipeline.bundle import Bundle
 from pipeline.cli import cli
 from pipeline.errors import UserError
-from pipeline.explain import pick
 from pipeline.explain.explain import explain
-from pipeline.explain.looked import Asked
-from train.batches.domain import Domain
+from pipeline.explain.findings import Options
 
 FIGURES = ("gradcam", "tsne", "parsing", "depth")
 EVIL = "<script>alert(1)</script> & $x$"
@@ -44,7 +41,7 @@ def models(bundle: Path) -> dict[str, Path]:
 def made(bundle: Path, models: dict[str, Path]) -> tuple[Path, dict[str, Any]]:
     """All figures of two runs and a baseline, one of them named as an attacker would."""
     out = bundle.parent / "out"
-    asked = Asked(samples=4, names=(EVIL, "without", "ssan"))
+    asked = Options(samples=4, names=(EVIL, "without", "ssan"))
     given = [models[name] for name in ("ours", "without_parsing", "ssan")]
     return out, explain(given, bundle, out, asked, lambda line: None)
 
@@ -54,7 +51,7 @@ def ocim(*words: object) -> Result:
 
 
 def look(models: dict[str, Path], bundle: Path, out: Path, *names: str, **asked: Any) -> Any:
-    options = Asked(**{"samples": 2, "only": ("depth",), **asked})
+    options = Options(**{"samples": 2, "only": ("depth",), **asked})
     return explain([models[name] for name in names], bundle, out, options, lambda line: None)
 
 
@@ -152,7 +149,7 @@ def test_a_browser_asks_for_nothing_else_and_complains_of_nothing(made):
 @pytest.mark.slow
 def test_the_same_again_is_the_same_bytes(made, models, bundle, tmp_path):
     out, _ = made
-    asked = Asked(samples=4, names=(EVIL, "without", "ssan"))
+    asked = Options(samples=4, names=(EVIL, "without", "ssan"))
     given = [models[name] for name in ("ours", "without_parsing", "ssan")]
     explain(given, bundle, tmp_path / "again", asked, lambda line: None)
     for path in out.iterdir():
@@ -164,7 +161,7 @@ def test_runs_of_other_sizes_sources_and_variants_stand_side_by_side(bundle, mod
     wide = make_model(tmp_path / "wide.pt", bundle, "ours", width=0.125, input_size=128)
     few = make_model(tmp_path / "few.pt", bundle, "rfmetafas", protocol="O&C to M")
     given = [wide, few, models["ssdg"]]
-    asked = Asked(samples=2, layer="stage3", towards="spoof", points=2)
+    asked = Options(samples=2, layer="stage3", towards="spoof", points=2)
     told = explain(given, bundle, tmp_path / "out", asked, lambda line: None)
     assert [run["name"] for run in told["runs"]] == ["ours", "rfmetafas", "ssdg"]
     assert [run["gradcam"]["map_side"] for run in told["runs"]] == [16, 8, 8]
@@ -183,38 +180,6 @@ def test_a_named_sample_alone_is_shown_of_any_split(models, bundle, tmp_path):
     (one,) = told["samples"]
     assert (one["dataset"], one["video"], one["frame"]) == ("oulu", "dev/0_1.avi", 0)
     assert not one["live"]
-
-
-def test_named_samples_come_first_and_others_fill_up(bundle):
-    opened_bundle = Bundle(bundle)
-    target = Domain(opened_bundle, "msu")
-    names = ("msu:test/0_2.avi:0", "msu:test/1_1.avi:0")
-    found = pick.shown(opened_bundle, target, names, 6, 0)
-    said = [str(pick.identity(*one)) for one in found]
-    assert said[0] == names[1] and said[3] == names[0]
-    assert len(set(said)) == 6
-    assert [bool(one.domain.live[one.at]) for one in found] == [True] * 3 + [False] * 3
-
-
-@pytest.mark.parametrize(
-    ("named", "said"),
-    [
-        ("nowhere:test/1_0.avi:0", "no dataset 'nowhere'"),
-        ("msu:test/9_9.avi:0", "no sample of this video"),
-        ("msu:test/1_0.avi:3", "there are the frames 0$"),
-    ],
-)
-def test_a_named_sample_that_is_not_there_is_one_line(bundle, named, said):
-    opened_bundle = Bundle(bundle)
-    with pytest.raises(UserError, match=said):
-        pick.shown(opened_bundle, Domain(opened_bundle, "msu"), (named,), None, 0)
-
-
-def test_a_sample_named_twice_is_one_line(bundle):
-    opened_bundle = Bundle(bundle)
-    twice = ("msu:test/1_0.avi:0",) * 2
-    with pytest.raises(UserError, match="named twice"):
-        pick.shown(opened_bundle, Domain(opened_bundle, "msu"), twice, None, 0)
 
 
 @pytest.mark.slow
@@ -247,7 +212,7 @@ def test_another_bundle_and_another_crop_are_said(bundle, tmp_path):
     crop = {**SETTINGS["crop"], "margin": 1.8}
     model = make_model(tmp_path / "model.pt", bundle, crop=crop)
     told = explain(
-        [model], other, tmp_path / "out", Asked(samples=2, only=("depth",)), lambda line: None
+        [model], other, tmp_path / "out", Options(samples=2, only=("depth",)), lambda line: None
     )
     first, second = told["remarks"]
     assert first.startswith("ours was trained on another bundle than this")
@@ -259,7 +224,7 @@ def test_sources_that_the_bundle_lacks_are_said(bundle, models, tmp_path):
     other = make_bundle(tmp_path / "other", ("msu", "oulu"), frames=1)
     told = explain(
         [models["without_parsing"]], other, tmp_path / "out",
-        Asked(samples=2, only=("tsne",)), lambda line: None,
+        Options(samples=2, only=("tsne",)), lambda line: None,
     )  # fmt: skip
     assert told["runs"][0]["measured"]["source_live"] == 6
     assert "without_parsing: this bundle has no casia, replay" in " ".join(told["remarks"])
@@ -270,7 +235,7 @@ def test_too_few_samples_for_tsne_are_one_line(models, tmp_path):
     with pytest.raises(UserError, match="t-SNE needs at least 5 samples, and there are 4"):
         explain(
             [models["ours"]], small, tmp_path / "out",
-            Asked(samples=2, only=("tsne",)), lambda line: None,
+            Options(samples=2, only=("tsne",)), lambda line: None,
         )  # fmt: skip
     assert not (tmp_path / "out").exists()
 

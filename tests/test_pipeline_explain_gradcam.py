@@ -1,3 +1,5 @@
+"""Grad-CAM, by hand and by its equations, on the networks of every method."""
+
 import numpy as np
 import pytest
 import torch
@@ -5,7 +7,7 @@ from made_model import settings_of
 from torch import nn
 
 from pipeline.explain.gradcam import enlarged, maps, normalised, share_within
-from pipeline.explain.inside import INSIDE
+from pipeline.explain.internals import INTERNALS
 from train import methods
 
 VARIANTS = ("ours", "without_parsing", "without_asc", "rfmetafas", "ssdg", "ssan")
@@ -53,7 +55,7 @@ def networks_and_images(variant: str):
     images = torch.rand(3, channels, 64, 64, generator=generator)
     networks.train()
     networks(images)  # running statistics that are not those of the beginning
-    return networks.eval().requires_grad_(False), images, INSIDE[settings.method]
+    return networks.eval().requires_grad_(False), images, INTERNALS[settings.method]
 
 
 @pytest.mark.parametrize("variant", VARIANTS)

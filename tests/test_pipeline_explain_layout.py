@@ -1,3 +1,5 @@
+"""Places of pictures, legends and texts in a figure."""
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st

@@ -1,3 +1,5 @@
+"""The models that are explained: opened, named apart, refused."""
+
 from pathlib import Path
 
 import pytest

@@ -1,3 +1,5 @@
+"""t-SNE and the numbers beside it."""
+
 import numpy as np
 import pytest
 

@@ -1,3 +1,5 @@
+"""Which datasets and videos an export takes, and what their folders are called."""
+
 from pathlib import Path
 
 import pytest

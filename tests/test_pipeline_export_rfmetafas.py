@@ -4,7 +4,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from made_bundle import edit_manifest
 from made_export import bundle_of, image_hash, once_each, samples_by_frame, samples_of, tree
 from PIL import Image
 
@@ -224,9 +223,3 @@ def test_a_live_sample_without_depth_or_with_depth_out_of_range_is_refused(tmp_p
         file["depth"][3] = depth
         frame = int(file["frame"][3])
     refused(folder, rf"{path.name}: scene01/real/.*, frame {frame}: .*ocim bundle verify")
-
-
-def test_a_bundle_whose_spoofs_have_depth_is_refused(tmp_path):
-    folder = bundle_of(tmp_path / "b", {"msu": MSU})
-    edit_manifest(folder, lambda manifest: manifest.update(spoof_depth="raw"))
-    refused(folder, "depth.spoof_depth: raw.*ocim pack again")

@@ -1,3 +1,5 @@
+"""An export appears whole or not at all, and nothing that is not its own is deleted."""
+
 import io
 import json
 import os

@@ -1,10 +1,12 @@
+"""The eight ways in which a stored picture is turned and mirrored to stand upright."""
+
 import itertools
 
 import numpy as np
 import pytest
 from PIL import Image, ImageOps
 
-from pipeline.frames.orientation import AS_STORED, EXIF, from_exif, from_matrix
+from pipeline.frames.orientation import AS_STORED, EXIF, TURNED, from_exif, from_matrix
 
 ONE = 65536
 SYMMETRIES = [
@@ -80,3 +82,9 @@ def test_rounding_in_the_matrix_is_no_slant():
 def test_other_matrices_are_told(values, message):
     with pytest.raises(ValueError, match=message):
         from_matrix(matrix(*values))
+
+
+@pytest.mark.parametrize("quarters", range(4))
+def test_a_picture_is_turned_anticlockwise_by_quarters(quarters):
+    image = np.arange(18, dtype=np.uint8).reshape(2, 3, 3)
+    assert np.array_equal(TURNED[90 * quarters].apply(image), np.rot90(image, quarters))

@@ -1,3 +1,5 @@
+"""Still pictures of every kind to upright RGB, or one line that says why not."""
+
 import io
 import struct
 

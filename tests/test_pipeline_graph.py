@@ -5,7 +5,6 @@ import pytest
 from pipeline.config import Config, DepthSettings, validate
 from pipeline.errors import UserError
 from pipeline.graph import check_inputs, check_protocol, fingerprints, made_by
-from pipeline.partition import at_once
 
 VIDEO = "scene01/real/real_client001_laptop_SD_scene01.mov"
 
@@ -44,11 +43,6 @@ def test_a_changed_video_changes_the_fingerprint_of_its_partition_alone(tmp_path
 def test_without_data_every_partition_has_the_fingerprint_of_nothing(tmp_path):
     config = validate({"datasets": {"msu": {"root": str(tmp_path / "none")}}}, "test")
     assert len(set(fingerprints(config, "msu"))) == 1
-
-
-@pytest.mark.parametrize("cores", [1, 2])
-def test_results_come_in_the_order_of_the_calls(cores):
-    assert at_once(divmod, [(7, 2), (9, 4), (1, 1)], cores) == [(3, 1), (2, 1), (1, 0)]
 
 
 def test_a_correction_by_hand_changes_the_fingerprint_of_its_partition_alone(tmp_path):

@@ -1,14 +1,18 @@
-"""From settings to rows: which adapter, which root, which corrections."""
+"""From settings to rows: which adapter, which root, which corrections, which partition."""
 
+import hashlib
+import importlib
 from pathlib import Path
 from typing import Any
 
 import pytest
+from dataset_names import NAMES
 
 from pipeline.config import DatasetSettings, validate
 from pipeline.datasets import adapters
+from pipeline.datasets.base import Video
 from pipeline.errors import UserError
-from pipeline.index import index, shipped_file
+from pipeline.index import by_partition, index, partition_of, shipped_file
 
 HEADER = "video,frames,action,value,reason\n"
 NAME = "Train_files/1_1_01_1.avi"
@@ -82,3 +86,37 @@ def test_shipped_positions_of_a_dataset_that_has_none_are_refused_at_once(root):
         shipped_file("mine", table, root)
     detected = settings(root, adapter="table")
     assert shipped_file("mine", detected, root)(NAME) is None
+
+
+def rows_of(dataset: str) -> list[Video]:
+    """The index of a whole dataset, from its published names."""
+    module = importlib.import_module(f"pipeline.datasets.{dataset}")
+    return [module.row(name) for name in sorted(NAMES[dataset](), key=str.encode)]
+
+
+def test_the_partition_of_a_video_is_sha256_of_dataset_and_path_modulo_their_number():
+    path = "Train_files/1_3_07_4.avi"
+    number = int(hashlib.sha256(b"oulu\x00" + path.encode()).hexdigest(), 16)
+    for partitions in (1, 2, 7, 96):
+        assert partition_of("oulu", path, partitions) == number % partitions
+    assert partition_of("casia", path, 2**200) != partition_of("oulu", path, 2**200)
+
+
+@pytest.mark.parametrize("dataset, partitions", [("oulu", 96), ("msu", 8), ("casia", 1)])
+def test_partitions_share_the_index_out_without_overlap_and_in_its_order(dataset, partitions):
+    rows = rows_of(dataset)
+    parts = by_partition(rows, partitions)
+    assert len(parts) == partitions
+    assert sorted((r for p in parts for r in p), key=lambda r: r.path.encode()) == rows
+    assert sum(map(len, parts)) == len(rows)
+    for part in parts:
+        assert part == sorted(part, key=lambda row: row.path.encode())
+
+
+def test_an_added_video_changes_one_partition():
+    rows = rows_of("msu")
+    fewer = [row for row in rows if "client051_laptop_SD_scene01" not in row.path]
+    assert len(fewer) == len(rows) - 1
+    pairs = zip(by_partition(fewer, 8), by_partition(rows, 8), strict=True)
+    changed = [now for now, before in pairs if now != before]
+    assert len(changed) == 1

@@ -1,3 +1,5 @@
+"""What a bundle, or one shard, holds is told in lines and as JSON."""
+
 import json
 import shutil
 from pathlib import Path

@@ -1,119 +1,26 @@
 """The way back to the frame; what is expected is decoded by PyAV alone and turned by numpy."""
 
 import shutil
-from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import h5py
 import numpy as np
 import pytest
-from made_bundle import columns_of, edit_manifest, sample, write_manifest
+from made_bundle import edit_manifest
+from made_origin import AFFINE, FRAME, VIDEO, Writer, film, plain_run, run_of, stored_frame
 
-from pipeline.bundle import MANIFEST, SCHEMA, BundleError, Shard
+from pipeline.bundle import MANIFEST, BundleError, Shard
 from pipeline.config import DatasetSettings, validate, write_once
-from pipeline.crops import warp
 from pipeline.errors import UserError
-from pipeline.files.hdf5 import fixed_strings
 from pipeline.files.keys import sha256_file, versions
 from pipeline.inspect import origin
-from pipeline.packing.shard import write_shard
-
-AFFINE = np.array([(0.8, 0, -16), (0, 0.8, -24)])
-VIDEO = "größe 脸/ä 1.mp4"
-FRAME = 2
-Writer = Callable[..., Path]
-
-
-def film(portrait: np.ndarray, quarters: int = 0) -> list[np.ndarray]:
-    """Four frames of a portrait that moves, stored turned anticlockwise by quarters."""
-    return [np.rot90(np.roll(portrait, 12 * n, axis=1), quarters) for n in range(4)]
-
-
-def stored_frame(path: Path, number: int) -> np.ndarray:
-    """A frame as it is stored, by PyAV alone."""
-    import av
-
-    with av.open(str(path)) as container:
-        for at, frame in enumerate(container.decode(video=0)):
-            if at == number:
-                return frame.to_ndarray(format="rgb24")
-    raise AssertionError(f"{path} has no frame {number}")
-
-
-def run_of(
-    folder: Path,
-    upright: np.ndarray,
-    upside_down: int = 0,
-    corrected: Sequence[dict[str, str]] = (),
-    provenance: dict[str, Any] | None = None,
-) -> Path:
-    """A run whose bundle has one live sample, cut from `upright`; returns the shard.
-
-    The videos lie in folder/videos.
-    """
-    root, bundle = folder / "videos", folder / "run" / "bundle"
-    bundle.mkdir(parents=True)
-    columns = columns_of([(VIDEO, 1, FRAME)])
-    columns["affine"][0] = AFFINE
-    columns["landmarks"][0] = np.random.default_rng(1).uniform(60, 250, (468, 3))
-    columns["subject"] = fixed_strings(["zoe"])
-    _, depth, parsing = sample(np.random.default_rng(2), 1, 0)
-    path = bundle / "own-train-00000-of-00001.h5"
-    attributes = {
-        "dataset": "own",
-        "split": "train",
-        "key": "k",
-        "provenance": "{}",
-        "notice": "n",
-        "failures": [],
-        "spoof_depth": "zero",
-    }
-    source = {
-        "video": VIDEO,
-        "sha256": sha256_file(root / VIDEO),
-        "faces_sha256": "",
-        "upside_down": upside_down,
-    }
-    image = warp(upright, AFFINE, (256, 256))
-    write_shard(path, attributes, columns, [(image, depth, parsing)], [source], [])
-    entry = {"file": path.name, "key": "k", "dataset": "own", "split": "train", "samples": 1}
-    rows = [{"dataset": "own", "video": VIDEO, "reason": "lies", **one} for one in corrected]
-    write_manifest(
-        bundle,
-        {
-            "schema": SCHEMA,
-            "shards": [entry],
-            "corrections": rows,
-            "notice": "n",
-            "failures": [],
-            "spoof_depth": "zero",
-        },
-    )
-    own = {"root": str(root), "adapter": "table"}
-    write_once(validate({"out": str(folder / "run"), "datasets": {"own": own}}, "made"))
-    return path
-
-
-@pytest.fixture(scope="module")
-def made(
-    portrait: np.ndarray, video_writer: Writer, tmp_path_factory: pytest.TempPathFactory
-) -> Path:
-    """A run with one sample of one plain video; nothing of it may be changed."""
-    folder = tmp_path_factory.mktemp("made")
-    path = video_writer(folder / "videos" / VIDEO, film(portrait))
-    run_of(folder, stored_frame(path, FRAME))
-    return folder
 
 
 @pytest.fixture
-def run(made: Path, tmp_path: Path) -> Path:
-    """A copy of it, its shard; its config.yaml names the root of the copy."""
-    shutil.copytree(made / "videos", tmp_path / "videos")
-    shutil.copytree(made / "run", tmp_path / "run")
-    own = {"root": str(tmp_path / "videos"), "adapter": "table"}
-    write_once(validate({"out": str(tmp_path / "run"), "datasets": {"own": own}}, "made"))
-    return tmp_path / "run" / "bundle" / "own-train-00000-of-00001.h5"
+def run(portrait: np.ndarray, video_writer: Writer, tmp_path: Path) -> Path:
+    """The shard of a run whose videos lie beside it, in tmp_path / "videos"."""
+    return plain_run(tmp_path, portrait, video_writer)
 
 
 def found_of(path: Path) -> tuple[origin.Origin, origin.Found, str]:

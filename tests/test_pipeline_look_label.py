@@ -1,3 +1,5 @@
+"""The labels of a picture, as `ocim label` writes them."""
+
 import os
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""Every odd file of odd_media.py ends in frames, or in one short line that says why not."""
+"""Every odd file (odd_*.py) ends in frames, or in one short line that says why not."""
 
 import hashlib
 from pathlib import Path
@@ -7,8 +7,10 @@ import cv2
 import h5py
 import numpy as np
 import pytest
+from odd_broken import broken
 from odd_encode import portrait as straight
-from odd_media import FRAMES, Odd, all_odd
+from odd_media import FRAMES, Odd, videos
+from odd_pictures import stills
 
 from pipeline.config import CropSettings, DatasetSettings
 from pipeline.crop import Job, crop
@@ -17,7 +19,7 @@ from pipeline.files import layers
 from pipeline.files.hdf5 import read_strings
 from pipeline.frames.video import VideoError, frames
 
-ODD = all_odd()
+ODD = [*videos(), *broken(), *stills()]
 
 
 @pytest.fixture(scope="module")

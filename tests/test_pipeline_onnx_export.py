@@ -1,3 +1,5 @@
+"""A trained model as an ONNX file: its scores, its metadata, and what is refused."""
+
 import dataclasses
 import json
 from pathlib import Path

@@ -1,19 +1,26 @@
+"""A bundle holds what the stages made: samples, tables, counts, provenance and notice."""
+
 import hashlib
 import json
-from dataclasses import replace
 from pathlib import Path
 
 import h5py
 import numpy as np
 import pytest
-from made_run import FRAMES, made_config, made_rows, made_sample, write_partition, write_run
+from made_run import (
+    FRAMES,
+    made_config,
+    made_rows,
+    made_sample,
+    source_hash,
+    write_partition,
+    write_run,
+)
 
-from pipeline.bundle import FIELDS, Bundle, order
-from pipeline.datasets.base import Video, write_index
-from pipeline.errors import UserError
+from pipeline.bundle import Bundle
+from pipeline.datasets.base import Video
 from pipeline.files.layers import Failure, Remark
 from pipeline.files.store import canonical_json
-from pipeline.index import partition_of
 from pipeline.indexing.corrections import apply, read_overrides
 from pipeline.pack import pack
 
@@ -28,7 +35,7 @@ def packed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A bundle of eight videos, some of which failed."""
     config = made_config(tmp_path_factory.mktemp("run"), partitions=3)
     layout = write_run(config, ROWS, [BROKEN, TURNED], [SHAPELESS])
-    pack(config, layout)
+    pack(config)
     return layout.bundle
 
 
@@ -173,26 +180,13 @@ def test_the_order_of_samples_is_a_hash_of_their_identity(packed):
     assert found == expected
 
 
-def shard_bytes(folder: Path) -> dict[str, list[bytes]]:
-    """The pixels of a bundle, sample by sample."""
-    found = {}
-    for shard in Bundle(folder).shards("oulu"):
-        arrays = [getattr(shard, name) for name in FIELDS if name not in ("checksum",)]
-        found[shard.name] = [np.asarray(array).tobytes() for array in arrays]
-    return found
-
-
-def test_the_number_of_partitions_changes_neither_order_nor_pixels(tmp_path, packed):
-    config = made_config(tmp_path, partitions=1)
+@pytest.mark.parametrize("partitions", [3, 1])
+def test_neither_another_run_nor_the_number_of_partitions_changes_a_byte(
+    tmp_path, packed, partitions
+):
+    config = made_config(tmp_path, partitions=partitions)
     layout = write_run(config, ROWS, [BROKEN, TURNED], [SHAPELESS])
-    pack(config, layout)
-    assert shard_bytes(layout.bundle) == shard_bytes(packed)
-
-
-def test_two_runs_give_the_same_bytes(tmp_path, packed):
-    config = made_config(tmp_path, partitions=3)
-    layout = write_run(config, ROWS, [BROKEN, TURNED], [SHAPELESS])
-    pack(config, layout)
+    pack(config)
     for path in packed.iterdir():
         assert (layout.bundle / path.name).read_bytes() == path.read_bytes()
     assert len(list(layout.bundle.iterdir())) == len(list(packed.iterdir()))
@@ -201,7 +195,7 @@ def test_two_runs_give_the_same_bytes(tmp_path, packed):
 def test_shards_are_cut_evenly_and_together_hold_the_split_in_order(tmp_path, packed):
     config = made_config(tmp_path, pack={"shard_samples": 4})
     layout = write_run(config, ROWS, [BROKEN, TURNED], [SHAPELESS])
-    pack(config, layout)
+    pack(config)
     entries = [e for e in Bundle(layout.bundle).manifest["shards"] if e["split"] == "train"]
     assert [(entry["file"], entry["samples"]) for entry in entries] == [
         ("oulu-train-00000-of-00002.h5", 3),
@@ -210,187 +204,12 @@ def test_shards_are_cut_evenly_and_together_hold_the_split_in_order(tmp_path, pa
     assert identities(layout.bundle, "train") == identities(packed, "train")
 
 
-def stamps(folder: Path) -> dict[str, tuple[int, int]]:
-    status = {path.name: path.stat() for path in folder.glob("*.h5")}
-    return {name: (found.st_ino, found.st_mtime_ns) for name, found in status.items()}
-
-
-def test_finished_shards_are_left_and_those_of_another_cut_removed(tmp_path):
-    config = made_config(tmp_path)
-    layout = write_run(config, ROWS)
-    first = pack(config, layout)
-    before = stamps(layout.bundle)
-    assert pack(config, layout) == first
-    assert stamps(layout.bundle) == before
-    pack(made_config(tmp_path, pack={"shard_samples": 3}), layout)
-    assert sorted(stamps(layout.bundle)) == [
-        f"oulu-{split}-0000{n}-of-00003.h5" for split in ("test", "train") for n in range(3)
-    ]
-
-
-def test_a_damaged_shard_is_written_again(tmp_path):
-    config = made_config(tmp_path)
-    layout = write_run(config, ROWS)
-    pack(config, layout)
-    path = layout.bundle / "oulu-train-00000-of-00001.h5"
-    whole = path.read_bytes()
-    path.write_bytes(whole[: len(whole) // 2])
-    pack(config, layout)
-    assert path.read_bytes() == whole
-
-
-def test_a_changed_partition_writes_only_the_shards_that_it_gives_to(tmp_path):
-    config = made_config(tmp_path, partitions=2)
-    rows = [row for row in ROWS if row.split == "train"]
-    extra = Video(next_path("test/", 0), "oulu", "test", 0, "t", "print", "printer1")
-    other = Video(next_path("train/", 1), "oulu", "train", 0, "u", "print", "printer1")
-    rows = [row for row in rows if partition_of("oulu", row.path, 2) == 1] + [other]
-    layout = write_run(config, [*rows, extra])
-    pack(config, layout)
-    before = stamps(layout.bundle)
-    write_partition(config, "oulu", 0, [(extra, frame) for frame in FRAMES], key="changed")
-    pack(config, layout)
-    changed = {name for name, stamp in stamps(layout.bundle).items() if stamp != before[name]}
-    assert changed == {"oulu-test-00000-of-00001.h5"}
-
-
-def next_path(folder: str, partition: int) -> str:
-    """The first made path in a folder that lies in the partition, of two."""
-    paths = (f"{folder}{number}.avi" for number in range(100))
-    return next(path for path in paths if partition_of("oulu", path, 2) == partition)
-
-
-def test_a_shard_is_written_again_when_only_the_place_of_its_cut_has_moved(tmp_path):
-    # Four samples of partition 0 come first in the split, those of partition 1 after them. With two
-    # more of these the first shard is to hold four instead of three, from the same two videos.
-    paths = [f"{number}.avi" for number in range(300)]
-    first, last = {}, {}
-    for path in paths:
-        places = [order("oulu", path, frame) for frame in FRAMES]
-        if partition_of("oulu", path, 2) == 0:
-            first[path] = max(places)
-        else:
-            last[path] = min(places)
-    early = sorted(sorted(first, key=first.__getitem__)[:2])
-    late = sorted(last, key=last.__getitem__)[-2:]
-    assert max(first[path] for path in early) < min(last[path] for path in late)
-    rows = [Video(path, "oulu", "train", 0, path, "print") for path in (*early, *late)]
-
-    config = made_config(tmp_path, partitions=2, pack={"shard_samples": 4})
-    layout = write_run(config, rows, [Failure(late[0], -1, "no face found")])
-    assert [entry["samples"] for entry in pack(config, layout)["shards"]] == [3, 3]
-    write_partition(
-        config, "oulu", 1, [(row, f) for row in rows[2:] for f in FRAMES], key="changed"
-    )
-    assert [entry["samples"] for entry in pack(config, layout)["shards"]] == [4, 4]
-    assert [len(shard) for shard in Bundle(layout.bundle).shards("oulu")] == [4, 4]
-    assert len(set(identities(layout.bundle, "train"))) == 8
-
-
-def tamper(path: Path, name: str, row: int, value: float) -> None:
-    with h5py.File(path, "r+") as file:
-        file[name][row] = value
-
-
-@pytest.mark.parametrize(
-    "stage, live, value, words",
-    [
-        ("depth", 0, 0.25, "depth on a spoof"),
-        ("depth", 1, 0.0, "no depth on a face"),
-        ("depth", 1, 1.5, "outside 0 to 1"),
-        ("depth", 1, -0.5, "outside 0 to 1"),
-        ("depth", 1, np.nan, "outside 0 to 1"),
-        ("depth", 0, np.nan, "outside 0 to 1"),
-        ("parsing", 1, 13, "class 13"),
-    ],
-)
-def test_labels_that_break_their_rules_are_refused(tmp_path, stage, live, value, words):
-    config = made_config(tmp_path)
-    layout = write_run(config, ROWS[:2])
-    with h5py.File(layout.partition("crops", "oulu", 0)) as file:
-        row = int(np.flatnonzero(file["live"][:] == live)[0])
-    tamper(layout.partition(stage, "oulu", 0), stage, row, value)
-    with pytest.raises(UserError, match=words) as caught:
-        pack(config, layout)
-    assert "\n" not in str(caught.value)
-    assert not list(layout.bundle.glob("*.h5"))
-    assert not (layout.bundle / "bundle.json").exists()
-
-
-@pytest.mark.parametrize("stage", ["depth", "parsing"])
-def test_layers_of_other_crops_are_refused(tmp_path, stage):
-    config = made_config(tmp_path)
-    layout = write_run(config, ROWS[:2])
-    tamper(layout.partition(stage, "oulu", 0), "frame", 0, 17)
-    with pytest.raises(UserError, match="made for other crops"):
-        pack(config, layout)
-
-
-def test_a_sample_that_stands_twice_is_refused(tmp_path):
-    config = made_config(tmp_path, partitions=2)
-    layout = write_run(config, ROWS)
-    for number in range(2):
-        write_partition(config, "oulu", number, [(ROWS[0], 0)])
-    with pytest.raises(UserError, match="stands twice"):
-        pack(config, layout)
-
-
-def test_a_subject_in_two_splits_is_refused(tmp_path):
-    config = made_config(tmp_path)
-    rows = [*ROWS, Video("test/x.avi", "oulu", "test", 1, "train0")]
-    layout = write_run(config, rows)
-    with pytest.raises(UserError, match="train0"):
-        pack(config, layout)
-
-
-def test_a_dataset_without_any_sample_is_an_error_that_says_why(tmp_path):
-    config = made_config(tmp_path)
-    layout = write_run(config, ROWS, [Failure(row.path, -1, "no face found") for row in ROWS])
-    with pytest.raises(UserError, match=r"no sample at all from 8 videos.*no face found"):
-        pack(config, layout)
-
-
-@pytest.mark.parametrize(
-    "missing, verb", [("crops", "crop"), ("depth", "depth"), ("parsing", "parse")]
-)
-def test_a_missing_partition_is_told_with_the_verb_that_makes_it(tmp_path, missing, verb):
-    config = made_config(tmp_path, partitions=2)
-    layout = write_run(config, ROWS)
-    layout.partition(missing, "oulu", 1).unlink()
-    with pytest.raises(UserError, match=f"run ocim {verb}"):
-        pack(config, layout)
-
-
-def test_crops_of_videos_that_left_the_index_are_told(tmp_path):
-    config = made_config(tmp_path)
-    layout = write_run(config, ROWS)
-    write_index(layout.index("oulu"), ROWS[1:])
-    with pytest.raises(UserError, match="run ocim crop"):
-        pack(config, layout)
-
-
 @pytest.mark.slow
 def test_an_empty_partition_and_a_split_without_samples_are_fine(tmp_path):
     config = made_config(tmp_path, partitions=40)
-    layout = write_run(config, ROWS[:2])
-    entries = pack(config, layout)["shards"]
+    write_run(config, ROWS[:2])
+    entries = pack(config)["shards"]
     assert [(entry["split"], entry["samples"]) for entry in entries] == [("train", 4)]
-
-
-def test_another_dataset_leaves_the_shards_of_the_first_untouched(tmp_path):
-    one = made_config(tmp_path)
-    layout = write_run(one, ROWS)
-    pack(one, layout)
-    before = stamps(layout.bundle)
-    both = {name: {"root": "x", "partitions": 1} for name in ("oulu", "msu")}
-    config = made_config(tmp_path, datasets=both)
-    write_run(config, made_rows("msu"), dataset="msu")
-    pack(config, layout)
-    after = stamps(layout.bundle)
-    assert {name: after[name] for name in before} == before
-    assert len(after) == 4
-    pack(one, layout)
-    assert stamps(layout.bundle) == before
 
 
 def test_corrections_and_remarks_stand_in_the_manifest_with_what_they_concern(tmp_path):
@@ -407,7 +226,7 @@ def test_corrections_and_remarks_stand_in_the_manifest_with_what_they_concern(tm
     remarks = [Remark("test/1_live.avi", 5, "2 faces of like size")]
     gone = [Failure("train/0_live.avi", -1, "excluded")]
     layout = write_run(config, rows, gone, remarks=remarks)
-    pack(config, layout)
+    pack(config)
     manifest = Bundle(layout.bundle).manifest
     assert manifest["remarks"] == [
         {"dataset": "oulu", "video": "test/1_live.avi", "frame": 5, "text": "2 faces of like size"}
@@ -430,40 +249,37 @@ def test_a_frame_that_failed_as_another_ones_place_keeps_its_own_sample(tmp_path
     layout = write_run(config, ROWS)
     same = [Failure(ROWS[0].path, FRAMES[0], "wanted twice")]
     write_partition(config, "oulu", 0, [(row, f) for row in ROWS for f in FRAMES], same)
-    pack(config, layout)
+    pack(config)
     assert (ROWS[0].path, FRAMES[0]) in identities(layout.bundle, "train")
 
 
-@pytest.mark.parametrize("change", ["excluded", "margin", "every", "depth of other crops"])
-def test_what_was_made_for_another_index_or_configuration_is_not_packed(tmp_path, change):
-    config = made_config(tmp_path)
-    layout = write_run(config, ROWS)
-    if change == "excluded":
-        overrides = tmp_path / "overrides.csv"
-        overrides.write_text(
-            f"video,frames,action,value,reason\n{ROWS[0].path},,exclude,,not the subject\n"
-        )
-        rows = apply(ROWS, read_overrides(overrides, ROWS))
-        write_index(layout.index("oulu"), rows)
-    elif change == "margin":
-        config = made_config(tmp_path, crop={"margin": 1.5})
-    elif change == "every":
-        oulu = config.datasets["oulu"].model_copy(update={"every": 4})
-        config = config.model_copy(update={"datasets": {"oulu": oulu}})
-    else:
-        kept = layout.partition("depth", "oulu", 0).read_bytes()
-        samples = [(row, frame) for row in ROWS for frame in FRAMES]
-        write_partition(config, "oulu", 0, samples, key="new")
-        layout.partition("depth", "oulu", 0).write_bytes(kept)
-    verb = "depth" if change == "depth of other crops" else "crop"
-    with pytest.raises(UserError, match=f"another index or configuration; run ocim {verb} for"):
-        pack(config, layout)
-    assert not layout.bundle.exists()
+def test_each_shard_lists_every_video_of_its_split_with_its_hash(tmp_path):
+    rows = [*ROWS, Video("test/turned.avi", "oulu", "test", 1, "t9", upside_down=1)]
+    config = made_config(tmp_path, pack={"shard_samples": 4})
+    failed = [Failure("test/0_live.avi", -1, "the file is empty")]
+    layout = write_run(config, rows, failed)
+    pack(config)
+    for shard in Bundle(layout.bundle).shards("oulu", ["test"]):
+        assert shard.table("videos") == [
+            {
+                "video": row.path,
+                "sha256": source_hash(row),
+                "faces_sha256": "",
+                "upside_down": row.upside_down,
+            }
+            for row in sorted(rows, key=lambda row: row.path.encode())
+            if row.split == "test"
+        ]
+        assert shard.table("failures") == [one._asdict() for one in failed]
 
 
-def test_a_new_session_needs_no_other_crops(tmp_path):
+def test_the_notice_stands_in_the_manifest_beside_it_and_in_each_shard(tmp_path):
     config = made_config(tmp_path)
     layout = write_run(config, ROWS)
-    write_index(layout.index("oulu"), [replace(row, session="9") for row in ROWS])
-    pack(config, layout)
-    assert set(Bundle(layout.bundle).shards("oulu")[0].session) == {"9"}
+    text = pack(config)["notice"]
+    assert (layout.bundle / "NOTICE.txt").read_text("utf-8") == text
+    for words in ("biometric", "OULU-NPU", "landmarks: embedded", "no proof"):
+        assert words in text
+    data = (layout.bundle / "oulu-train-00000-of-00001.h5").read_bytes()
+    assert hashlib.sha256(data).hexdigest() == Bundle(layout.bundle).manifest["shards"][0]["sha256"]
+    assert b"biometric" in data

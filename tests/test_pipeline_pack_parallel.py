@@ -19,7 +19,7 @@ def contents(folder):
 def test_two_processes_pack_the_bytes_of_one(tmp_path):
     config = made_config(tmp_path, partitions=40, pack={"shard_samples": 5})
     layout = write_run(config, made_rows(videos=4))
-    manifest = pack(config, layout)
+    manifest = pack(config)
     alone = contents(layout.bundle)
     assert len(alone) == 8 + 2
     for path in layout.bundle.iterdir():
@@ -43,7 +43,7 @@ def test_there_may_be_more_partitions_than_files_can_be_open(tmp_path):
     assert sum(row["samples"] for row in manifest["counts"].values()) == 32
 
 
-def test_room_for_several_shards_at_once(tmp_path):
+def test_there_is_room_for_as_many_shards_as_are_written_at_once(tmp_path):
     (tmp_path / "b").write_bytes(bytes(700))
     files = [(tmp_path / "a", 1000), (tmp_path / "b", 800), (tmp_path / "c", 50)]
     # a and b beside the old b: 1800; after a: b and c beside the old one, 1850.

@@ -10,7 +10,7 @@ from pipeline.errors import UserError
 from pipeline.plan import rates, sizes, work
 from pipeline.plan.amounts import Amount, of_video
 from pipeline.plan.headers import Header
-from pipeline.plan.schedule import makespan
+from pipeline.plan.plan import makespan
 
 
 def settings(**values) -> DatasetSettings:

@@ -1,3 +1,5 @@
+"""Scores of pictures and videos: files, decisions, what is told, and the bundle's own crops."""
+
 import csv
 import dataclasses
 import json
@@ -36,7 +38,8 @@ from pipeline.predict.scorer import (
 )
 from pipeline.predict.tell import shown
 from pipeline.replica.layout import MSU_SUBJECTS, all_videos
-from pipeline.replica.make import all_targets, make_video
+from pipeline.replica.make import all_targets
+from pipeline.replica.video import make_video
 from train import methods
 from train.batches import pixels
 from train.evaluation.scores import read_scores

@@ -1,3 +1,5 @@
+"""Prints and screens as sheets: their media, textures, bends and places in a frame."""
+
 import numpy as np
 import pytest
 

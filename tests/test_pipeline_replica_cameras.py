@@ -1,3 +1,5 @@
+"""Cameras: targets alike for live and spoof, and exposure and focus that meet them."""
+
 import numpy as np
 import pytest
 

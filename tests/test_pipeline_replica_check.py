@@ -1,3 +1,5 @@
+"""What can be told of live and spoof without a look at the face."""
+
 from pathlib import Path
 
 import numpy as np

@@ -1,3 +1,5 @@
+"""Video files of the replica: every frame, the same bytes, a size that tells little."""
+
 import io
 
 import av

@@ -1,3 +1,5 @@
+"""Names, counts and official lists of the replica."""
+
 import re
 from collections import Counter, defaultdict
 

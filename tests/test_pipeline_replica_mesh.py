@@ -1,3 +1,5 @@
+"""The rasteriser of meshes."""
+
 import numpy as np
 import pytest
 

@@ -1,8 +1,11 @@
+"""A person drawn before a view, and the truth of it."""
+
 import numpy as np
 import pytest
 
 from labels import classes
-from pipeline.replica.person import Motion, express, head_motion, make_person, rotation
+from pipeline.replica.mesh import rotation
+from pipeline.replica.person import Motion, express, head_motion, make_person
 from pipeline.replica.scene import FACE_WIDTH, Actor, Drawn, Light, project, view_for
 from pipeline.replica.source import Source, load_source
 from pipeline.replica.truth import depth_truth, face_box, truth_of, write_truth
@@ -36,7 +39,7 @@ def test_what_is_nearer_looks_larger() -> None:
 
 
 def test_yaw_turns_the_nose_to_the_subjects_left() -> None:
-    turned = np.array([0, 0, 1.0]) @ rotation(Motion(0.2, 0, 0, 0, 0, 0, 0)).T
+    turned = np.array([0, 0, 1.0]) @ rotation(0.2, 0, 0).T
     assert turned[0] == pytest.approx(np.sin(0.2))
 
 

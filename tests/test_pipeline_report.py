@@ -1,3 +1,5 @@
+"""The report's page of a made run: what stands in it, and what is told of what is missing."""
+
 import base64
 import io
 import json

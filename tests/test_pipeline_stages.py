@@ -23,8 +23,8 @@ from pipeline.errors import UserError
 from pipeline.files import layers
 from pipeline.files.hdf5 import read_strings
 from pipeline.files.layers import Failure
+from pipeline.labelling import labels_of
 from pipeline.parse import parse
-from pipeline.views import labels_of
 
 EVERY_THIRD = DatasetSettings(root="unused", every=3)
 ROWS = [

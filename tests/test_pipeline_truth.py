@@ -1,3 +1,5 @@
+"""Labels of the replica against its truth: the figures, by hand."""
+
 import json
 from pathlib import Path
 
@@ -101,7 +103,7 @@ def run(tmp_path: Path) -> tuple[Config, Layout]:
     with h5py.File(layout.partition("parsing", "oulu", 0), "r+") as file:
         halves = np.repeat(np.array([[4, 5]], np.uint8), 128, axis=1)
         file["parsing"][live] = np.broadcast_to(halves, (len(live), 256, 256))
-    pack(config, layout)
+    pack(config)
     (tmp_path / "oulu" / "Train_files").mkdir(parents=True)
     return config, layout
 

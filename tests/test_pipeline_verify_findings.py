@@ -1,3 +1,5 @@
+"""A finding is one line, and of one kind only the first few are told."""
+
 import pytest
 
 from pipeline.verify.findings import Finding, limited

@@ -1,3 +1,5 @@
+"""The trainings of tools/learn.py, and the interval of its numbers."""
+
 import importlib.util
 import sys
 from pathlib import Path
@@ -22,7 +24,7 @@ def learn() -> ModuleType:
 
 def test_there_are_three_seeds_of_four_protocols_and_of_five_ablations_on_one(learn: ModuleType):
     found = list(learn.cells())
-    assert len(found) == len({cell.name for cell in found}) == 27
+    assert len(found) == len({learn.folder_name(cell) for cell in found}) == 27
     assert sum(cell.variant == "ours" for cell in found) == 12
     ablations = {cell.variant for cell in found} - {"ours"}
     assert ablations == {

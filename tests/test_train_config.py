@@ -1,3 +1,5 @@
+"""train/config.py: which settings are refused, and what a variant brings."""
+
 import json
 from pathlib import Path
 

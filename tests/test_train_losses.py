@@ -1,3 +1,5 @@
+"""train/losses.py: each equation beside one worked by hand."""
+
 import itertools
 import math
 from typing import Any

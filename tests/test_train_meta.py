@@ -1,3 +1,5 @@
+"""train/meta.py: what a step gives to which network, and what each variant leaves out."""
+
 import pytest
 import torch
 from made_batches import make_batch

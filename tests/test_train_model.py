@@ -1,3 +1,5 @@
+"""train/model.py: shapes, sizes, and what each variant is built of."""
+
 import math
 
 import numpy as np

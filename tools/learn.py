@@ -13,14 +13,15 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from sklearn.metrics import roc_auc_score
 
 sys.path.append(str(Path(__file__).parents[1]))  # benchmarks/ is not installed
-from benchmarks.made_samples import machine
+from benchmarks.parts.measuring import machine
 from pipeline.files.store import write_text
+from pipeline.tables.cells import Cell
 from train.evaluation.published import PROTOCOLS
 from train.evaluation.scores import Score, read_scores, video_scores
 from train.variants import VARIANTS
@@ -37,18 +38,10 @@ LIMIT = 90
 RESAMPLES = 500
 
 
-class Cell(NamedTuple):
-    """One training."""
-
-    protocol: str
-    variant: str
-    seed: int
-
-    @property
-    def name(self) -> str:
-        """Of its folder."""
-        letters = self.protocol.replace("&", "").replace(" ", "-")
-        return f"{letters}-{self.variant}-{self.seed}"
+def folder_name(cell: Cell) -> str:
+    """The name of a training's folder, such as OCI-to-M-ours-0."""
+    letters = cell.protocol.replace("&", "").replace(" ", "-")
+    return f"{letters}-{cell.variant}-{cell.seed}"
 
 
 def cells() -> Iterator[Cell]:
@@ -66,7 +59,7 @@ def run(cell: Cell, bundle: Path, out: Path) -> float:
     """Train one cell and evaluate its two states, in processes of their own; give the training's
     seconds, as they were when it was made.
     """
-    folder = out / cell.name
+    folder = out / folder_name(cell)
     clock = folder / "seconds.json"
     finished = clock.is_file() and (folder / "model.pt").is_file()
     command = [sys.executable, "-m", "train", "--bundle", str(bundle), "--preset", "demo"]
@@ -123,7 +116,7 @@ def subjects_of(scores: Path) -> dict[str, str]:
 
 def summary(protocol: str, variant: str, out: Path, seconds: dict[str, float]) -> dict[str, Any]:
     """What the seeds of one protocol and variant give, by video; rates are fractions."""
-    folders = [out / Cell(protocol, variant, seed).name for seed in SEEDS]
+    folders = [out / folder_name(Cell(protocol, variant, seed)) for seed in SEEDS]
     found: dict[str, Any] = {"protocol": protocol, "variant": variant}
     for state in ("early", "end"):
         rows = [video_scores(read_scores(folder / f"scores-{state}.csv")) for folder in folders]
@@ -197,14 +190,13 @@ def main() -> int:
         return 2
     seconds = {}
     for number, cell in enumerate(cells(), 1):
-        seconds[cell.name] = run(cell, chosen.bundle, chosen.out)
-        print(f"{number}: {cell.name} {seconds[cell.name]:.0f} s", file=sys.stderr, flush=True)
+        name = folder_name(cell)
+        seconds[name] = run(cell, chosen.bundle, chosen.out)
+        print(f"{number}: {name} {seconds[name]:.0f} s", file=sys.stderr, flush=True)
     pairs = dict.fromkeys((cell.protocol, cell.variant) for cell in cells())
     found = [summary(*pair, chosen.out, seconds) for pair in pairs]
-    subjects = {
-        len(set(subjects_of(chosen.out / Cell(p, "ours", 0).name / "scores-end.csv").values()))
-        for p in PROTOCOLS
-    }
+    firsts = [chosen.out / folder_name(Cell(protocol, "ours", 0)) for protocol in PROTOCOLS]
+    subjects = {len(set(subjects_of(one / "scores-end.csv").values())) for one in firsts}
     where = machine()
     report = {
         "settings": SETTINGS,

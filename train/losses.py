@@ -1,15 +1,18 @@
-"""Equations 1 to 6 of the paper, then the losses of the baselines SSDG and SSAN: small functions.
+"""Equations 1 to 7 of the paper in their order, then the losses of the baselines SSDG and SSAN.
 
 The paper writes sums; the default here are means (docs/method.md). Equation 1 lacks its minus and
 equation 3 its hinge in print; both are here. SSDG's triplet loss shares the mining; what else one
 baseline alone has is in its own module.
 """
 
+from collections.abc import Mapping
 from typing import Literal, NamedTuple
 
 import torch
 import torch.nn.functional as functional
 from torch import Tensor
+
+from train.config import Settings
 
 Reduction = Literal["mean", "sum"]
 
@@ -24,16 +27,6 @@ def classification_loss(logit: Tensor, live: Tensor, reduction: Reduction = "mea
 def squared_distances(embedding: Tensor) -> Tensor:
     """Squared L2 distance of every pair of rows of embedding (n x C): n x n."""
     return (embedding[:, None] - embedding[None, :]).square().sum(-1)
-
-
-def distances(embedding: Tensor) -> Tensor:
-    """L2 distance of every pair of rows of embedding (n x C): n x n.
-
-    Where a distance is exactly zero its gradient is zero, not infinite.
-    """
-    squared = squared_distances(embedding)
-    apart = squared > 0
-    return torch.where(apart, torch.where(apart, squared, 1.0).sqrt(), 0.0)
 
 
 class Mined(NamedTuple):
@@ -127,6 +120,38 @@ def depth_loss(estimate: Tensor, depth: Tensor, reduction: Reduction = "mean") -
     The map loss of SSAN-M is the same.
     """
     return functional.mse_loss(estimate, depth.to(estimate.dtype), reduction=reduction)
+
+
+def total_loss(found: Mapping[str, Tensor], settings: Settings) -> Tensor:
+    """Equation 7: the weighted sum of the losses of meta-train and meta-test.
+
+    found: each loss by its part and name, such as `train_cls` and `test_seg`.
+    """
+    within = {
+        "cls": settings.classification_weight,
+        "trip": settings.triplet_weight,
+        "dep": settings.depth_weight,
+        "seg": settings.segmentation_weight,
+    }
+    between = {"train": settings.meta_train_weight, "test": settings.meta_test_weight}
+    terms = []
+    for key, value in found.items():
+        part, loss = key.split("_")
+        terms.append(between[part] * within[loss] * value)
+    return torch.stack(terms).sum()
+
+
+# What follows is of the baselines alone.
+
+
+def distances(embedding: Tensor) -> Tensor:
+    """L2 distance of every pair of rows of embedding (n x C): n x n.
+
+    Where a distance is exactly zero its gradient is zero, not infinite.
+    """
+    squared = squared_distances(embedding)
+    apart = squared > 0
+    return torch.where(apart, torch.where(apart, squared, 1.0).sqrt(), 0.0)
 
 
 SSDG_LEAST = 1e-16

@@ -14,7 +14,7 @@ from train.config import Settings
 from train.model import Networks, Upstream
 
 LOSSES = ("cls", "trip", "dep", "seg")
-CURVES = tuple(f"{stage}_{loss}" for stage in ("train", "test") for loss in LOSSES)
+CURVES = tuple(f"{part}_{loss}" for part in ("train", "test") for loss in LOSSES)
 """What a step reports: each loss, added over the domains (train) or adapted learners (test)."""
 
 
@@ -33,6 +33,52 @@ def stage(settings: Settings, step: int, steps: int) -> Mining:
     if settings.parts.triplet == "both" or step < settings.switch * steps:
         return Mining("batch_all", settings.margin)
     return Mining("batch_hard", settings.second_margin)
+
+
+def step_losses(
+    networks: Networks, domains: Sequence[Batch], settings: Settings, mining: Mining
+) -> dict[str, Tensor]:
+    """The losses of one step, named as in CURVES, and `total` (equation 7) to go back from.
+
+    domains: one batch each, in shuffled order: the last is meta-test, the others meta-train.
+    networks are in training mode; each domain's batch has batch statistics of its own.
+
+    What the rows of Table II leave out of the step, by `settings.parts` (train/variants.py):
+
+    - w/o parsing: S and its loss `seg`. M sees F's features alone.
+    - w/o ASC: what M sees of S. M sees F's features alone.
+    - w/o one-side trip.: `trip`, in the inner step and in both parts of the total.
+    - w/o meta: steps 1b and 2. All domains are trained on alike, in one pass each.
+    - w/ normal trip.: nothing, but every sample is an anchor of `trip`.
+    """
+    learner, parts = networks.meta, settings.parts
+    last = len(domains) - 1 if parts.meta else len(domains)
+    found: dict[str, Tensor] = {}
+
+    def add(part: str, terms: Mapping[str, Tensor]) -> None:
+        for name, value in terms.items():
+            key = f"{part}_{name}"
+            found[key] = found[key] + value if key in found else value
+
+    # 1) Meta-train
+    adapted = []
+    for batch in domains[:last]:
+        upstream = networks.upstream(batch.images)
+        own = meta_losses(learner, None, upstream, batch, settings, mining)
+        add("train", own)
+        add("train", pixel_losses(upstream, batch, settings))
+        if parts.meta:  # 1b) the parameters of M that this domain alone would lead to
+            adapted.append(inner_step(learner, own, settings))
+
+    # 2) Meta-test: features, depth and parsing once, M with each of the adapted parameters
+    for batch in domains[last:]:
+        upstream = networks.upstream(batch.images)
+        for weights in adapted:
+            add("test", meta_losses(learner, weights, upstream, batch, settings, mining))
+        add("test", pixel_losses(upstream, batch, settings))
+
+    # 3) Meta-optimization: the caller goes back from the total and changes F, D, S, ASC and M
+    return {**found, "total": losses.total_loss(found, settings)}
 
 
 def meta_losses(
@@ -93,57 +139,3 @@ def inner_step(
         for (name, value), gradient in zip(parameters.items(), gradients, strict=True)
     }
     return adapted | {name: value.clone() for name, value in learner.named_buffers()}
-
-
-def step_losses(
-    networks: Networks, domains: Sequence[Batch], settings: Settings, mining: Mining
-) -> dict[str, Tensor]:
-    """The losses of one step, named as in CURVES, and `total` (equation 7) to go back from.
-
-    domains: one batch each, in shuffled order: the last is meta-test, the others meta-train.
-    networks are in training mode; each domain's batch has batch statistics of its own.
-    Without meta all domains are trained on alike, in one pass each, and nothing is adapted.
-    """
-    last = len(domains) - 1 if settings.parts.meta else len(domains)
-    found: dict[str, Tensor] = {}
-
-    def add(part: str, terms: Mapping[str, Tensor]) -> None:
-        for name, value in terms.items():
-            key = f"{part}_{name}"
-            found[key] = found[key] + value if key in found else value
-
-    # 1) Meta-train
-    adapted = []
-    for batch in domains[:last]:
-        upstream = networks.upstream(batch.images)
-        own = meta_losses(networks.meta, None, upstream, batch, settings, mining)
-        add("train", own)
-        add("train", pixel_losses(upstream, batch, settings))
-        if settings.parts.meta:
-            adapted.append(inner_step(networks.meta, own, settings))
-
-    # 2) Meta-test: features, depth and parsing once, M with each of the adapted parameters
-    for batch in domains[last:]:
-        upstream = networks.upstream(batch.images)
-        for weights in adapted:
-            add("test", meta_losses(networks.meta, weights, upstream, batch, settings, mining))
-        add("test", pixel_losses(upstream, batch, settings))
-
-    # 3) Meta-optimization
-    return {**found, "total": total_loss(found, settings)}
-
-
-def total_loss(found: Mapping[str, Tensor], settings: Settings) -> Tensor:
-    """Equation 7: the weighted sum of the losses of meta-train and meta-test."""
-    within = {
-        "cls": settings.classification_weight,
-        "trip": settings.triplet_weight,
-        "dep": settings.depth_weight,
-        "seg": settings.segmentation_weight,
-    }
-    between = {"train": settings.meta_train_weight, "test": settings.meta_test_weight}
-    terms = []
-    for key, value in found.items():
-        part, loss = key.split("_")
-        terms.append(between[part] * within[loss] * value)
-    return torch.stack(terms).sum()

@@ -1,23 +1,13 @@
 """What can be trained, by name: the paper's method, its ablations (Table II), and the baselines."""
 
 from collections.abc import Callable, Mapping
-from typing import Any, Literal, NamedTuple
-
-Name = Literal[
-    "ours",
-    "without_parsing",
-    "without_asc",
-    "without_triplet",
-    "without_meta",
-    "normal_triplet",
-    "rfmetafas",
-    "ssdg",
-    "ssan",
-]
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 
 class Parts(NamedTuple):
-    """What a variant keeps of the method; train/meta.py and train/model.py read these."""
+    """What a variant keeps of the method. train/model.py leaves out networks by it, train/meta.py
+    losses and passes.
+    """
 
     parsing: bool = True
     """The U-Net parser and the segmentation loss."""
@@ -34,10 +24,14 @@ def _as_the_paper(target: str) -> dict[str, Any]:
 
 
 class Variant(NamedTuple):
-    """A way to train. own: its published settings where they are not the paper's, which may depend
-    on the target; each holds as long as the configuration does not state that key.
+    """A way to train.
+
+    title: what the paper's tables call it. own: its published settings where they are not the
+    paper's, which may depend on the target; each holds as long as the configuration does not state
+    that key.
     """
 
+    title: str
     parts: Parts = Parts()
     method: Literal["meta", "ssdg", "ssan"] = "meta"
     """Which networks and which step: train/meta.py, or a baseline of train/baselines."""
@@ -91,17 +85,24 @@ def _ssan(target: str) -> dict[str, Any]:
 NONE = Parts(parsing=False, asc=False, triplet=None, meta=False)
 
 VARIANTS: dict[str, Variant] = {
-    "ours": Variant(),
-    "without_parsing": Variant(Parts(parsing=False, asc=False)),
-    "without_asc": Variant(Parts(asc=False)),
-    "without_triplet": Variant(Parts(triplet=None)),
-    "without_meta": Variant(Parts(meta=False)),
-    "normal_triplet": Variant(Parts(triplet="both")),
-    "rfmetafas": Variant(Parts(parsing=False, asc=False, triplet=None), own=_rfmetafas),
-    "ssdg": Variant(NONE, "ssdg", _ssdg),
-    "ssan": Variant(NONE, "ssan", _ssan),
+    "ours": Variant("Ours"),
+    "without_parsing": Variant("Ours w/o parsing", Parts(parsing=False, asc=False)),
+    "without_asc": Variant("Ours w/o ASC", Parts(asc=False)),
+    "without_triplet": Variant("Ours w/o one-side trip.", Parts(triplet=None)),
+    "without_meta": Variant("Ours w/o meta", Parts(meta=False)),
+    "normal_triplet": Variant("Ours w/ normal trip.", Parts(triplet="both")),
+    "rfmetafas": Variant(
+        "RFMetaFAS", Parts(parsing=False, asc=False, triplet=None), own=_rfmetafas
+    ),
+    "ssdg": Variant("SSDG-M", NONE, "ssdg", _ssdg),
+    "ssan": Variant("SSAN-M", NONE, "ssan", _ssan),
 }
 """The whole method, the five ablations of Table II, and three baselines of Table I."""
+
+if TYPE_CHECKING:
+    Name = str
+else:  # so that a variant is added in one place, and its name is still checked where it is read
+    Name = Literal[tuple(VARIANTS)]
 
 PRESETS: dict[str, dict[str, Any]] = {
     "paper": {},

@@ -11,6 +11,7 @@ from pipeline.cli.data import check, index, replica, truth
 from pipeline.cli.explain import explain
 from pipeline.cli.learn import evaluate, metrics, train
 from pipeline.cli.look import label, report
+from pipeline.cli.options import InOrder
 from pipeline.cli.plan import plan
 from pipeline.cli.run import run
 from pipeline.cli.stages import crop, depth, pack, parse, rebuild
@@ -22,6 +23,7 @@ from pipeline.files.store import stop_cleanly
 from train.options import import_rfmetafas
 from train.running.stopping import Stopped
 
+# In the order of the data's path.
 _VERBS = (
     replica, check, plan, index, crop, depth, parse, pack, run, rebuild, bundle, browse,
     train, evaluate, metrics, report, tables, explain, predict, export_onnx, import_rfmetafas,
@@ -29,15 +31,8 @@ _VERBS = (
 )  # fmt: skip
 
 
-class _InOrder(click.Group):
-    """A group that lists its verbs in the order of the data's path."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(self.commands)
-
-
 @click.group(
-    cls=_InOrder, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
+    cls=InOrder, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
 )
 @click.version_option(package_name="ocim", prog_name="ocim", message="%(prog)s %(version)s")
 def cli() -> None:

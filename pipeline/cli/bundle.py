@@ -4,17 +4,10 @@ from pathlib import Path
 
 import click
 
-from pipeline.cli.options import PATH
+from pipeline.cli.options import PATH, InOrder
 
 
-class _InOrder(click.Group):
-    """A group that lists its verbs in the order of this file."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(self.commands)
-
-
-@click.group(cls=_InOrder)
+@click.group(cls=InOrder)
 def bundle() -> None:
     """Look into a bundle, check it, compare it with another, hand it to other code."""
 

@@ -1,5 +1,6 @@
 """The verbs about data: the replica, the check of a configuration, the index, label truth."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,7 +16,7 @@ from pipeline.cli.options import (
 )
 
 if TYPE_CHECKING:
-    from pipeline.config import Config, DatasetSettings
+    from pipeline.config import DatasetSettings
     from pipeline.datasets.base import Video
 
 
@@ -81,19 +82,6 @@ def check(config_path: Path, labels: bool) -> None:
     click.echo(f"{config_path}: right; {', '.join(config.datasets)} found")
 
 
-def write_dataset_index(config: "Config", dataset: str) -> None:
-    """Write OUT/index/DATASET.csv from the names under its root."""
-    from pipeline.datasets.base import write_index
-    from pipeline.index import index
-    from pipeline.places import out_of
-
-    rows = index(dataset, config.datasets[dataset])
-    with out_of(config.out) as place:
-        path = place.layout.index(dataset)
-        write_index(path, rows)
-        place.send(path)
-
-
 @click.command()
 @dataset_option
 @click.option("--root", metavar="PATH|URL", help="Its folder; default: as the configuration says.")
@@ -117,7 +105,7 @@ def index(
     from pipeline.files.store import write_text
     from pipeline.files.urls import checked
     from pipeline.index import index
-    from pipeline.places import out_of
+    from pipeline.partition import write_dataset_index
 
     if root is None or out is None:
         config = load(config_path)
@@ -134,24 +122,24 @@ def index(
         if names is None:
             raise UserError(f"--missing: nothing is published of {dataset} to compare it with")
         write_text(missing, "".join(f"{path}\n" for path in names))
-    if out is not None:
-        write_index(out, rows)
-        told = str(out)
+    if out is None:
+        told = write_dataset_index(config, dataset, rows)
     else:
-        with out_of(config.out) as place:
-            path = place.layout.index(dataset)
-            write_index(path, rows)
-            place.send(path)
-            told = place.told(path)
+        told = str(out)
+        write_index(out, rows)
     click.echo(f"{told}: {len(rows)} videos, {sum(row.live for row in rows)} live")
+    for line in [*_by_split(rows), *lines]:
+        click.echo(line)
+
+
+def _by_split(rows: list["Video"]) -> Iterator[str]:
+    """What each split has, in a line."""
     for split in ("train", "dev", "test"):
         of_split = [row for row in rows if row.split == split]
         if of_split:
             live = sum(row.live for row in of_split)
             subjects = len({row.subject for row in of_split})
-            click.echo(f"  {split}: {live} live, {len(of_split) - live} spoof, {subjects} subjects")
-    for line in lines:
-        click.echo(line)
+            yield f"  {split}: {live} live, {len(of_split) - live} spoof, {subjects} subjects"
 
 
 def _counts(

@@ -8,8 +8,8 @@ import click
 from pipeline.cli.options import PATH, config_option, load_or_default
 
 if TYPE_CHECKING:
-    from pipeline.explain.inside import LayerName
-    from pipeline.explain.looked import Towards
+    from pipeline.explain.findings import Towards
+    from pipeline.explain.internals import LayerName
 
 
 @click.command()
@@ -60,10 +60,10 @@ def explain(
     explain.json, and explain.html with all of it.
     """
     from pipeline.explain.explain import explain
-    from pipeline.explain.looked import Asked
+    from pipeline.explain.findings import Options
     from pipeline.layout import Layout
 
-    asked = Asked(
+    options = Options(
         samples=samples,
         named=named,
         seed=seed,
@@ -76,4 +76,4 @@ def explain(
     )
     config = load_or_default(context, config_path, bundle)
     folder = bundle or Layout(config.out).bundle
-    explain(runs, folder, out, asked, click.echo)
+    explain(runs, folder, out, options, click.echo)

@@ -9,6 +9,15 @@ from click.core import ParameterSource
 if TYPE_CHECKING:
     from pipeline.config import Config, DatasetSettings
 
+
+class InOrder(click.Group):
+    """A group that lists its verbs in the order in which they are added."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Their names."""
+        return list(self.commands)
+
+
 PATH = click.Path(path_type=Path)
 
 config_option = click.option(

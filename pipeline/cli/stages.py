@@ -20,44 +20,31 @@ if TYPE_CHECKING:
     from pipeline.config import Config
 
 
-def _stage(stage: str, config_path: Path, dataset: str, partition: int) -> None:
-    from pipeline.partition import STAGES, label_partition
-    from pipeline.places import told_of
+def _of_partition(stage: str, text: str) -> click.Command:
+    """The verb that takes one partition through one stage. text: its help."""
 
-    config = load(config_path)
-    check_partition(partition, dataset_settings(config, dataset).partitions, dataset)
-    done = label_partition(config, dataset, partition, [stage])
-    path = told_of(config.out, f"{STAGES[stage]}/{dataset}/{partition:04d}.h5")
-    state = "made" if done.made else "finished already"
-    failed = f", {done.failures} failures listed" if done.failures else ""
-    click.echo(f"{stage} {path}: {done.samples} samples{failed} ({state})")
+    @click.command(stage, help=text)
+    @config_option
+    @dataset_option
+    @partition_option
+    def verb(config_path: Path, dataset: str, partition: int) -> None:
+        from pipeline.partition import STAGES, label_partition
+        from pipeline.places import told_of
 
+        config = load(config_path)
+        check_partition(partition, dataset_settings(config, dataset).partitions, dataset)
+        done = label_partition(config, dataset, partition, [stage])
+        path = told_of(config.out, f"{STAGES[stage]}/{dataset}/{partition:04d}.h5")
+        state = "made" if done.made else "finished already"
+        failed = f", {done.failures} failures listed" if done.failures else ""
+        click.echo(f"{stage} {path}: {done.samples} samples{failed} ({state})")
 
-@click.command()
-@config_option
-@dataset_option
-@partition_option
-def crop(config_path: Path, dataset: str, partition: int) -> None:
-    """Decode one partition's videos, cut out the faces."""
-    _stage("crop", config_path, dataset, partition)
-
-
-@click.command()
-@config_option
-@dataset_option
-@partition_option
-def depth(config_path: Path, dataset: str, partition: int) -> None:
-    """Make pseudo-depth of one partition's crops."""
-    _stage("depth", config_path, dataset, partition)
+    return verb
 
 
-@click.command()
-@config_option
-@dataset_option
-@partition_option
-def parse(config_path: Path, dataset: str, partition: int) -> None:
-    """Make face-parsing masks of one partition's crops."""
-    _stage("parse", config_path, dataset, partition)
+crop = _of_partition("crop", "Decode one partition's videos, cut out the faces.")
+depth = _of_partition("depth", "Make pseudo-depth of one partition's crops.")
+parse = _of_partition("parse", "Make face-parsing masks of one partition's crops.")
 
 
 @click.command()
@@ -78,11 +65,11 @@ def pack(config_path: Path, cores: int | None, dry_run: bool) -> None:
 
 def _dry_pack(config: "Config", cores: int) -> None:
     from pipeline.files.many import in_processes
-    from pipeline.pack import estimate, plan
+    from pipeline.pack import estimate, plan_bundle
     from pipeline.places import out_of
 
     with out_of(config.out) as out, in_processes(cores) as each:
-        plans, done = plan(config, out, each)
+        plans, done = plan_bundle(config, out, each)
         for piece in (piece for one in plans for piece in one.pieces):
             state = "finished already" if piece.name in done else "to be written"
             click.echo(f"{piece.name}: {len(piece.samples)} samples, {state}")
@@ -93,12 +80,12 @@ def _dry_pack(config: "Config", cores: int) -> None:
 
 def _pack(config: "Config", cores: int) -> None:
     from pipeline.files.many import in_processes
-    from pipeline.pack import pack, told
+    from pipeline.pack import pack, to_lines
     from pipeline.places import told_of
 
     with in_processes(cores) as each:
         manifest = pack(config, tell=click.echo, each=each, at_once=cores)
-    for line in told(manifest, told_of(config.out, "bundle")):
+    for line in to_lines(manifest, told_of(config.out, "bundle")):
         click.echo(line)
 
 
@@ -113,18 +100,17 @@ def rebuild(dataset: str, only: str | None, config_path: Path, cores: int | None
     Crops are made again only where a video, the index or the crop settings changed. The other
     datasets are left untouched.
     """
-    from pipeline import partition as work
-    from pipeline.cli.data import write_dataset_index
+    from pipeline.files.many import in_processes
+    from pipeline.partition import STAGES, make_stage, write_dataset_index
 
     config = load(config_path)
     partitions = dataset_settings(config, dataset).partitions
     cores = cores or os.cpu_count() or 1
     write_dataset_index(config, dataset)
-    calls = [(config, dataset, number) for number in range(partitions)]
-    made = work.at_once(work.crop_partition, calls, cores)
-    click.echo(f"crops: {sum(made)} of {partitions} partitions made, the others kept")
-    for name, function in (("depth", work.depth_partition), ("parsing", work.parse_partition)):
-        forced = [(*call, only in (None, name)) for call in calls]
-        made = work.at_once(function, forced, cores)
-        click.echo(f"{name}: {sum(made)} of {partitions} partitions made, the others kept")
+    for stage, folder in STAGES.items():
+        force = stage != "crop" and only in (None, folder)
+        calls = [(config, stage, dataset, number, None, force) for number in range(partitions)]
+        with in_processes(cores) as each:
+            made = sum(each(make_stage, calls))
+        click.echo(f"{folder}: {made} of {partitions} partitions made, the others kept")
     _pack(config, cores)

@@ -52,9 +52,9 @@ def predict(
 def export_onnx(model: Path, out: Path, bundle: Path | None) -> None:
     """Write a trained model as ONNX.
 
-    It takes crops (n, 256, 256, 3) uint8 RGB and gives scores (n,) float32; docs/deploy.md tells
-    how to use it. ONNX Runtime's scores are held against torch's first. Exit code 1: they differ,
-    and nothing is written.
+    It takes crops (n, 256, 256, 3) uint8 RGB and gives scores (n,) float32; docs/deployment.md
+    tells how to use it. ONNX Runtime's scores are held against torch's first. Exit code 1: they
+    differ, and nothing is written.
     """
     from pipeline.onnx.export import export_onnx
 

@@ -27,6 +27,7 @@ from pipeline.files import lock
 from pipeline.files.tidy import tidy
 from pipeline.files.urls import is_url
 from pipeline.graph import check_inputs
+from pipeline.partition import write_dataset_index
 from pipeline.places import send_text, told_of
 
 LISTED = 20  # failed partitions that are listed one by one
@@ -113,8 +114,7 @@ def tell_dashboard(client: Any, screen: Screen, log: JsonLog) -> None:
 
 def work(config: Config, wishes: Wishes, client: Any, screen: Screen, log: JsonLog) -> int:
     """Label every partition and pack the bundle with the workers of a client; the exit code."""
-    from pipeline.cli.data import write_dataset_index
-    from pipeline.pack import pack, told
+    from pipeline.pack import pack, to_lines
 
     there = absolute(config)
     for dataset in config.datasets:
@@ -135,9 +135,9 @@ def work(config: Config, wishes: Wishes, client: Any, screen: Screen, log: JsonL
     if labelled.failed:
         return tell_failed(labelled, config.out, screen.say)
     began = time.monotonic()
-    manifest = pack(there, None, screen.say, submitter.each, watch.capacity.plain)
+    manifest = pack(there, screen.say, submitter.each, watch.capacity.plain)
     log("packed", **packed(manifest), seconds=round(time.monotonic() - began, 3))
-    for line in told(manifest, told_of(config.out, "bundle")):
+    for line in to_lines(manifest, told_of(config.out, "bundle")):
         screen.say(line)
     return 0
 

@@ -2,6 +2,7 @@
 
 import queue
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import CancelledError
 from typing import Any, NamedTuple
 
 from pipeline.cluster.agree import Terms
@@ -132,8 +133,6 @@ class Submitter:
         return task, answer
 
     def _answer_of(self, future: Any) -> Answer | None:
-        from concurrent.futures import CancelledError
-
         from distributed import KilledWorker
 
         try:

@@ -6,7 +6,9 @@ import traceback
 from collections.abc import Callable
 from typing import Any, Literal, NamedTuple
 
+from pipeline.bundle import BundleError
 from pipeline.cluster.agree import Terms, unfit
+from pipeline.errors import REFUSALS, UserError
 
 Kind = Literal["input", "refused", "worker", "bug", "lost"]
 """Why a task gave nothing: what it was given is wrong; a disk or folder refused; the worker is not
@@ -31,9 +33,8 @@ class Answer(NamedTuple):
     seconds: float = 0.0
 
 
-_one_at_once = (
-    threading.Lock()
-)  # stages silence libraries by descriptors, of which there is one set
+# Stages silence libraries by descriptors, of which there is one set.
+_one_at_once = threading.Lock()
 
 
 def perform(terms: Terms, function: Callable[..., Any], args: tuple[Any, ...]) -> Answer:
@@ -52,9 +53,6 @@ def attempt(
     terms: Terms, function: Callable[..., Any], args: tuple[Any, ...]
 ) -> tuple[Any, Failed | None]:
     """The function's value and None, or None and why there is none."""
-    from pipeline.bundle import BundleError
-    from pipeline.errors import REFUSALS, UserError
-
     try:
         reason = unfit(terms)
         if reason:

@@ -5,10 +5,10 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from pipeline.cropping.shipped import Shipped, face_box_of
-from pipeline.cropping.shipped import turned as turned_position
+from pipeline.cropping.shipped import Shipped, face_box_of, turned
 from pipeline.crops import CropError, face_square
-from pipeline.frames.video import Frame, turned
+from pipeline.frames.orientation import TURNED
+from pipeline.frames.video import Frame
 from pipeline.indexing.corrections import Correction, face_box, turn
 
 if TYPE_CHECKING:
@@ -59,9 +59,9 @@ class FaceFinder:
         if box is None and self._use_shipped and shipped is None:
             return None
         degrees = turn(self._by_hand, frame.number)
-        image = turned(frame.rgb(), degrees)
+        image = TURNED[degrees].apply(frame.rgb())
         if shipped is not None:
-            shipped = turned_position(shipped, degrees, (image.shape[1], image.shape[0]))
+            shipped = turned(shipped, degrees, (image.shape[1], image.shape[0]))
         if box is not None:
             return Seen(image, self._at(image, box, None), True, shipped)
         if self._use_shipped and shipped is not None:

@@ -35,7 +35,8 @@ FIELDS: dict[str, tuple[str, tuple[int, ...]]] = {
     "frame_size": ("<i4", (2,)),
     **dict.fromkeys(QUALITY, ("<f4", ())),
 }
-"""A record of the spool: everything of a sample but its video and its looser picture."""
+"""Of a record of the spool: everything of a sample but its video and its looser picture."""
+RECORD = np.dtype([(name, *field) for name, field in FIELDS.items()])
 
 
 @dataclass

@@ -29,7 +29,7 @@ _INSTRUMENTS = {
 _SUFFIXES = {"android": "mp4", "laptop": "mov"}
 TRAIN = (2, 3, 5, 6, 7, 8, 9, 11, 12, 21, 22, 34, 53, 54, 55)
 TEST = (1, 13, 14, 23, 24, 26, 28, 29, 30, 32, 33, 35, 36, 37, 39, 42, 48, 49, 50, 51)
-_UPSIDE_DOWN = frozenset((3, 5, 6, 7, 8, 9))
+UPSIDE_DOWN = (3, 5, 6, 7, 8, 9)
 """Clients whose live android video shows the scene upside down when decoded as stored."""
 
 
@@ -53,7 +53,7 @@ def row(path: str) -> Video | None:
         instrument=instrument,
         session="scene01",
         device=name["device"],
-        upside_down=int(bool(live) and name["device"] == "android" and subject in _UPSIDE_DOWN),
+        upside_down=int(bool(live) and name["device"] == "android" and subject in UPSIDE_DOWN),
     )
 
 

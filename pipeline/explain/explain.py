@@ -10,14 +10,15 @@ import numpy as np
 
 from pipeline.bundle import Bundle
 from pipeline.errors import UserError
-from pipeline.explain import pick, remarks, tsne
+from pipeline.explain import remarks, samples, tsne
 from pipeline.explain.figures import Figure, drawn
-from pipeline.explain.inside import LAYERS
-from pipeline.explain.looked import Asked, FigureName, Looked, Sight
-from pipeline.explain.observe import Sample, measure, show
-from pipeline.explain.page import page
+from pipeline.explain.findings import FigureName, Options, RunFindings, StoredSample, written
+from pipeline.explain.internals import LAYERS
+from pipeline.explain.outputs import measure, show
 from pipeline.explain.runs import Run, open_runs
+from pipeline.explain.samples import Sample
 from pipeline.files.store import write_bytes, write_json, write_text
+from pipeline.look.pages import data_uri, template
 from train.batches.domain import Domain
 from train.protocols import require
 from train.running.device import for_scoring, reproducible
@@ -39,85 +40,96 @@ class Material(NamedTuple):
 
 
 def explain(
-    paths: Sequence[Path], folder: Path, out: Path, asked: Asked, say: Callable[[str], None]
+    paths: Sequence[Path], folder: Path, out: Path, options: Options, say: Callable[[str], None]
 ) -> dict[str, Any]:
     """Write the figures, explain.json and explain.html of runs to `out`; return the JSON.
 
     folder: of the bundle. say: told what was done, line by line. Raises UserError for what cannot
     be explained.
     """
-    _check(asked)
-    runs = open_runs(paths, asked.names)
+    _check(options)
+    runs = open_runs(paths, options.names)
     with as_user_errors():
-        material = _material(runs, folder, asked)
+        material = _material(runs, folder, options)
         looked = []
         for run in runs:
-            one = _look(run, material, asked)
+            one = _look(run, material, options)
             looked.append(one)
             count = 0 if one.points is None else len(one.points.live)
             say(f"{run.name}: {len(material.shown)} samples shown, {count} measured")
         sight = _sight(material)
-        notes = remarks.of(material.bundle, material.target.name, looked, sight, asked)
-        figures = list(drawn(looked, sight, asked))
-    told = _told(material, looked, sight, figures, notes, asked)
-    text = page(told, figures, material.bundle)
+        notes = remarks.all_remarks(material.bundle, material.target.name, looked, sight, options)
+        figures = list(drawn(looked, sight, options))
+    content = _content(material, looked, sight, figures, notes, options)
+    page = template("explain.html").render(
+        told=content,
+        figures=[(one, data_uri("png", one.png)) for one in figures],
+        notice=str(material.bundle.manifest.get("notice", "")),
+        number=written,
+    )
     for note in notes:
         say(f"note: {note}")
     for figure in figures:
         write_bytes(out / figure.file, figure.png)
         say(f"{out / figure.file}: {figure.title}")
-    write_json(out / "explain.json", told)
+    write_json(out / "explain.json", content)
     say(f"{out / 'explain.json'}: the numbers")
-    write_text(out / "explain.html", text)
+    write_text(out / "explain.html", page)
     say(f"{out / 'explain.html'}: open it in a browser")
-    return told
+    return content
 
 
-def _check(asked: Asked) -> None:
+def _check(options: Options) -> None:
     names = get_args(FigureName)
-    for name in asked.only:
+    for name in options.only:
         if name not in names:
             raise UserError(f"--only: no figure '{name}'; there are {', '.join(names)}")
 
 
-def _material(runs: Sequence[Run], folder: Path, asked: Asked) -> Material:
+def _material(runs: Sequence[Run], folder: Path, options: Options) -> Material:
     bundle = open_bundle(folder)
     target = runs[0].model.settings.target
     require([target], bundle.datasets, str(folder))
     names = {target}
-    if "tsne" in asked.only:  # nothing else looks at sources
+    if "tsne" in options.only:  # nothing else looks at sources
         names |= {name for run in runs for name in run.model.settings.sources}
     domains = {name: Domain(bundle, name) for name in sorted(names & {*bundle.datasets})}
-    shown = pick.shown(bundle, domains[target], asked.named, asked.samples, asked.seed)
+    shown = samples.shown(bundle, domains[target], options.named, options.samples, options.seed)
     return Material(bundle, domains[target], domains, shown)
 
 
-def _look(run: Run, material: Material, asked: Asked) -> Looked:
+def _look(run: Run, material: Material, options: Options) -> RunFindings:
     """All that is asked of one run; its networks are gone afterwards."""
     settings = run.model.settings
-    wanted = set(asked.only)
+    wanted = set(options.only)
     with reproducible(for_scoring(settings)) as device:
         networks = run.build().to(device).requires_grad_(False)  # but of the layer looked at
         shown = show(
-            networks, run, material.shown, device, asked.layer, asked.towards, "gradcam" in wanted
+            networks,
+            run,
+            material.shown,
+            device,
+            options.layer,
+            options.towards,
+            "gradcam" in wanted,
         )
         if not wanted - {"gradcam"}:
-            return Looked(run, shown)
+            return RunFindings(run, shown)
         names = [settings.target]
         if "tsne" in wanted:
             names = [name for name in (*settings.sources, *names) if name in material.domains]
         those = [material.domains[name] for name in names]
-        samples = pick.measured(those, asked.points, asked.seed)
-        points, tally = measure(networks, run, samples, device)
-    looked = Looked(run, shown, points, tally)
+        drawn_samples = samples.measured(those, options.points, options.seed)
+        points, tally = measure(networks, run, drawn_samples, device)
+    looked = RunFindings(run, shown, points, tally)
     if "tsne" in wanted:
-        perplexity = tsne.perplexity_of(len(points.live), asked.perplexity)
-        places = tsne.project(points.embedding, perplexity, asked.seed)
+        perplexity = tsne.perplexity_of(len(points.live), options.perplexity)
+        places = tsne.project(points.embedding, perplexity, options.seed)
         looked = looked._replace(places=places, perplexity=perplexity, apart=tsne.numbers(points))
     return looked
 
 
-def _sight(material: Material) -> list[Sight]:
+def _sight(material: Material) -> list[StoredSample]:
     """The samples that are shown, as they are stored."""
     found = []
     for domain, at in material.shown:
@@ -125,21 +137,21 @@ def _sight(material: Material) -> list[Sight]:
             np.asarray(domain.read([at], field)[0]) for field in ("image", "depth", "parsing")
         )
         texts = {name: str(domain.column(name)[at]) for name in ("attack", "instrument", "subject")}
-        identity = pick.identity(domain, at)
-        found.append(Sight(identity, bool(domain.live[at]), texts, image, depth, parsing))
+        identity = samples.identity(domain, at)
+        found.append(StoredSample(identity, bool(domain.live[at]), texts, image, depth, parsing))
     return found
 
 
-def _told(
+def _content(
     material: Material,
-    looked: Sequence[Looked],
-    sight: Sequence[Sight],
+    looked: Sequence[RunFindings],
+    sight: Sequence[StoredSample],
     figures: Sequence[Figure],
     notes: Sequence[str],
-    asked: Asked,
+    options: Options,
 ) -> dict[str, Any]:
     """explain.json."""
-    samples = [
+    shown = [
         {
             **one.identity._asdict(),
             "live": one.live,
@@ -152,19 +164,19 @@ def _told(
         "schema": SCHEMA,
         "bundle": material.bundle.hash,
         "target": material.target.name,
-        "seed": asked.seed,
+        "seed": options.seed,
         "figures": {one.file: hashlib.sha256(one.png).hexdigest() for one in figures},
         "gradcam": {
-            "layer": asked.layer,
-            "layer_is": LAYERS[asked.layer],
-            "towards": asked.towards,
+            "layer": options.layer,
+            "layer_is": LAYERS[options.layer],
+            "towards": options.towards,
             "map": "ReLU, each over its own maximum, enlarged bilinearly; a map of zeros stays one",
         }
-        if "gradcam" in asked.only
+        if "gradcam" in options.only
         else None,
-        "measured": {"of_each_dataset_and_class_at_most": asked.points},
-        "samples": samples,
-        "runs": [{**of.run.told(), **of.told(asked)} for of in looked],
+        "measured": {"of_each_dataset_and_class_at_most": options.points},
+        "samples": shown,
+        "runs": [{**of.run.told(), **of.told(options)} for of in looked],
         "remarks": list(notes),
         "versions": {name: version(name) for name in PACKAGES},
     }

@@ -6,10 +6,17 @@ from typing import NamedTuple
 import numpy as np
 
 from labels import classes
-from pipeline.explain import figure
-from pipeline.explain.figure import Bar, Cell, Column, Panel, Row
-from pipeline.explain.inside import LAYERS
-from pipeline.explain.looked import Asked, FigureName, Looked, Sight, counts, written
+from pipeline.explain import drawing
+from pipeline.explain.drawing import Bar, Cell, Column, Panel, Row
+from pipeline.explain.findings import (
+    FigureName,
+    Options,
+    RunFindings,
+    StoredSample,
+    counts,
+    written,
+)
+from pipeline.explain.internals import LAYERS
 
 HEAT, DEPTH = "inferno", "viridis"
 """Colour maps of matplotlib that rise evenly, also in grey and for colour-blind people."""
@@ -34,15 +41,17 @@ class Figure(NamedTuple):
         return f"{self.name}.png"
 
 
-def drawn(looked: Sequence[Looked], sight: Sequence[Sight], asked: Asked) -> Iterator[Figure]:
+def drawn(
+    looked: Sequence[RunFindings], sight: Sequence[StoredSample], options: Options
+) -> Iterator[Figure]:
     """The figures that were asked for; one that no run has anything for is left out."""
     makers = {"gradcam": gradcam, "tsne": tsne, "parsing": parsing, "depth": depth}
     for name, maker in makers.items():
-        if name in asked.only and (made := maker(looked, sight, asked)):
+        if name in options.only and (made := maker(looked, sight, options)):
             yield made
 
 
-def columns(sight: Sequence[Sight]) -> list[Column]:
+def columns(sight: Sequence[StoredSample]) -> list[Column]:
     """The heads of the columns: the attack, and the dataset where not all are of one."""
     several = len({one.identity.dataset for one in sight}) > 1
     return [
@@ -54,12 +63,14 @@ def columns(sight: Sequence[Sight]) -> list[Column]:
     ]
 
 
-def inputs(sight: Sequence[Sight]) -> Row:
+def inputs(sight: Sequence[StoredSample]) -> Row:
     """The row of crops."""
     return Row("input", [], [Cell(one.image, smooth=True) for one in sight])
 
 
-def gradcam(looked: Sequence[Looked], sight: Sequence[Sight], asked: Asked) -> Figure | None:
+def gradcam(
+    looked: Sequence[RunFindings], sight: Sequence[StoredSample], options: Options
+) -> Figure | None:
     """Figure 6 of the paper: what each run looks at."""
     if not sight:
         return None
@@ -71,7 +82,7 @@ def gradcam(looked: Sequence[Looked], sight: Sequence[Sight], asked: Asked) -> F
         for number, one in enumerate(sight):
             live = of.decision(number)
             text = f"{'live' if live else 'spoof'} {of.shown.score[number]:.3f}"
-            picture = figure.over(one.image, heat[number], HEAT)
+            picture = drawing.over(one.image, heat[number], HEAT)
             empty = "" if heat[number].any() else "0 everywhere"
             cells.append(Cell(picture, text, True, live != one.live, empty))
         shares = [share for n, one in enumerate(sight) if (share := of.on_face(n, one)) is not None]
@@ -83,14 +94,14 @@ def gradcam(looked: Sequence[Looked], sight: Sequence[Sight], asked: Asked) -> F
         rows.append(Row(of.run.name, notes, cells))
     face = np.mean([(one.parsing > 0).mean() for one in sight])
     what = (
-        f"Grad-CAM of {LAYERS[asked.layer]}, towards {TOWARDS[asked.towards]}. ReLU, each map over"
-        " its own maximum."
+        f"Grad-CAM of {LAYERS[options.layer]}, towards {TOWARDS[options.towards]}. ReLU, each"
+        " map over its own maximum."
     )
     below = (
         "Below each picture: the run's decision and score, live from its threshold on; a wrong one"
         f" in bold red. The face covers {face:.0%} of the pictures."
     )
-    png = figure.pictures(
+    png = drawing.pictures(
         columns(sight), rows, [what, below], bar=Bar(HEAT, "of the map's maximum", ("0", "1"))
     )
     caption = (
@@ -101,7 +112,9 @@ def gradcam(looked: Sequence[Looked], sight: Sequence[Sight], asked: Asked) -> F
     return Figure("gradcam", "Grad-CAM", caption, png)
 
 
-def tsne(looked: Sequence[Looked], sight: Sequence[Sight], asked: Asked) -> Figure | None:
+def tsne(
+    looked: Sequence[RunFindings], sight: Sequence[StoredSample], options: Options
+) -> Figure | None:
     """Figure 7 of the paper: the embeddings as points of a plane."""
     panels = []
     for of in looked:
@@ -131,10 +144,12 @@ def tsne(looked: Sequence[Looked], sight: Sequence[Sight], asked: Asked) -> Figu
         " mean little. Sources are those that a run was trained on, train and test splits; the"
         " target is the dataset that was left out."
     )
-    return Figure("tsne", "t-SNE", caption, figure.points(panels, [what, measures]))
+    return Figure("tsne", "t-SNE", caption, drawing.points(panels, [what, measures]))
 
 
-def parsing(looked: Sequence[Looked], sight: Sequence[Sight], asked: Asked) -> Figure | None:
+def parsing(
+    looked: Sequence[RunFindings], sight: Sequence[StoredSample], options: Options
+) -> Figure | None:
     """Figures 5 and 8 of the paper: the parsing of each run beside the label."""
     having = [of for of in looked if of.shown.parsing is not None]
     if not having or not sight:
@@ -155,7 +170,7 @@ def parsing(looked: Sequence[Looked], sight: Sequence[Sight], asked: Asked) -> F
         "Mean IoU over all measured samples of the target, at the run's input size, over the"
         " classes that the labels have."
     )
-    png = figure.pictures(columns(sight), rows, [f"{what} {measure}"], legend)
+    png = drawing.pictures(columns(sight), rows, [f"{what} {measure}"], legend)
     caption = (
         f"{what} {measure} Left and right are the subject's own. Classes that occur nowhere in the"
         " figure are not in its legend."
@@ -163,7 +178,9 @@ def parsing(looked: Sequence[Looked], sight: Sequence[Sight], asked: Asked) -> F
     return Figure("parsing", "parsing", caption, png)
 
 
-def depth(looked: Sequence[Looked], sight: Sequence[Sight], asked: Asked) -> Figure | None:
+def depth(
+    looked: Sequence[RunFindings], sight: Sequence[StoredSample], options: Options
+) -> Figure | None:
     """The depth of each run beside the label."""
     having = [of for of in looked if of.shown.depth is not None]
     if not having or not sight:
@@ -180,8 +197,8 @@ def depth(looked: Sequence[Looked], sight: Sequence[Sight], asked: Asked) -> Fig
                 f"error live {written(error['live'], '.3f')}",
                 f"spoof {written(error['spoof'], '.3f')}",
             ]
-        rows.append(Row(of.run.name, notes, [Cell(figure.coloured(one, DEPTH)) for one in maps]))
-    rows.append(Row("label", [], [Cell(figure.coloured(one.depth, DEPTH)) for one in sight]))
+        rows.append(Row(of.run.name, notes, [Cell(drawing.coloured(one, DEPTH)) for one in maps]))
+    rows.append(Row("label", [], [Cell(drawing.coloured(one.depth, DEPTH)) for one in sight]))
     what = "Depth by each run's estimator, and the label: of a spoof it is 0 everywhere."
     measure = (
         "Error: the mean absolute difference from the label, over all measured samples of the"
@@ -190,6 +207,6 @@ def depth(looked: Sequence[Looked], sight: Sequence[Sight], asked: Asked) -> Fig
     bar = Bar(
         DEPTH, "depth; what is predicted above 1 is drawn as 1", ("0: background", "1: nearest")
     )
-    png = figure.pictures(columns(sight), rows, [f"{what} {measure}"], bar=bar)
+    png = drawing.pictures(columns(sight), rows, [f"{what} {measure}"], bar=bar)
     caption = f"{what} {measure} 1 is the nearest point of a face, 0 the background."
     return Figure("depth", "depth", caption, png)

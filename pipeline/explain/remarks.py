@@ -3,39 +3,42 @@
 from collections.abc import Iterator, Sequence
 
 from pipeline.bundle import Bundle
-from pipeline.explain.choose import halves
-from pipeline.explain.looked import Asked, Looked, Sight
-from pipeline.explain.pick import DEFAULT
+from pipeline.explain.findings import Options, RunFindings, StoredSample
+from pipeline.explain.samples import SHOWN, halves
 from train.running.origin import section
 
 COARSE = 4  # places a side; below that a map says little of where
 
 
-def of(
-    bundle: Bundle, target: str, looked: Sequence[Looked], sight: Sequence[Sight], asked: Asked
+def all_remarks(
+    bundle: Bundle,
+    target: str,
+    looked: Sequence[RunFindings],
+    sight: Sequence[StoredSample],
+    options: Options,
 ) -> list[str]:
     """All remarks."""
     return [
-        *_samples(target, sight, asked),
+        *_samples(target, sight, options),
         *_bundles(bundle, target, looked),
-        *_sources(bundle, looked, asked),
-        *_maps(looked, asked),
-        *_perplexity(looked, asked),
-        *_missing(looked, asked),
+        *_sources(bundle, looked, options),
+        *_maps(looked, options),
+        *_perplexity(looked, options),
+        *_missing(looked, options),
     ]
 
 
-def _samples(target: str, sight: Sequence[Sight], asked: Asked) -> Iterator[str]:
-    if asked.samples is None and asked.named:
+def _samples(target: str, sight: Sequence[StoredSample], options: Options) -> Iterator[str]:
+    if options.samples is None and options.named:
         return
-    wanted = halves(DEFAULT if asked.samples is None else asked.samples)
+    wanted = halves(SHOWN if options.samples is None else options.samples)
     for live, word, most in zip((True, False), ("live", "spoof"), wanted, strict=True):
         have = sum(one.live == live for one in sight)
         if have < most:
             yield f"{target} has {have} {word} samples to show, fewer than the {most} asked for"
 
 
-def _bundles(bundle: Bundle, target: str, looked: Sequence[Looked]) -> Iterator[str]:
+def _bundles(bundle: Bundle, target: str, looked: Sequence[RunFindings]) -> Iterator[str]:
     for of_run in looked:
         run = of_run.run
         if run.model.bundle != bundle.hash:
@@ -49,8 +52,8 @@ def _bundles(bundle: Bundle, target: str, looked: Sequence[Looked]) -> Iterator[
         yield "spoofs keep the depth that was made of them in this bundle: their label is not 0"
 
 
-def _sources(bundle: Bundle, looked: Sequence[Looked], asked: Asked) -> Iterator[str]:
-    if "tsne" not in asked.only:
+def _sources(bundle: Bundle, looked: Sequence[RunFindings], options: Options) -> Iterator[str]:
+    if "tsne" not in options.only:
         return
     for one in looked:
         gone = [name for name in one.run.model.settings.sources if name not in bundle.datasets]
@@ -62,10 +65,10 @@ def _sources(bundle: Bundle, looked: Sequence[Looked], asked: Asked) -> Iterator
         yield "the runs have different sources, so their points are not all of the same samples"
 
 
-def _maps(looked: Sequence[Looked], asked: Asked) -> Iterator[str]:
-    if "gradcam" not in asked.only:
+def _maps(looked: Sequence[RunFindings], options: Options) -> Iterator[str]:
+    if "gradcam" not in options.only:
         return
-    finer = "; --layer stage3 is finer" if asked.layer == "meta" else ""
+    finer = "; --layer stage3 is finer" if options.layer == "meta" else ""
     sizes = {(one.shown.size, one.run.model.settings.input_size) for one in looked}
     for size, side in sorted(sizes):
         if 0 < size < COARSE:
@@ -88,13 +91,13 @@ def _maps(looked: Sequence[Looked], asked: Asked) -> Iterator[str]:
             )
 
 
-def _perplexity(looked: Sequence[Looked], asked: Asked) -> Iterator[str]:
+def _perplexity(looked: Sequence[RunFindings], options: Options) -> Iterator[str]:
     known = [one for one in looked if one.points is not None and one.perplexity]
     for perplexity in sorted({one.perplexity for one in known}):
-        if perplexity < asked.perplexity:
+        if perplexity < options.perplexity:
             those = [one.run.name for one in known if one.perplexity == perplexity]
             yield (
-                f"perplexity {perplexity:g} instead of {asked.perplexity:g}, for there are few"
+                f"perplexity {perplexity:g} instead of {options.perplexity:g}, for there are few"
                 f" samples: {', '.join(those)}"
             )
     for one in known:
@@ -102,9 +105,9 @@ def _perplexity(looked: Sequence[Looked], asked: Asked) -> Iterator[str]:
             yield f"{one.run.name}: all its embeddings are equal, so there is nothing to lay out"
 
 
-def _missing(looked: Sequence[Looked], asked: Asked) -> Iterator[str]:
+def _missing(looked: Sequence[RunFindings], options: Options) -> Iterator[str]:
     for name, what in (("parsing", "parser"), ("depth", "depth estimator")):
-        if name not in asked.only:
+        if name not in options.only:
             continue
         without = [one.run.name for one in looked if getattr(one.shown, name) is None]
         if without:

@@ -15,6 +15,8 @@ from train.protocols import LETTERS, SPLITS, Protocol, parse, require
 
 FOUR = tuple(LETTERS.values())
 """The datasets that the released code knows."""
+LISTS = {"real": (1,), "fake": (0,), "all": (0, 1)}
+"""The lists of a dataset's pictures that it reads, and the labels (1 live, 0 spoof) in each."""
 
 
 class Choice(NamedTuple):

@@ -11,7 +11,17 @@ import numpy as np
 
 from pipeline.bundle import DEPTH_SIDE, Bundle
 from pipeline.errors import UserError
-from pipeline.export.plan import Choice, Part, Picture, Plan, Video, named, parts_of, videos_of
+from pipeline.export.plan import (
+    LISTS,
+    Choice,
+    Part,
+    Picture,
+    Plan,
+    Video,
+    named,
+    parts_of,
+    videos_of,
+)
 from pipeline.export.write import depth_jpeg
 
 FORMAT = "rfmetafas"
@@ -47,7 +57,7 @@ def plan_dataset(bundle: Bundle, dataset: str, choice: Choice) -> Part:
                 pictures.append(Picture(depth, shard, row, "depth"))
             lines.append((image, int(video.live)))
     files = {f"{folder}/depth/fake_depth.jpg": depth_jpeg(np.zeros((DEPTH_SIDE,) * 2, np.float32))}
-    for name, labels in (("real", (1,)), ("fake", (0,)), ("all", (0, 1))):
+    for name, labels in LISTS.items():
         text = "".join(f"{image} {label}\n" for image, label in lines if label in labels)
         files[f"{folder}/image_list_{name}.txt"] = text.encode()
     return Part(dataset, videos, pictures, files)

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from pipeline.bundle import Bundle
 from pipeline.errors import UserError
 from pipeline.export.plan import (
+    LISTS,
     Choice,
     Part,
     Picture,
@@ -39,8 +40,9 @@ def plan(bundle: Bundle, choice: Choice, prefix: str, drop_short: bool) -> Plan:
     """
     kept, left = {}, {}
     for dataset in choice.datasets:
-        videos = videos_of(bundle, dataset)
-        kept[dataset], left[dataset] = by_frames(videos, frames_needed(dataset, choice))
+        videos, needed = videos_of(bundle, dataset), frames_needed(dataset, choice)
+        kept[dataset] = [video for video in videos if len(video.samples) >= needed]
+        left[dataset] = [video for video in videos if len(video.samples) < needed]
     if drop_short:
         for dataset, videos in kept.items():
             enough = f"videos of {frames_needed(dataset, choice)} frames or more"
@@ -57,14 +59,6 @@ def plan(bundle: Bundle, choice: Choice, prefix: str, drop_short: bool) -> Plan:
 def frames_needed(dataset: str, choice: Choice) -> int:
     """How many frames each video of a dataset must have for what it is to serve as."""
     return TARGET_FRAMES if choice.is_target(dataset) else SOURCE_FRAMES
-
-
-def by_frames(videos: Sequence[Video], needed: int) -> tuple[list[Video], list[Video]]:
-    """Videos with enough frames, and those with too few."""
-    return (
-        [video for video in videos if len(video.samples) >= needed],
-        [video for video in videos if len(video.samples) < needed],
-    )
 
 
 def check_none_short(
@@ -107,7 +101,7 @@ def plan_dataset(dataset: str, videos: Sequence[Video], left: int, prefix: str) 
             place = posixpath.join(prefix, path)
             records.append({"photo_path": place, "photo_label": int(video.live)})
     files = {}
-    for name, labels in (("real", (1,)), ("fake", (0,)), ("all", (0, 1))):
+    for name, labels in LISTS.items():
         chosen = [record for record in records if record["photo_label"] in labels]
         # Of ASCII alone, for their code opens it in whatever encoding its machine has.
         files[f"data_label/{dataset}/{name}_label.json"] = (

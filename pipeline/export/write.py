@@ -7,7 +7,6 @@ threads changes no byte.
 
 import json
 import os
-import shutil
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -22,7 +21,12 @@ from pipeline.errors import UserError
 from pipeline.export.plan import Part, Picture, Plan
 from pipeline.files.records import shown
 from pipeline.files.room import SLACK, free_in, gigabytes
-from pipeline.files.store import canonical_json, left_over, removed_in_the_end, replace_whole
+from pipeline.files.store import (
+    canonical_json,
+    remove_left_over,
+    removed_in_the_end,
+    replace_whole,
+)
 
 VERSION = 1
 """Raised when the same plan is written otherwise."""
@@ -66,7 +70,8 @@ def export(plan: Plan, out: Path, jobs: int, tell: Callable[[str], None]) -> boo
     check_replaceable(out)
     check_room(plan, out)
     with ExitStack() as afterwards, replace_whole(out) as temporary:
-        remove_left_over(temporary)
+        # What exports to the same folder had begun whose process was killed.
+        remove_left_over(out.parent, f"{temporary.name.rpartition(f'.{os.getpid()}.')[0]}.")
         temporary.mkdir()
         fill(plan, temporary, jobs, tell)
         if out.is_dir():
@@ -210,11 +215,3 @@ def check_room(plan: Plan, out: Path) -> None:
             f"{out}: the disk has {gigabytes(free)} free, and about {gigabytes(needed)} are needed"
             f" for {len(plan.paths())} files; make room, give another -o, or fewer --dataset"
         )
-
-
-def remove_left_over(temporary: Path) -> None:
-    """Remove what exports to the same folder had begun whose process was killed."""
-    before = temporary.name.rpartition(f".{os.getpid()}.")[0]
-    for path in left_over(temporary.parent):
-        if path.name.startswith(f"{before}."):
-            shutil.rmtree(path)

@@ -97,6 +97,16 @@ def left_over(folder: Path) -> Iterator[Path]:
             yield path
 
 
+def remove_left_over(folder: Path, start: str = ".") -> None:
+    """Remove what killed processes have begun in `folder` (see left_over) and not finished.
+
+    start: only names that begin so, as `temporary_name` gives them for a kind.
+    """
+    for path in left_over(folder):
+        if path.name.startswith(start):
+            _remove(path)
+
+
 def this_machine() -> str:
     """Six digits that stand for this machine in temporary names: pods and jobs of several machines
     that share a disk often have one process number.

@@ -3,20 +3,19 @@
 from contextlib import suppress
 
 from pipeline.config import Config
-from pipeline.files.store import left_over
+from pipeline.files.store import remove_left_over
 from pipeline.files.urls import is_url
 from pipeline.layout import Layout
 from pipeline.partition import STAGES
 
 
 def tidy(config: Config) -> None:
-    """Remove the temporary files of processes that are gone: see store.left_over."""
+    """Remove the temporary files of processes that are gone: see store.remove_left_over."""
     if is_url(config.out):
         return  # nothing unfinished is ever seen there
     layout = Layout(config.out)
     folders = [layout.bundle, layout.out / "index"]
     folders += [layout.out / stage / name for stage in STAGES.values() for name in config.datasets]
     for folder in folders:
-        for path in left_over(folder):
-            with suppress(OSError):
-                path.unlink()
+        with suppress(OSError):  # one that is only read stays as it is
+            remove_left_over(folder)

@@ -40,8 +40,8 @@ Remark = Callable[[int, str], None]
 
 @contextmanager
 def opened(path: Path) -> Iterator["av.container.InputContainer"]:
-    """The file as a container of libav; errors in the block are told as VideoError."""
-    with told(path):
+    """The file as a container of libav; errors in the block become VideoError."""
+    with libav_errors(path):
         import av
 
         # Absolute: a relative name like concat:a would be taken for a protocol.
@@ -64,7 +64,7 @@ def check_file(path: Path) -> None:
 
 
 @contextmanager
-def told(path: Path) -> Iterator[None]:
+def libav_errors(path: Path) -> Iterator[None]:
     """Make every error of libav one VideoError; the name of the file is the caller's to add."""
     import av
 

@@ -29,6 +29,14 @@ class Orientation(NamedTuple):
 AS_STORED = Orientation()
 HALF_TURN = Orientation(False, True, True)
 
+TURNED = {
+    0: AS_STORED,
+    90: Orientation(True, True, False),
+    180: HALF_TURN,
+    270: Orientation(True, False, True),
+}
+"""What turns a picture anticlockwise by so many degrees."""
+
 EXIF_TAG = 0x0112
 EXIF = {
     1: AS_STORED,
@@ -36,9 +44,9 @@ EXIF = {
     3: HALF_TURN,
     4: Orientation(False, True, False),
     5: Orientation(True, False, False),
-    6: Orientation(True, False, True),
+    6: TURNED[270],
     7: Orientation(True, True, True),
-    8: Orientation(True, True, False),
+    8: TURNED[90],
 }
 
 

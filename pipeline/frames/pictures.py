@@ -30,7 +30,7 @@ def is_picture(path: Path) -> bool:
     if suffix in PICTURES or suffix in VIDEOS or not path.is_file():
         return suffix in PICTURES
     try:
-        with told(), Image.open(path, formats=FORMATS):
+        with pillow_errors(), Image.open(path, formats=FORMATS):
             return True
     except PictureError:
         return False
@@ -51,7 +51,7 @@ def read_picture(path: Path, upside_down: bool = False) -> np.ndarray:
         check_file(path)
     except VideoError as error:
         raise PictureError(str(error)) from None
-    with told(), path.open("rb") as file, Image.open(file, formats=FORMATS) as image:
+    with pillow_errors(), path.open("rb") as file, Image.open(file, formats=FORMATS) as image:
         width, height = image.size
         if width * height > MAX_PIXELS:
             raise PictureError(f"{width} x {height}: over the limit of {MAX_PIXELS} pixels")
@@ -66,14 +66,14 @@ def read_picture(path: Path, upside_down: bool = False) -> np.ndarray:
 def exif_orientation(file: BytesIO) -> Orientation:
     """What the EXIF block of a picture file says; nothing where it is no picture."""
     try:
-        with told(), Image.open(file, formats=FORMATS) as image:
+        with pillow_errors(), Image.open(file, formats=FORMATS) as image:
             return from_exif(image.getexif().get(EXIF_TAG))
     except PictureError:
         return AS_STORED
 
 
 @contextmanager
-def told() -> Iterator[None]:
+def pillow_errors() -> Iterator[None]:
     """Make every error of Pillow one PictureError, and keep its warnings quiet."""
     try:
         with warnings.catch_warnings(action="ignore"):

@@ -215,15 +215,3 @@ def own_copy(frame: "av.VideoFrame") -> "av.VideoFrame | np.ndarray":
         np.frombuffer(to, np.uint8).reshape(-1, to.line_size)[:, :width] = rows[:, :width]
     copy.colorspace, copy.color_range = frame.colorspace, frame.color_range
     return copy
-
-
-def turned(image: np.ndarray, degrees: int) -> np.ndarray:
-    """Turn H x W x C anticlockwise by a multiple of 90 degrees, as a display matrix asks for."""
-    import cv2
-
-    quarters, rest = divmod(degrees, 90)
-    if rest:
-        raise VideoError(f"the display matrix turns by {degrees} degrees, not a multiple of 90")
-    turns = (None, cv2.ROTATE_90_COUNTERCLOCKWISE, cv2.ROTATE_180, cv2.ROTATE_90_CLOCKWISE)
-    turn = turns[quarters % 4]
-    return image if turn is None else cv2.rotate(image, turn)

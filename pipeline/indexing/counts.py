@@ -12,8 +12,8 @@ from pipeline.files.records import is_plain, shown
 from pipeline.files.tree import walk
 
 SHOWN = 10
-_PHONES = (".heic", ".heif")  # pictures that cannot be read here, but are told
 """How many names of a list are shown before the rest is only counted."""
+_PHONES = (".heic", ".heif")  # pictures that cannot be read here, but are told
 
 
 class Count(NamedTuple):

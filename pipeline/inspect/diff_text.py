@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from pipeline.inspect.fields import MEASURES
+from pipeline.inspect.fields import LARGEST, MEASURES
 from pipeline.inspect.read import SHOWN, printable
 
 _VIDEOS = 20
@@ -60,14 +60,14 @@ def _field(name: str, one: Mapping[str, Any], both: int) -> str:
         return f"{text} though their pixels are the same: ocim bundle verify says why; {first}"
     if "a" in one:
         return f"{text}; {first}: {_pair(one)}"
-    value = one[MEASURES.get(name, "largest_difference")]
+    measure = MEASURES.get(name, LARGEST).name
+    value = one[measure]
     if value is None:
         told = "no number to compare"
     elif name == "parsing":
         told = f"{value:.4%} of their pixels of another class"
     else:
-        kind = MEASURES.get(name, "largest_difference").replace("_", " ")
-        told = f"{kind} {value:.6g}{_UNITS.get(name, '')}"
+        told = f"{measure.replace('_', ' ')} {value:.6g}{_UNITS.get(name, '')}"
     if one.get("without_number") and value is not None:
         told += f" ({one['without_number']} have none in one of the two)"
     return f"{text}, {told}; {first}"

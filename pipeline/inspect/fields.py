@@ -5,7 +5,7 @@ Memory stays flat: pixels and meshes are read in blocks, and pixels only where c
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -19,15 +19,6 @@ _BLOCK = 8
 _MESHES = 512
 """The same of landmarks and affines."""
 _IDENTITY = ("video", "frame")
-
-MEASURES = {
-    "image": "mean_absolute_difference",
-    "depth": "mean_absolute_difference",
-    "parsing": "share_of_pixels",
-    "landmarks": "mean_distance",
-}
-"""What is said of a field besides how many samples differ: the mean over those that do. Of other
-numbers it is `largest_difference`, of texts the first pair."""
 
 
 @dataclass
@@ -59,9 +50,9 @@ class Difference:
         if self.samples > self.measured:
             found["without_number"] = self.samples - self.measured
         if name in MEASURES:
-            found[MEASURES[name]] = self.total / self.measured if self.measured else None
+            found[MEASURES[name].name] = self.total / self.measured if self.measured else None
         else:
-            found["largest_difference"] = self.largest if self.measured else None
+            found[LARGEST.name] = self.largest if self.measured else None
         return found
 
 
@@ -124,7 +115,7 @@ class Differences(dict[str, Difference]):
             one.pair = (str(a[at]), str(b[at])) if a.dtype.kind == "U" else None
         one.samples += len(where)
         if a.dtype.kind != "U":
-            measures = _MEASURE.get(name, _largest)(a[where], b[where])
+            measures = MEASURES.get(name, LARGEST).of_samples(a[where], b[where])
             measures = measures[np.isfinite(measures)]
             one.measured += len(measures)
             one.total += float(measures.sum())
@@ -140,7 +131,7 @@ def differs(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     return np.asarray(apart.any(axis=tuple(range(1, apart.ndim))))
 
 
-def _each(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+def _absolute(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """Absolute differences as float64; two NaN have none."""
     with np.errstate(invalid="ignore", over="ignore"):
         apart = np.abs(a.astype(np.float64) - b.astype(np.float64))
@@ -150,11 +141,11 @@ def _each(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 
 
 def _largest(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    return np.asarray(_each(a, b).reshape(len(a), -1).max(axis=1))
+    return np.asarray(_absolute(a, b).reshape(len(a), -1).max(axis=1))
 
 
 def _mean(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    return np.asarray(_each(a, b).reshape(len(a), -1).mean(axis=1))
+    return np.asarray(_absolute(a, b).reshape(len(a), -1).mean(axis=1))
 
 
 def _share(a: np.ndarray, b: np.ndarray) -> np.ndarray:
@@ -164,12 +155,25 @@ def _share(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 def _distance(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """Mean distance of the points of (N, points, 3) meshes, in pixels."""
     with np.errstate(over="ignore"):
-        return np.asarray(np.sqrt((_each(a, b) ** 2).sum(axis=2)).mean(axis=1))
+        return np.asarray(np.sqrt((_absolute(a, b) ** 2).sum(axis=2)).mean(axis=1))
 
 
-_MEASURE: dict[str, Callable[[np.ndarray, np.ndarray], np.ndarray]] = {
-    "image": _mean,
-    "depth": _mean,
-    "parsing": _share,
-    "landmarks": _distance,
+class Measure(NamedTuple):
+    """What is said of a field besides how many samples differ.
+
+    name: in JSON. of_samples: one number for each of N samples, from two arrays (N, ...).
+    """
+
+    name: str
+    of_samples: Callable[[np.ndarray, np.ndarray], np.ndarray]
+
+
+LARGEST = Measure("largest_difference", _largest)
+"""Of numbers that MEASURES does not name; of texts the first pair is said."""
+MEASURES = {
+    "image": Measure("mean_absolute_difference", _mean),
+    "depth": Measure("mean_absolute_difference", _mean),
+    "parsing": Measure("share_of_pixels", _share),
+    "landmarks": Measure("mean_distance", _distance),
 }
+"""By field; the mean over the samples that differ is said."""

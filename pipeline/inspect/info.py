@@ -100,9 +100,9 @@ def split_row(dataset: str, split: str, shards: Iterable[Shard]) -> dict[str, An
     for shard in shards:
         is_live = column(shard, "live") == 1
         samples, live, count = samples + len(shard), live + int(is_live.sum()), count + 1
-        attacks.update(_counted(column(shard, "attack")[~is_live]))
-        frames.update(_counted(column(shard, "video")))
-        subjects.update(_counted(column(shard, "subject")))
+        attacks.update(column(shard, "attack")[~is_live].tolist())
+        frames.update(column(shard, "video").tolist())
+        subjects.update(column(shard, "subject").tolist())
         listed = listed or set(videos_of(shard))  # every shard of a split lists all its videos
     each = list(frames.values())
     return {
@@ -122,11 +122,6 @@ def split_row(dataset: str, split: str, shards: Iterable[Shard]) -> dict[str, An
             "high": max(each, default=0),
         },
     }
-
-
-def _counted(texts: np.ndarray) -> dict[str, int]:
-    names, counts = np.unique(texts, return_counts=True)
-    return dict(zip(names.tolist(), counts.tolist(), strict=True))
 
 
 def _counts(texts: Iterable[Any]) -> dict[str, int]:

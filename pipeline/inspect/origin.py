@@ -16,7 +16,8 @@ from pipeline.bundle import IMAGE_SIDE, MANIFEST, Bundle, BundleError, Shard
 from pipeline.config import Config, DatasetSettings, load
 from pipeline.errors import UserError
 from pipeline.files.keys import sha256_file, versions
-from pipeline.frames.video import VideoError, frames, turned
+from pipeline.frames.orientation import TURNED
+from pipeline.frames.video import VideoError, frames
 from pipeline.index import dataset_root
 from pipeline.indexing import corrections
 from pipeline.indexing.correction_fields import Correction, parse
@@ -147,7 +148,7 @@ def find_frame(origin: Origin, root: Path) -> Found:
         for frame in frames(path, origin.upside_down, lambda number, text: None):
             if frame.number == origin.frame:
                 turn = corrections.turn(origin.corrected, origin.frame)
-                return Found(turned(frame.rgb(), turn), sha256, "")
+                return Found(TURNED[turn].apply(frame.rgb()), sha256, "")
             count = frame.number + 1
     except (VideoError, OSError) as error:
         return Found(None, sha256, f"the video gives no frame {origin.frame}: {error}")

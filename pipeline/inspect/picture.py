@@ -22,8 +22,6 @@ _TITLE = 28  # height of the line above a picture
 _LEADING = 1.4  # lines of text, in sizes of letters
 _INK, _PALE, _PAPER = (20, 20, 20), (95, 95, 95), (255, 255, 255)
 _OUTLINE, _MESH = (255, 190, 0), (0, 230, 255)
-
-
 _FINE = 4
 """Pixels of a mask for one of the picture, each way, so that marks have smooth edges."""
 _LONGEST = 1000

@@ -1,4 +1,9 @@
-"""What runs in the child: videos are cropped one after the other, their samples sent on."""
+"""What runs in the child: videos are cropped one after the other, their samples sent on.
+
+Its messages begin with their kind. At its start: ready (where the models run, bytes of memory in
+use). Of a video: beat; record (of samples.RECORD, the looser picture); and last done (numbers of
+the chosen records, failures, remarks) or memory. Instead of any: refused or bug (the text).
+"""
 
 import os
 import resource
@@ -11,14 +16,15 @@ from typing import Any, cast
 import numpy as np
 
 from labels.landmarks import FaceFinder as Landmarks
+from pipeline.cropping.crop_job import Job
 from pipeline.cropping.crop_video import crop_video
-from pipeline.cropping.samples import FIELDS, Samples
+from pipeline.cropping.samples import RECORD, Samples
 from pipeline.cropping.spool import ByteSpool, Spool
+from pipeline.datasets.base import Video
 from pipeline.errors import UserError
 from pipeline.files.memory import data_in_use
 from pipeline.frames.libav import TooMuchMemory
 from pipeline.isolated.start import die_with
-from pipeline.isolated.task import Task
 from pipeline.isolated.watch import memory_bytes
 
 BEAT_S = 1.0
@@ -27,7 +33,6 @@ SLACK = 1.25
 """The system refuses memory from so many limits on: the parent sees the limit passed before, unless
 much is asked for at once."""
 _NO_MEMORY = -4  # OpenCV's code
-_RECORD = np.dtype([(name, *field) for name, field in FIELDS.items()])
 
 
 def main(handle: int, parent: int) -> None:
@@ -40,7 +45,7 @@ def main(handle: int, parent: int) -> None:
 
 
 def serve(connection: Connection) -> None:
-    """Load the models, then answer task after task."""
+    """Load the models, then crop video after video."""
     try:
         landmarks = connection.recv().load()
     except UserError as error:
@@ -52,11 +57,11 @@ def serve(connection: Connection) -> None:
     in_use = data_in_use(os.getpid()) or 0
     connection.send(("ready", landmarks.made_on, in_use))
     while True:
-        task: Task = connection.recv()
-        most = in_use + int(SLACK * memory_bytes(task.settings.limits))
+        row, job = connection.recv()
+        most = in_use + int(SLACK * memory_bytes(job.settings.limits))
         try:
             allow_memory(most)
-            answer = cropped(task, landmarks, connection)
+            answer = cropped(row, job, landmarks, connection)
         except UserError as error:
             answer = ("refused", str(error))
         except ConnectionError:
@@ -84,19 +89,13 @@ def is_memory(error: BaseException) -> bool:
     )
 
 
-def cropped(task: Task, landmarks: Landmarks, connection: Connection) -> tuple[Any, ...]:
-    """Crop one video; its samples are sent at once, what is told in the end is returned."""
+def cropped(row: Video, job: Job, landmarks: Landmarks, connection: Connection) -> tuple[Any, ...]:
+    """Crop one video; its samples are sent at once, the last message is returned."""
     wire = Wire(connection)
-    samples = Samples(
-        cast(Spool, wire), cast(ByteSpool, wire.loose), task.settings, task.keep_loose
-    )
-    crop_video(task.row, landmarks, task.job(), samples, wire.beat)
-    return (
-        "done",
-        [number for number, _ in samples.chosen],
-        [(one.frame, one.reason) for one in samples.failures],
-        [(one.frame, one.text) for one in samples.remarks],
-    )
+    samples = Samples(cast(Spool, wire), cast(ByteSpool, wire.loose), job.settings, job.keep_loose)
+    crop_video(row, landmarks, job, samples, wire.beat)
+    chosen = [number for number, _ in samples.chosen]
+    return "done", chosen, samples.failures, samples.remarks
 
 
 class Loose:
@@ -117,22 +116,22 @@ class Wire:
         self.loose = Loose()
         self._connection = connection
         self._count = 0
-        self._told = time.monotonic()
+        self._last_sent = time.monotonic()
 
     def add(self, **values: Any) -> int:
         """As Spool.add."""
-        record = np.zeros((), _RECORD)
+        record = np.zeros((), RECORD)
         for name, value in values.items():
             record[name] = value
-        self._tell("record", record.tobytes(), self.loose.picture)
+        self._send("record", record.tobytes(), self.loose.picture)
         self._count += 1
         return self._count - 1
 
     def beat(self) -> None:
         """Tell, now and then, that there was another frame."""
-        if time.monotonic() >= self._told + BEAT_S:
-            self._tell("beat")
+        if time.monotonic() >= self._last_sent + BEAT_S:
+            self._send("beat")
 
-    def _tell(self, *message: Any) -> None:
+    def _send(self, *message: Any) -> None:
         self._connection.send(message)
-        self._told = time.monotonic()
+        self._last_sent = time.monotonic()

@@ -13,10 +13,11 @@ from multiprocessing.connection import Connection
 from typing import Any
 
 from pipeline.backends import Choice
+from pipeline.cropping.crop_job import Job
+from pipeline.datasets.base import Video
 from pipeline.errors import UserError
 from pipeline.isolated.start import start
 from pipeline.isolated.watch import STEP_S, Watch, too_much_memory
-from pipeline.sections import Limits
 
 _PROGRAM = (
     "import json, sys; sys.path[:] = json.loads(sys.argv[3]);"
@@ -31,7 +32,7 @@ class Lost(Exception):  # noqa: N818  (not an error of this program)
 
 
 class Child:
-    """A process that has loaded the landmark models and takes one task after the other.
+    """A process that has loaded the landmark models and crops one video after the other.
 
     made_on: where the models run. Raises UserError where they cannot be loaded.
     """
@@ -57,15 +58,15 @@ class Child:
             raise
         if kind != "ready":
             self.end()
-            _complain(kind, *values)
+            _raise(kind, *values)
         self.made_on, self._in_use = str(values[0]), int(values[1])
 
-    def told(self, task: Any, limits: Limits) -> Iterator[tuple[Any, ...]]:
-        """Give it a task: what it tells of it, the last of which has the name "done".
+    def crop(self, row: Video, job: Job) -> Iterator[tuple[Any, ...]]:
+        """Crop one video: the messages of the child (child.py), the last of which is "done".
 
-        Raises Lost where it dies or passes a limit; then it is gone, as it is where the caller
-        stops early.
+        Raises Lost where it dies or passes a limit.
         """
+        limits, task = job.settings.limits, (row, job.for_one(row.path))
         self._wait_at_most(limits.stalled)
         watch = Watch(self._process.pid, self._in_use, limits)
         try:
@@ -75,7 +76,7 @@ class Child:
                 if message[0] == "memory":
                     raise Lost(too_much_memory(limits))
                 if message[0] in ("refused", "bug"):
-                    _complain(*message)
+                    _raise(*message)
                 yield message
                 if message[0] == "done":
                     return
@@ -134,7 +135,7 @@ class Child:
             same.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, patience)
 
 
-def _complain(kind: str, text: str) -> None:
+def _raise(kind: str, text: str) -> None:
     if kind == "refused":
         raise UserError(text)
     raise RuntimeError(f"in the process that decodes and finds faces:\n{text}")

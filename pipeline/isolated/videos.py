@@ -1,4 +1,4 @@
-"""What becomes of each video: its samples, or one line that says how it ended its child."""
+"""Videos cropped in a child: samples of each, or one line that says how it ended its child."""
 
 import atexit
 import os
@@ -11,13 +11,11 @@ import numpy as np
 
 from pipeline.backends import Choice
 from pipeline.cropping.crop_job import Job
-from pipeline.cropping.samples import FIELDS, Samples
+from pipeline.cropping.samples import FIELDS, RECORD, Samples
 from pipeline.datasets.base import Video
 from pipeline.isolated.process import Child, Lost
-from pipeline.isolated.task import Task
 
 TRIES = 2
-_RECORD = np.dtype([(name, *field) for name, field in FIELDS.items()])
 _idle: defaultdict[str, list[Child]] = defaultdict(list)
 """Children that wait for the next partition, by what they have loaded."""
 os.register_at_fork(after_in_child=_idle.clear)  # they are the parent's
@@ -97,19 +95,17 @@ def cropper(choice: Choice) -> Iterator[Isolated]:
 def _receive(child: Child, row: Video, job: Job, samples: Samples) -> None:
     """Add what a child gives; what it gave before it was lost is a record that nobody chooses."""
     first = len(samples.spool)
-    for kind, *values in child.told(Task.of(row, job), job.settings.limits):
+    for kind, *values in child.crop(row, job):
         if kind == "record":
             _add(samples, *values)
         elif kind == "done":
             chosen, failures, remarks = values
             samples.chosen += [(first + number, row) for number in chosen]
-            for frame, reason in failures:
-                samples.fail(row, frame, reason)
-            for frame, text in remarks:
-                samples.remark(row, frame, text)
+            samples.failures += failures
+            samples.remarks += remarks
 
 
 def _add(samples: Samples, data: bytes, picture: bytes) -> None:
-    record: Any = np.frombuffer(data, _RECORD)[0]
+    record: Any = np.frombuffer(data, RECORD)[0]
     samples.loose.add(picture)
     samples.spool.add(**{name: record[name] for name in FIELDS})

@@ -21,7 +21,7 @@ from pipeline.cropping.spool import ByteSpool, Spool
 from pipeline.datasets.base import Video
 from pipeline.errors import UserError
 from pipeline.files.layers import Failure, Remark
-from pipeline.files.store import left_over, removed_in_the_end, temporary_name
+from pipeline.files.store import remove_left_over, removed_in_the_end, temporary_name
 from pipeline.frames.libav import VideoError, check_file, opened, video_stream
 from pipeline.frames.video import frames
 from pipeline.look.label import Labeller
@@ -189,9 +189,9 @@ def scratch(out: Path) -> Iterator[Path]:
     """A new folder on the disk of `out`, which need not be there yet; removed in the end."""
     place = next(folder for folder in (out, *out.absolute().parents) if folder.is_dir())
     folder = place / temporary_name(_KIND, str(out))
-    of_killed = [path for path in left_over(place) if path.name.startswith(f".{_KIND}.")]
+    remove_left_over(place, f".{_KIND}.")
     with removed_in_the_end(folder):
-        for path in (*of_killed, folder):  # a process of this number may have been killed as well
-            shutil.rmtree(path, ignore_errors=True)
+        # A process of this number may have been killed as well.
+        shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir()
         yield folder

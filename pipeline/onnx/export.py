@@ -25,7 +25,7 @@ from train.running.device import reproducible
 
 
 def metadata(model: checkpoint.Model, sha256: str) -> dict[str, str]:
-    """What the file says of itself, all of it text; docs/deploy.md has a table.
+    """What the file says of itself, all of it text; docs/deployment.md has a table.
 
     sha256: of the file model.pt.
     """

@@ -6,6 +6,9 @@ in them the arrays lie is kept, so that rows are later read without HDF5.
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
+from functools import partial
+from itertools import chain
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import h5py
@@ -43,22 +46,24 @@ class Column(NamedTuple):
     shape: tuple[int, ...]
 
 
-class Part(NamedTuple):
-    """One partition, as far as its rows are to be read: its number and how many rows it has, what
-    made its three files, their states when they were looked at, and where the columns lie.
+class PartitionFiles(NamedTuple):
+    """The three files of one partition, as far as rows are to be read of them.
+
+    number: of the partition. rows: how many samples it has. makers: what made each file, as JSON.
+    states: of the files when they were looked at. columns: where each array lies.
     """
 
     number: int
     rows: int
     makers: tuple[str, ...]
-    states: tuple[State | None, ...]
+    states: tuple[State, ...]
     columns: Mapping[str, Column]
 
 
-class Found(NamedTuple):
-    """What was read of a partition. failures: of each of its three files."""
+class Partition(NamedTuple):
+    """What was read of a partition. videos, frames: of its samples. failures: of each file."""
 
-    part: Part
+    files: PartitionFiles
     videos: list[str]
     frames: list[int]
     failures: tuple[list[Failure], ...]
@@ -75,63 +80,57 @@ class Sample(NamedTuple):
     row: int
 
 
-def find(config: Config, out: Out, dataset: str, number: int, rows: Sequence[Video]) -> Found:
+def read_partition(
+    config: Config, out: Out, dataset: str, number: int, rows: Sequence[Video]
+) -> Partition:
     """Look at the files of one partition, whose part of the index is `rows`.
 
     Raises UserError, with the stage to run, where one is missing, damaged, or was made for another
     index or configuration, or where the layers belong to other crops.
     """
+    paths = [out.layout.partition(folder, dataset, number) for folder in STAGES]
     with ExitStack() as stack:
-        states: list[State | None] = []
-
-        def opened(folder: str, verb: str, names: Sequence[str], made_for: str) -> h5py.File:
-            path = out.layout.partition(folder, dataset, number)
-            told = out.told(path)
-            states.append(out.state(path))
-            if states[-1] is None:
-                raise UserError(f"{told}: missing; run ocim {verb} for this partition")
-            source = stack.enter_context(out.reading(path))
-            file = stack.enter_context(layers.open_input(path, verb, names, source, told))
-            if file.attrs.get("made_for") != made_for:
-                raise UserError(
-                    f"{told}: made for another index or configuration; run ocim {verb} for this"
-                    " partition"
-                )
-            return file
-
+        opened = partial(_opened, stack, out)
         for_crops = crop.made_for(rows, config.crop, config.datasets[dataset])
-        crops = opened("crops", "crop", ("image", "video", *FROM_CROPS), for_crops)
+        of_crops = opened(paths[0], "crop", ("image", "video", *FROM_CROPS), for_crops)
+        crops = of_crops[0]
         key = str(crops.attrs["key"])
         for_depth = labelling.made_for(config.depth.choice(), key)
         for_parsing = labelling.made_for(config.parse.choice(), key)
-        files = (
-            crops,
-            opened("depth", "depth", ("depth", "frame", "video"), for_depth),
-            opened("parsing", "parse", ("frame", "parsing", "video"), for_parsing),
-        )
+        of_depth = opened(paths[1], "depth", ("depth", "frame", "video"), for_depth)
+        of_parsing = opened(paths[2], "parse", ("frame", "parsing", "video"), for_parsing)
+        files, states = zip(of_crops, of_depth, of_parsing, strict=True)
         videos, frames = crops["video"][:], crops["frame"][:]
-        for name, layer in zip(STAGES[1:], files[1:], strict=True):
-            if not (
-                np.array_equal(layer["frame"][:], frames)
-                and np.array_equal(layer["video"][:], videos)
-            ):
-                told = out.told(out.layout.partition(name, dataset, number))
-                raise UserError(f"{told}: made for other crops; run its stage again")
-        part = Part(
-            number,
-            len(frames),
-            tuple(str(file.attrs["made_by"]) for file in files),
-            tuple(states),
-            {name: _column(files[at], at, name, len(frames)) for name, at in _PLACES.items()},
-        )
-        return Found(
-            part,
+        for layer, path in zip(files[1:], paths[1:], strict=True):
+            same_frames = np.array_equal(layer["frame"][:], frames)
+            if not (same_frames and np.array_equal(layer["video"][:], videos)):
+                raise UserError(f"{out.told(path)}: made for other crops; run its stage again")
+        makers = tuple(str(file.attrs["made_by"]) for file in files)
+        columns = {name: _column(files[at], at, name, len(frames)) for name, at in _PLACES.items()}
+        return Partition(
+            PartitionFiles(number, len(frames), makers, states, columns),
             _texts(videos),
             frames.tolist(),
             tuple(layers.read_failures(file) for file in files),
             layers.read_remarks(crops),
             layers.read_sources(crops),
         )
+
+
+def _opened(
+    stack: ExitStack, out: Out, path: Path, verb: str, names: Sequence[str], made_for: str
+) -> tuple[h5py.File, State]:
+    """A file of a partition, which `ocim VERB` makes, and its state; UserError as above."""
+    name, state = out.told(path), out.state(path)
+    if state is None:
+        raise UserError(f"{name}: missing; run ocim {verb} for this partition")
+    source = stack.enter_context(out.reading(path))
+    file = stack.enter_context(layers.open_input(path, verb, names, source, name))
+    if file.attrs.get("made_for") != made_for:
+        raise UserError(
+            f"{name}: made for another index or configuration; run ocim {verb} for this partition"
+        )
+    return file, state
 
 
 def _texts(stored: np.ndarray) -> list[str]:
@@ -154,11 +153,14 @@ def _column(file: h5py.File, at: int, name: str, rows: int) -> Column:
 def read_columns(
     out: Out,
     dataset: str,
-    parts: Mapping[int, Part],
+    partitions: Mapping[int, PartitionFiles],
     samples: Sequence[Sample],
     names: Iterable[str],
 ) -> dict[str, np.ndarray]:
-    """Some columns of some samples, in their order: arrays N x the shape of an entry."""
+    """Some columns of some samples, in their order: arrays N x the shape of an entry.
+
+    partitions: those that the samples lie in, by number.
+    """
     ranges: list[Range] = []
     wanted: list[tuple[np.ndarray, list[int], list[int]]] = []
     of_part: dict[int, list[int]] = {}
@@ -167,14 +169,14 @@ def read_columns(
     found: dict[str, np.ndarray] = {}
     for name in names:
         for number, places in of_part.items():
-            column = parts[number].columns[name]
+            column = partitions[number].columns[name]
             path = out.layout.partition(STAGES[column.file], dataset, number)
             if name not in found:
                 found[name] = np.empty((len(samples), *column.shape), column.dtype)
             entry = found[name][0].nbytes
             rows = [samples[place].row for place in places]
-            if entry < _SMALL and parts[number].rows * entry <= _WHOLE:
-                size = parts[number].rows * entry
+            if entry < _SMALL and partitions[number].rows * entry <= _WHOLE:
+                size = partitions[number].rows * entry
                 ranges.append(Range(path, column.offset, column.offset + size))
                 wanted.append((found[name], places, rows))
                 continue
@@ -188,25 +190,25 @@ def read_columns(
     return found
 
 
-def refuse_changed(out: Out, dataset: str, parts: Iterable[Part]) -> None:
+def refuse_changed(out: Out, dataset: str, partitions: Iterable[PartitionFiles]) -> None:
     """Raise UserError where a file is not what it was when it was looked at."""
     now = {name: out.states(out.layout.partition(name, dataset, 0).parent) for name in STAGES}
-    for part in parts:
-        for name, state in zip(STAGES, part.states, strict=True):
-            path = out.layout.partition(name, dataset, part.number)
+    for partition in partitions:
+        for name, state in zip(STAGES, partition.states, strict=True):
+            path = out.layout.partition(name, dataset, partition.number)
             if now[name].get(path.name) != state:
                 raise UserError(
                     f"{out.told(path)}: changed while it was packed; run ocim pack again"
                 )
 
 
-def samples_of(dataset: str, partitions: Sequence[Found]) -> Iterator[Sample]:
+def samples_of(dataset: str, partitions: Sequence[Partition]) -> Iterator[Sample]:
     """Every sample of the partitions; UserError where one stands twice."""
     owner: dict[str, int] = {}
-    for found in partitions:
+    for partition in partitions:
         seen: set[tuple[str, int]] = set()
-        number = found.part.number
-        for row, identity in enumerate(zip(found.videos, found.frames, strict=True)):
+        number = partition.files.number
+        for row, identity in enumerate(zip(partition.videos, partition.frames, strict=True)):
             if identity in seen or owner.setdefault(identity[0], number) != number:
                 raise UserError(
                     f"{dataset}: the sample {identity} stands twice in partition {number}, or in"
@@ -217,27 +219,28 @@ def samples_of(dataset: str, partitions: Sequence[Found]) -> Iterator[Sample]:
 
 
 def failures_of(
-    dataset: str, partitions: Sequence[Found], videos: Mapping[str, Video]
+    dataset: str, partitions: Sequence[Partition], videos: Mapping[str, Video]
 ) -> list[dict[str, Any]]:
     """The failures of all stages with what the index says of their videos, sorted."""
     failures = []
-    for found in partitions:
-        for failure in (one for of_file in found.failures for one in of_file):
+    for partition in partitions:
+        for failure in chain.from_iterable(partition.failures):
             row = videos.get(failure.video)
             if row is None:
+                number = partition.files.number
                 raise UserError(
-                    f"{dataset}: {failure.video} of partition {found.part.number} is not in the"
-                    " index; run ocim crop"
+                    f"{dataset}: {failure.video} of partition {number} is not in the index; run"
+                    " ocim crop"
                 )
             about = {name: getattr(row, name) for name in ("split", "live", *FROM_INDEX)}
             failures.append({"dataset": dataset, **failure._asdict(), **about})
     return sorted(failures, key=lambda f: (f["video"], f["frame"], f["reason"]))
 
 
-def remarks_of(dataset: str, partitions: Sequence[Found]) -> list[dict[str, Any]]:
+def remarks_of(dataset: str, partitions: Sequence[Partition]) -> list[dict[str, Any]]:
     """What the crop stage remarked of samples and videos, sorted."""
-    remarks = [one for found in partitions for one in found.remarks]
-    return [{"dataset": dataset, **one._asdict()} for one in sorted(remarks)]
+    remarks = sorted(remark for partition in partitions for remark in partition.remarks)
+    return [{"dataset": dataset, **remark._asdict()} for remark in remarks]
 
 
 def corrections_of(
@@ -248,7 +251,7 @@ def corrections_of(
     for sample in samples:
         frames.setdefault(sample.video, []).append(sample.frame)
     for row in videos.values():
-        for one, text in zip(corrections.of_row(row), corrections.summary([row]), strict=True):
-            of_video = frames.get(row.path, [])
-            concerned = sum(1 for frame in of_video if one.covers(frame))
-            yield {"dataset": dataset, **text, "samples": concerned}
+        by_hand = corrections.of_row(row)
+        for correction, summary in zip(by_hand, corrections.summary([row]), strict=True):
+            concerned = sum(map(correction.covers, frames.get(row.path, [])))
+            yield {"dataset": dataset, **summary, "samples": concerned}

@@ -22,12 +22,12 @@ from pipeline.files.store import canonical_json
 from pipeline.index import by_partition
 from pipeline.packing import shard
 from pipeline.packing.gather import (
-    Found,
-    Part,
+    Partition,
+    PartitionFiles,
     Sample,
     corrections_of,
     failures_of,
-    find,
+    read_partition,
     remarks_of,
     samples_of,
 )
@@ -43,8 +43,8 @@ _TOGETHER = 32
 class Piece:
     """One shard that is to be, and all that is needed to write it: it can be handed to a process.
 
-    samples: in order. rows: of the index, by the paths of the samples' videos. parts: the
-    partitions that the samples lie in, by number. attributes: of the file, its key among them.
+    samples: in order. rows: of the index, by the paths of the samples' videos. partitions: those
+    that the samples lie in, by number. attributes: of the file, its key among them.
     videos, failures: the rows of its tables, which are those of its whole split.
     """
 
@@ -52,7 +52,7 @@ class Piece:
     name: str
     samples: Sequence[Sample]
     rows: Mapping[str, Video]
-    parts: Mapping[int, Part]
+    partitions: Mapping[int, PartitionFiles]
     attributes: Mapping[str, str]
     videos: Sequence[dict[str, Any]]
     failures: Sequence[dict[str, Any]]
@@ -90,10 +90,10 @@ def hdf5_damage_told(dataset: str) -> Iterator[None]:
 
 def find_some(
     config: Config, dataset: str, parts: Sequence[tuple[int, Sequence[Video]]]
-) -> list[Found]:
+) -> list[Partition]:
     """Look at some partitions: their numbers, each with its part of the index."""
     with out_of(config.out) as out, hdf5_damage_told(dataset):
-        return [find(config, out, dataset, number, rows) for number, rows in parts]
+        return [read_partition(config, out, dataset, number, rows) for number, rows in parts]
 
 
 def plan_dataset(dataset: str, config: Config, rows: Sequence[Video], each: Each) -> Plan:
@@ -107,12 +107,12 @@ def plan_dataset(dataset: str, config: Config, rows: Sequence[Video], each: Each
         (config, dataset, parts[start : start + _TOGETHER])
         for start in range(0, len(parts), _TOGETHER)
     ]
-    partitions = [found for some in each(find_some, calls) for found in some]
+    partitions = [partition for some in each(find_some, calls) for partition in some]
     failures = failures_of(dataset, partitions, videos)
     dropped = {
         (failure.video, failure.frame)
-        for found in partitions
-        for of_layer in found.failures[1:]
+        for partition in partitions
+        for of_layer in partition.failures[1:]
         for failure in of_layer
     }
     samples = [s for s in samples_of(dataset, partitions) if (s.video, s.frame) not in dropped]
@@ -127,22 +127,24 @@ def plan_dataset(dataset: str, config: Config, rows: Sequence[Video], each: Each
         "failures": failures,
         "remarks": remarks_of(dataset, partitions),
     }
-    sources = {source.video: source for found in partitions for source in found.sources}
-    all_parts = [found.part for found in partitions]
-    pieces = []
+    sources = {source.video: source for partition in partitions for source in partition.sources}
+    files = [partition.files for partition in partitions]
+    pieces: list[Piece] = []
     for name in SPLITS:
+        of_split = [row for row in rows if row.split == name]
         split = Split(
             dataset,
             name,
-            [row for row in rows if row.split == name],
-            [{**sources[row.path]._asdict(), "upside_down": row.upside_down}
-             for row in rows if row.split == name],
+            of_split,
+            [{**sources[r.path]._asdict(), "upside_down": r.upside_down} for r in of_split],
             [failure for failure in failures if failure["split"] == name],
-            sorted((sample for sample in samples if videos[sample.video].split == name),
-                   key=lambda sample: order(dataset, sample.video, sample.frame)),
-        )  # fmt: skip
-        pieces += list(pieces_of(split, all_parts, config))
-    return Plan(dataset, pieces, of_dataset(config, dataset, all_parts), lists)
+            sorted(
+                (sample for sample in samples if videos[sample.video].split == name),
+                key=lambda sample: order(dataset, sample.video, sample.frame),
+            ),
+        )
+        pieces += pieces_of(split, files, config)
+    return Plan(dataset, pieces, of_dataset(config, dataset, files), lists)
 
 
 class Split(NamedTuple):
@@ -158,8 +160,13 @@ class Split(NamedTuple):
     samples: Sequence[Sample]
 
 
-def pieces_of(split: Split, parts: Sequence[Part], config: Config) -> Iterator[Piece]:
-    """Cut the samples of one split into shards of nearly equal size."""
+def pieces_of(
+    split: Split, partitions: Sequence[PartitionFiles], config: Config
+) -> Iterator[Piece]:
+    """Cut the samples of one split into shards of nearly equal size.
+
+    partitions: all of the dataset, in order of their numbers.
+    """
     samples, size = split.samples, len(split.samples)
     rows = {row.path: row for row in split.rows}
     # The same for every shard of the split, and long: encoded once.
@@ -170,22 +177,22 @@ def pieces_of(split: Split, parts: Sequence[Part], config: Config) -> Iterator[P
     }
     count = -(-size // config.pack.shard_samples)
     for number in range(count):
-        part = samples[size * number // count : size * (number + 1) // count]
+        own = samples[size * number // count : size * (number + 1) // count]
         name = f"{split.dataset}-{split.name}-{number:05d}-of-{count:05d}.h5"
-        used = {at: parts[at] for at in sorted({sample.partition for sample in part})}
+        used = {at: partitions[at] for at in sorted({sample.partition for sample in own})}
         provenance = of_dataset(config, split.dataset, used.values())
-        told = notice({split.dataset: provenance})
+        own_notice = notice({split.dataset: provenance})
         # What decides the bytes is said of videos and samples, never of partitions: how a dataset
         # is cut, and what changed in a split that shares partitions with this one, is no matter.
-        makers = {s.video: parts[s.partition].makers for s in part}
+        makers = {s.video: partitions[s.partition].makers for s in own}
         key = keys.key(
             stage="pack",
             version=VERSION,
             shard=name,
             provenance=provenance,
-            notice=told,
+            notice=own_notice,
             makers=makers,
-            samples=[(sample.video, sample.frame) for sample in part],
+            samples=[(sample.video, sample.frame) for sample in own],
             **same,
         )
         attributes = {
@@ -193,10 +200,18 @@ def pieces_of(split: Split, parts: Sequence[Part], config: Config) -> Iterator[P
             "split": split.name,
             "key": key,
             "provenance": canonical_json(provenance),
-            "notice": told,
+            "notice": own_notice,
         }
-        own = {sample.video: rows[sample.video] for sample in part}
-        yield Piece(split.dataset, name, part, own, used, attributes, split.videos, split.failures)
+        yield Piece(
+            split.dataset,
+            name,
+            own,
+            {sample.video: rows[sample.video] for sample in own},
+            used,
+            attributes,
+            split.videos,
+            split.failures,
+        )
 
 
 def recorded(folder: Path) -> dict[str, tuple[str, str]]:

@@ -6,7 +6,7 @@ from typing import Any
 
 from pipeline.config import Config
 from pipeline.files import keys
-from pipeline.packing.gather import STAGES, Part
+from pipeline.packing.gather import STAGES, PartitionFiles
 
 LABELS = {"landmarks": "crops", "depth": "depth", "parsing": "parsing"}
 """What is made by a back end, and the file of a partition that says by which."""
@@ -19,7 +19,9 @@ TERMS = {
 }
 
 
-def of_dataset(config: Config, dataset: str, partitions: Iterable[Part]) -> dict[str, Any]:
+def of_dataset(
+    config: Config, dataset: str, partitions: Iterable[PartitionFiles]
+) -> dict[str, Any]:
     """What decides the bytes of shards besides their videos.
 
     partitions: those that samples come from. Settings; for landmarks, depth and parsing the back
@@ -39,12 +41,12 @@ def of_dataset(config: Config, dataset: str, partitions: Iterable[Part]) -> dict
     }
 
 
-def makers(partitions: Iterable[Part]) -> dict[str, list[dict[str, Any]]]:
+def makers(partitions: Iterable[PartitionFiles]) -> dict[str, list[dict[str, Any]]]:
     """The different makers of each kind of label; several where machines differed."""
     texts: dict[str, set[str]] = {label: set() for label in LABELS}
     for partition in partitions:
-        for label, part in LABELS.items():
-            texts[label].add(partition.makers[STAGES.index(part)])
+        for label, stage in LABELS.items():
+            texts[label].add(partition.makers[STAGES.index(stage)])
     return {label: [json.loads(text) for text in sorted(texts[label])] for label in LABELS}
 
 
@@ -64,21 +66,22 @@ def notice(provenance: Mapping[str, Mapping[str, Any]]) -> str:
         *(f"- {TERMS.get(name, f'{name}: under the terms of its owner')}" for name in provenance),
         "",
         "The labels (landmarks, depth, parsing) were made by",
-        *_makers_told(provenance.values()),
+        *_maker_lines(provenance.values()),
         "",
         "A score of a model that learned from this bundle is no proof that a person is alive.",
     ]
     return "\n".join(lines) + "\n"
 
 
-def _makers_told(provenances: Iterable[Mapping[str, Any]]) -> Sequence[str]:
-    told = set()
+def _maker_lines(provenances: Iterable[Mapping[str, Any]]) -> Sequence[str]:
+    """Each label's back end with its weights and their licences, each once, sorted."""
+    texts = set()
     for provenance in provenances:
-        for label, those in provenance["backends"].items():
-            for maker in those:
+        for label, makers_of_label in provenance["backends"].items():
+            for maker in makers_of_label:
                 weights = [
                     f"  weights {w['name']} {w['sha256']}, licence: {w['licence']}"
                     for w in maker["weights"]
                 ] or ["  no weights but those within its packages (MediaPipe's: Apache-2.0)"]
-                told.add("\n".join([f"- {label}: {maker['backend']}", *weights]))
-    return sorted(told)
+                texts.add("\n".join([f"- {label}: {maker['backend']}", *weights]))
+    return sorted(texts)

@@ -33,32 +33,14 @@ def write_shard(
     attributes: of the file: dataset, split, key, provenance, notice.
     columns: every name of FIELDS but image, depth, parsing and checksum; N entries each, text as
         arrays of dtype S.
-    pixels: N triples, taken BLOCK at a time, so memory stays flat.
+    pixels: N triples, taken BLOCK at a time, so memory stays flat; ValueError for another number.
     videos, failures: rows of the two tables, by the names of SOURCES and FAILURES.
     """
     samples = len(columns["frame"])
-    checksums: list[str] = []
     with open_new(path) as file:
-        for name in sorted({*attributes, "schema"}):
-            file.attrs[name] = attributes.get(name, SCHEMA)
-        stored = [
-            file.create_dataset(
-                name,
-                shape=(samples, *FIELDS[name].shape),
-                dtype=FIELDS[name].dtype,
-                track_times=False,
-                fill_time="never",
-            )
-            for name in PIXELS
-        ]
-        rest = iter(pixels)
-        while block := list(islice(rest, BLOCK)):
-            start = len(checksums)
-            checksums += [sample_checksum(*sample) for sample in block]
-            if len(checksums) > samples:
-                break
-            for dataset, arrays in zip(stored, zip(*block, strict=True), strict=True):
-                dataset[start : len(checksums)] = np.stack(arrays)
+        for name, value in sorted({**attributes, "schema": SCHEMA}.items()):
+            file.attrs[name] = value
+        checksums = _write_pixels(file, samples, pixels)
         if len(checksums) != samples:
             raise ValueError(f"{path}: {samples} samples announced, {len(checksums)} given")
         for name, field in FIELDS.items():
@@ -72,6 +54,33 @@ def write_shard(
             describe(file[name], field)
         for name, table, rows in (("failures", FAILURES, failures), ("videos", SOURCES, videos)):
             write_table(file.create_group(name), table, rows)
+
+
+def _write_pixels(file: h5py.File, samples: int, pixels: Iterable[Pixels]) -> list[str]:
+    """Write image, depth and parsing; the checksum of each sample that was given.
+
+    Where more are given than the announced `samples`, the rest is neither written nor read.
+    """
+    stored = [
+        file.create_dataset(
+            name,
+            shape=(samples, *FIELDS[name].shape),
+            dtype=FIELDS[name].dtype,
+            track_times=False,
+            fill_time="never",
+        )
+        for name in PIXELS
+    ]
+    checksums: list[str] = []
+    rest = iter(pixels)
+    while block := list(islice(rest, BLOCK)):
+        start = len(checksums)
+        checksums += [sample_checksum(*sample) for sample in block]
+        if len(checksums) > samples:
+            break
+        for dataset, arrays in zip(stored, zip(*block, strict=True), strict=True):
+            dataset[start : len(checksums)] = np.stack(arrays)
+    return checksums
 
 
 def describe(dataset: h5py.Dataset, field: Field) -> None:

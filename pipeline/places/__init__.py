@@ -1,17 +1,28 @@
 """Where inputs and outputs lie: on a disk of this machine, or in an object store.
 
 The stages read and write files of this machine. What is in between is here: `out_of` gives the
-place of a configuration's outputs, which brings a file before a stage reads it and sends it after;
-`names.py` lists a dataset in a store, `videos.py` fetches the videos of one partition.
+place of a configuration's outputs, which brings a file before a stage reads it and sends it after:
+`base.Out`, either a folder (`local.py`) or a store (`remote.py`, with `pieces.py` to look into a
+file without fetching it, and `scratch.py` for what is fetched). `names.py` lists a dataset in a
+store, `videos.py` fetches the videos of one partition and `hashes.py` remembers what they hash to,
+`fetch.py` copies a finished bundle.
+
+`store.py` is the store itself: its file system is from `systems.py`, requests that fail are tried
+again by `failures.py`, few fetch many pieces by `ranges.py`, and `marks.py` tells whether what came
+is what was sent.
 """
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from pipeline.files.keys import sha256_file
+from pipeline.files.store import write_text
 from pipeline.files.urls import below, is_url
+from pipeline.places import scratch
 from pipeline.places.base import Out, Range, State
 from pipeline.places.local import LocalOut
+from pipeline.places.remote import RemoteOut
 
 __all__ = ["LocalOut", "Out", "Range", "State", "out_of", "send_text", "told_of"]
 
@@ -26,9 +37,6 @@ def out_of(out: str) -> Iterator[Out]:
     if not is_url(out):
         yield LocalOut(out)
         return
-    from pipeline.places import scratch
-    from pipeline.places.remote import RemoteOut
-
     with scratch.folder(out) as folder:
         place = RemoteOut(out, folder)
         place.store.check()
@@ -42,9 +50,6 @@ def told_of(out: str, name: str) -> str:
 
 def send_text(out: str, name: str, text: str) -> None:
     """Have a file of this text in OUT; nothing is sent where it says the same already."""
-    from pipeline.files.keys import sha256_file
-    from pipeline.files.store import write_text
-
     with out_of(out) as place:
         path = place.layout.out / name
         write_text(path, text)

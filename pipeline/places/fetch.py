@@ -10,7 +10,7 @@ from pipeline.bundle import Bundle, BundleError
 from pipeline.errors import UserError
 from pipeline.files import keys
 from pipeline.files.room import gigabytes, room_for
-from pipeline.files.store import left_over, replace_whole, write_bytes
+from pipeline.files.store import remove_left_over, replace_whole, write_bytes
 from pipeline.files.urls import checked, is_url
 from pipeline.places import scratch
 from pipeline.places.store import Store
@@ -30,8 +30,7 @@ def fetch_bundle(url: str, folder: Path, tell: Callable[[str], None]) -> int:
     with scratch.folder(url) as place:
         text, entries = _manifest(store, place)
     folder.mkdir(parents=True, exist_ok=True)
-    for path in left_over(folder):
-        path.unlink(missing_ok=True)
+    remove_left_over(folder)
     own = folder / bundle.MANIFEST
     before = _names(folder)
     if own.is_file() and own.read_bytes() != text:

@@ -31,25 +31,24 @@ def kept_sha256(info: dict[str, Any]) -> str:
     return str(kept.get(SHA256, ""))
 
 
-def digest_of(path: Path, kind: str) -> str:
-    """A hash of a file, in hex."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, kind).hexdigest()
-
-
 def fits_mark(info: dict[str, Any], local: Path) -> bool:
     """Whether the store's own mark of an object is the MD5 of the file, or of its parts.
 
     It need not be, where the store encrypts with keys of its own.
     """
     if info.get("md5Hash"):
-        return base64.b64decode(info["md5Hash"]).hex() == digest_of(local, "md5")
+        return base64.b64decode(info["md5Hash"]).hex() == _md5(local)
     mark = str(info.get("ETag", "")).strip('"')
     if "-" not in mark:
-        return mark == digest_of(local, "md5")
+        return mark == _md5(local)
     digest, parts = hashlib.md5(), 0
     with local.open("rb") as file:
         while part := file.read(PART):
             digest.update(hashlib.md5(part).digest())
             parts += 1
     return mark == f"{digest.hexdigest()}-{parts}"
+
+
+def _md5(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "md5").hexdigest()

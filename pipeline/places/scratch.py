@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from pipeline.errors import UserError
-from pipeline.files.store import left_over, removed_in_the_end, temporary_name
+from pipeline.files.store import remove_left_over, removed_in_the_end, temporary_name
 
 _KIND = "ocim-fetched"
 
@@ -25,10 +25,7 @@ def folder(url: str) -> Iterator[Path]:
     above = place()
     try:
         above.mkdir(parents=True, exist_ok=True)
-        for path in left_over(above):
-            if path.name.startswith(f".{_KIND}."):
-                with removed_in_the_end(path):
-                    pass
+        remove_left_over(above, f".{_KIND}.")
         made = Path(tempfile.mkdtemp("", temporary_name(_KIND, url), above))
     except OSError as error:
         raise UserError(

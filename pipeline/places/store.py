@@ -12,10 +12,11 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from pipeline.errors import UserError
+from pipeline.files.keys import sha256_file
 from pipeline.files.urls import below
 from pipeline.places.base import State
 from pipeline.places.failures import tried
-from pipeline.places.marks import PART, SHA256, digest_of, fits_mark, kept_sha256, state_of
+from pipeline.places.marks import PART, SHA256, fits_mark, kept_sha256, state_of
 from pipeline.places.ranges import Piece, merged
 from pipeline.places.systems import file_system
 
@@ -58,9 +59,8 @@ class Store:
 
     def _head(self, path: str) -> dict[str, Any]:
         """What is known of an object: size, its mark, and what was sent with it."""
-        if (
-            self.protocol == "s3"
-        ):  # s3fs's own asks twice, and says nothing of what was sent with it
+        if self.protocol == "s3":
+            # s3fs's own asks twice, and says nothing of what was sent with it.
             bucket, key, _ = self.fs.split_path(path)
             info = dict(self.fs.call_s3("head_object", Bucket=bucket, Key=key))
             return {**info, "size": info["ContentLength"]}
@@ -129,7 +129,7 @@ class Store:
             if found != state.size:
                 raise OSError(f"{found} of {state.size} bytes came")
             digest = kept_sha256(before)
-            if digest and digest_of(half, "sha256") != digest:
+            if digest and sha256_file(half) != digest:
                 raise OSError("what came is not what was sent there")
             return state
 
@@ -146,7 +146,7 @@ class Store:
         The object carries its sha256 where the store keeps such things; one that carries the same
         is left as it is.
         """
-        size, digest = local.stat().st_size, digest_of(local, "sha256")
+        size, digest = local.stat().st_size, sha256_file(local)
         path = self._path(key)
         there = self._info(key)
         if there is not None and there["size"] == size and kept_sha256(there) == digest:
@@ -200,10 +200,8 @@ class Store:
                         Key=key,
                         UploadId=upload["UploadId"],
                     )
-        except (
-            Exception
-        ):  # the upload's own failure is what is told; a lifecycle rule does the rest
-            return
+        except Exception:
+            return  # the upload's own failure is what is told; a lifecycle rule does the rest
 
     def sha256(self, key: str) -> str:
         """Of an object's bytes: as it carries it, else all of it is read; "": there is none."""

@@ -106,9 +106,9 @@ def _packets(container: "av.container.InputContainer", stream: "av.VideoStream")
 def _picture_pixels(path: Path) -> int:
     from PIL import Image
 
-    from pipeline.frames.pictures import FORMATS, told
+    from pipeline.frames.pictures import FORMATS, pillow_errors
 
-    with told(), Image.open(path, formats=FORMATS) as image:
+    with pillow_errors(), Image.open(path, formats=FORMATS) as image:
         return image.width * image.height
 
 

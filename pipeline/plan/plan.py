@@ -1,5 +1,6 @@
 """The plan of a run: what each dataset gives, what it takes, and what of it is there already."""
 
+import heapq
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, TypeVar
@@ -15,7 +16,6 @@ from pipeline.plan import sizes, work
 from pipeline.plan.finished import bundle_is_newer, of_partition
 from pipeline.plan.headers import Header, by_size, read_headers
 from pipeline.plan.rates import Rates
-from pipeline.plan.schedule import makespan
 
 Number = TypeVar("Number", int, float)
 HEADERS = 10_000
@@ -228,3 +228,13 @@ def plan(
         makespan(jobs, wish.machines * wish.cores) if jobs else 0.0,
         0.0 if packed else known.start_s.pack + makespan(shards, wish.cores),
     )
+
+
+def makespan(jobs: Sequence[float], cores: int) -> float:
+    """Seconds until the last of the jobs (seconds each) is done on so many cores, each job started
+    in this order on the core that is free first.
+    """
+    busy = [0.0] * min(cores, max(len(jobs), 1))
+    for job in jobs:
+        heapq.heapreplace(busy, busy[0] + job)
+    return max(busy)

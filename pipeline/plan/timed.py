@@ -18,7 +18,7 @@ from pipeline.datasets.base import Video, read_index
 from pipeline.errors import UserError
 from pipeline.index import dataset_root
 from pipeline.layout import Layout
-from pipeline.partition import STAGES
+from pipeline.partition import STAGES, make_stage
 
 
 class Cost(NamedTuple):
@@ -83,23 +83,18 @@ def decode(config: Config, dataset: str) -> float:
 
 def crop(config: Config, dataset: str, rows: Sequence[Video] | None) -> float:
     """The crop stage of a dataset's one partition; 0, for only the whole process tells its cost."""
-    from pipeline.partition import crop_partition
-
-    crop_partition(config, dataset, 0, rows)
+    make_stage(config, "crop", dataset, 0, rows)
     return 0.0
 
 
 def layers(config: Config, stage: str) -> float:
     """Depth or parsing of every dataset, made twice: the first time much is loaded."""
-    from pipeline import partition
-
-    make = partition.depth_partition if stage == "depth" else partition.parse_partition
     for dataset in config.datasets:
-        make(config, dataset, 0)
+        make_stage(config, stage, dataset, 0)
     clock = time.perf_counter if _on_gpu(config, stage) else time.process_time
     began = clock()
     for dataset in config.datasets:
-        make(config, dataset, 0, True)
+        make_stage(config, stage, dataset, 0, force=True)
     return clock() - began
 
 
@@ -114,7 +109,7 @@ def pack(config: Config) -> float:
     from pipeline.pack import pack as pack_bundle
 
     began = time.process_time()
-    pack_bundle(config, Layout(config.out))
+    pack_bundle(config)
     return time.process_time() - began
 
 

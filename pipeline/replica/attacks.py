@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from pipeline.replica.mesh import draw_mesh, grid_triangles
+from pipeline.replica.mesh import draw_mesh, grid_triangles, rotation
 from pipeline.replica.pixels import light_screen
 
 _GREY = np.array([[0.299, 0.587, 0.114]])
@@ -156,12 +156,7 @@ def sheet_mesh(pose: SheetPose, aspect: float) -> tuple[np.ndarray, np.ndarray]:
         along = np.sin(slope) / pose.bend
     points = np.column_stack([c * along - s * across, s * along + c * across, depth])
     normal = np.column_stack([-c * np.sin(slope), -s * np.sin(slope), -np.cos(slope)])
-    cy, sy = np.cos(pose.yaw), np.sin(pose.yaw)
-    cp, sp = np.cos(pose.pitch), np.sin(pose.pitch)
-    cr, sr = np.cos(pose.roll), np.sin(pose.roll)
-    turn = np.array([[cr, -sr, 0], [sr, cr, 0], [0, 0, 1]])
-    turn = turn @ np.array([[1, 0, 0], [0, cp, -sp], [0, sp, cp]])
-    turn = turn @ np.array([[cy, 0, sy], [0, 1, 0], [-sy, 0, cy]])
+    turn = rotation(pose.yaw, pose.pitch, pose.roll)
     points, normal = points @ turn.T, normal @ turn.T
     distance = pose.focal / pose.width
     z = distance + points[:, 2]

@@ -1,11 +1,11 @@
-"""One video of the replica, from its name to raw frames: live people, prints and screens."""
+"""One video of the replica, from its name to raw frames; prints and screens are filmed here."""
 
-from dataclasses import dataclass, replace
-from functools import lru_cache
+from dataclasses import replace
 
 import cv2
 import numpy as np
 
+from pipeline.crops import LEFT_EYE, RIGHT_EYE
 from pipeline.replica.attacks import (
     MARGIN,
     MEDIA,
@@ -20,100 +20,21 @@ from pipeline.replica.attacks import (
     show_screen,
 )
 from pipeline.replica.cameras import CAMERAS, Camera
-from pipeline.replica.layout import Video
-from pipeline.replica.person import Motion, Person, head_motion, make_person
+from pipeline.replica.layout import Video, generator_for
+from pipeline.replica.live import (
+    Film,
+    box_of,
+    eyes_of,
+    hand_sway,
+    light_from_above,
+    live_film,
+    person_of,
+    rooms_behind,
+)
+from pipeline.replica.person import Motion, head_motion
 from pipeline.replica.pixels import compose
-from pipeline.replica.rooms import BORDER, room_picture
-from pipeline.replica.scene import Actor, Drawn, Light, View, view_for
-from pipeline.replica.source import LEFT_EYE, RIGHT_EYE, Source
-
-
-@dataclass(frozen=True)
-class Film:
-    """Raw frames (H, W, 3) uint8 RGB; eyes (F, 2, 2) px, the subject's right eye first;
-    faces (F, 4) px, x0, y0, x1, y1 around the mesh; for live videos what was drawn, frame by frame.
-    """
-
-    frames: list[np.ndarray]
-    eyes: np.ndarray
-    faces: np.ndarray
-    drawn: list[Drawn]
-
-
-@lru_cache(maxsize=24)
-def person_of(source: Source, dataset: str, name: str, seed: int) -> Person:
-    """The subject called `name` in a dataset: always the same for one seed."""
-    return make_person(source, generator_for(seed, "person", dataset, name))
-
-
-def generator_for(seed: int, *words: str) -> np.random.Generator:
-    """A generator that depends on the seed and the words alone."""
-    entropy = [seed, *("\0".join(words)).encode()]
-    return np.random.default_rng(np.random.SeedSequence(entropy))
-
-
-def _light(generator: np.random.Generator, strength: float) -> Light:
-    direction = np.array([generator.uniform(-0.9, 0.9), generator.uniform(0.0, 0.8), 1.0])
-    return Light(direction / np.linalg.norm(direction), strength)
-
-
-def _sway(frames: int, amount: float, generator: np.random.Generator) -> np.ndarray:
-    """A hand's slow motion and tremor: (frames, 2) about 0, `amount` px."""
-    t = np.arange(frames) / 15.0
-    out = np.zeros((frames, 2))
-    for rate, share in ((0.4, 1.0), (1.3, 0.35), (3.1, 0.12)):
-        phase = generator.uniform(0, 2 * np.pi, 2)
-        out += share * np.sin(2 * np.pi * rate * t[:, None] + phase)
-    return out * amount
-
-
-def _rooms(
-    dataset: str, number: int, camera: Camera, frames: int, generator: np.random.Generator
-) -> list[np.ndarray]:
-    """The room behind, frame by frame, as a camera in a hand sees it."""
-    room = room_picture(dataset, number, camera.height, camera.width)
-    sway = _sway(frames, 0.004 * camera.width, generator)
-    place = generator.uniform(-0.03, 0.03, 2) * camera.width
-    size = (camera.width, camera.height)
-    out = []
-    for shift in sway + place:
-        x, y = shift + (camera.width * BORDER, camera.height * BORDER)
-        matrix = np.array([[1, 0, x], [0, 1, y]])
-        flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-        out.append(cv2.warpAffine(room, matrix, size, flags=flags, borderMode=cv2.BORDER_REFLECT))
-    return out
-
-
-def _eyes(landmarks: np.ndarray) -> np.ndarray:
-    return np.stack([landmarks[RIGHT_EYE, :2].mean(0), landmarks[LEFT_EYE, :2].mean(0)])
-
-
-def _box(landmarks: np.ndarray) -> np.ndarray:
-    return np.concatenate([landmarks[:, :2].min(0), landmarks[:, :2].max(0)])
-
-
-def _live_view(camera: Camera, generator: np.random.Generator) -> View:
-    return view_for(
-        camera.height,
-        camera.width,
-        camera.face * generator.uniform(0.9, 1.1),
-        camera.width * (0.5 + generator.uniform(-0.05, 0.05)),
-        camera.height * (0.47 + generator.uniform(-0.03, 0.03)),
-        generator.uniform(1.0, 1.3),
-    )
-
-
-def live_film(source: Source, video: Video, frames: int, seed: int) -> Film:
-    """A living person before the dataset's camera."""
-    camera = CAMERAS[video.camera]
-    generator = generator_for(seed, video.dataset, video.path)
-    person = person_of(source, video.dataset, video.person, seed)
-    actor = Actor(source, person, _live_view(camera, generator), _light(generator, 0.55))
-    rooms = _rooms(video.dataset, video.room, camera, frames, generator)
-    drawn = [actor.draw(motion) for motion in head_motion(frames, generator)]
-    pictures = [compose(d.colour, d.shade, room) for d, room in zip(drawn, rooms, strict=True)]
-    eyes = np.stack([_eyes(d.landmarks) for d in drawn])
-    return Film(pictures, eyes, np.stack([_box(d.landmarks) for d in drawn]), drawn)
+from pipeline.replica.scene import Actor, view_for
+from pipeline.replica.source import Source
 
 
 def _inner(
@@ -144,8 +65,8 @@ def _inner(
         1.2,
     )
     person = person_of(source, video.dataset, video.person, seed)
-    actor = Actor(source, person, view, _light(generator, 0.45))
-    rooms = _rooms(video.dataset, video.room + 1, camera, frames, generator)
+    actor = Actor(source, person, view, light_from_above(generator, 0.45))
+    rooms = rooms_behind(video.dataset, video.room + 1, camera, frames, generator)
     pictures, landmarks = [], []
     border = max(2, round(medium.border * width / (1 - 2 * medium.border))) + MARGIN
     for motion, room in zip(head_motion(frames, generator), rooms, strict=True):
@@ -165,8 +86,8 @@ def _poses(
     video: Video, camera: Camera, sheet: float, frames: int, generator: np.random.Generator
 ) -> list[SheetPose]:
     held = 1.0 if video.held else 0.08
-    sway = _sway(frames, 0.006 * camera.width * held, generator)
-    turn = _sway(frames, 0.02 * held, generator)
+    sway = hand_sway(frames, 0.006 * camera.width * held, generator)
+    turn = hand_sway(frames, 0.02 * held, generator)
     bends = {"warped": (1.1, 1.6), "bent": (0.4, 0.7), "cut": (0.0, 0.25), "print": (0.0, 0.15)}
     low, high = bends.get(video.attack, (0.0, 0.0))
     bend = generator.uniform(low, high) * generator.choice([-1, 1])
@@ -193,7 +114,7 @@ def _poses(
     ]
 
 
-def _cut_eyes(texture: np.ndarray, landmarks: np.ndarray) -> np.ndarray:
+def _cuteyes_of(texture: np.ndarray, landmarks: np.ndarray) -> np.ndarray:
     """The print with its eyes cut out, the paper's edge white around the holes."""
     fine = 4
     height, width = texture.shape[:2]
@@ -221,7 +142,7 @@ def _put_behind(
     The face is turned and scaled so that its eyes lie behind the `holes` (2, 2), frame px.
     """
     drawn = actor.draw(motion)
-    eyes = _eyes(drawn.landmarks)
+    eyes = eyes_of(drawn.landmarks)
     a, b = eyes[1] - eyes[0], holes[1] - holes[0]
     ratio = complex(*b) / complex(*a)
     linear = np.array([[ratio.real, -ratio.imag], [ratio.imag, ratio.real]])
@@ -264,14 +185,14 @@ def attack_film(source: Source, video: Video, frames: int, seed: int) -> Film:
     clip = frames if medium.screen and video.moving else 1
     textures, landmarks = _inner(source, video, medium, sheet, face, clip, seed, generator)
     if video.attack == "cut":
-        textures[0] = _cut_eyes(textures[0], landmarks[0])
+        textures[0] = _cuteyes_of(textures[0], landmarks[0])
         attacker = person_of(source, video.dataset, f"attacker of {video.person}", seed)
         size = round(face * 2)
         view = view_for(size, size, face, size / 2, size / 2, 1.2)
-        actor = Actor(source, attacker, view, _light(generator, 0.4))
+        actor = Actor(source, attacker, view, light_from_above(generator, 0.4))
         motions = head_motion(frames, generator, 0.5)
     moire = _moire(medium, sheet, generator)
-    rooms = _rooms(video.dataset, video.room, camera, frames, generator)
+    rooms = rooms_behind(video.dataset, video.room, camera, frames, generator)
     pictures, eyes, faces = [], [], []
     texture_width = sheet * 1.25 + 2 * MARGIN
     poses = _poses(video, camera, sheet * texture_width / (sheet * 1.25), frames, generator)
@@ -281,14 +202,14 @@ def attack_film(source: Source, video: Video, frames: int, seed: int) -> Film:
         places = placed.locate(landmarks[i % clip], texture)
         room = _shadow(room, placed.colour[..., 3], camera)
         if video.attack == "cut":
-            room = _put_behind(room, actor, motions[i], _eyes(places), camera)
+            room = _put_behind(room, actor, motions[i], eyes_of(places), camera)
         if medium.screen:
             lit = add_screen_light(placed, moire, 0.5 * i * (1.0 if video.held else 0.2))
             pictures.append(compose(lit, np.ones_like(placed.shade), room))
         else:
             pictures.append(compose(placed.colour, placed.shade, room))
-        eyes.append(_eyes(places))
-        faces.append(_box(places))
+        eyes.append(eyes_of(places))
+        faces.append(box_of(places))
     return Film(pictures, np.stack(eyes), np.stack(faces), [])
 
 

@@ -4,20 +4,14 @@ import hashlib
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
+import numpy as np
+
+from pipeline.datasets import casia, msu, oulu, replay
+
 DATASETS = ("oulu", "casia", "replay", "msu")
-OULU_SUBJECTS = {"train": range(1, 21), "dev": range(21, 36), "test": range(36, 56)}
-CASIA_SUBJECTS = {"train": range(1, 21), "test": range(1, 31)}
-REPLAY_SUBJECTS = {
-    "train": (1, 2, 4, 6, 7, 8, 12, 16, 18, 25, 27, 103, 105, 108, 110),
-    "dev": (3, 5, 10, 15, 17, 22, 29, 30, 101, 111, 113, 114, 116, 118, 119),
-    "test": (9, 11, 13, 14, 19, 20, 21, 23, 24, 26, 28, 31, 102, 104, 106, 107, 109, 112, 115, 117),
-}
 # The upside-down clients come early, so that a small replica has them.
-MSU_SUBJECTS = {
-    "train": (3, 5, 2, 6, 7, 8, 9, 11, 12, 21, 22, 34, 53, 54, 55),
-    "test": (1, 13, 14, 23, 24, 26, 28, 29, 30, 32, 33, 35, 36, 37, 39, 42, 48, 49, 50, 51),
-}
-MSU_UPSIDE_DOWN = (3, 5, 6, 7, 8, 9)
+MSU_SUBJECTS = {"train": tuple(sorted(msu.TRAIN, key=lambda client: client not in (3, 5))),
+                "test": msu.TEST}  # fmt: skip
 MAX_SUBJECTS = 15
 
 
@@ -47,6 +41,11 @@ class Video:
         """True for a real face."""
         return not self.attack
 
+    @property
+    def enrolment(self) -> bool:
+        """True for what belongs to face verification: no index of anti-spoofing lists it."""
+        return self.path.startswith("enrollment/")
+
 
 def pick(count: int, *words: object) -> int:
     """A number below `count` that depends on the words alone."""
@@ -54,8 +53,13 @@ def pick(count: int, *words: object) -> int:
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big") % count
 
 
+def generator_for(seed: int, *words: str) -> np.random.Generator:
+    """A generator that depends on the seed and the words alone."""
+    entropy = [seed, *("\0".join(words)).encode()]
+    return np.random.default_rng(np.random.SeedSequence(entropy))
+
+
 def _oulu(subjects: int, seed: int) -> list[Video]:
-    folders = {"train": "Train_files", "dev": "Dev_files", "test": "Test_files"}
     attacks = {
         2: ("print", "printer1"),
         3: ("bent", "printer2"),
@@ -63,7 +67,7 @@ def _oulu(subjects: int, seed: int) -> list[Video]:
         5: ("replay", "display2"),
     }
     out = []
-    for split, numbers in OULU_SUBJECTS.items():
+    for split, numbers in oulu.SUBJECTS.items():
         for order, subject in enumerate(list(numbers)[:subjects]):
             person = f"{subject:02d}"
             # Two visits: one of sessions 1 and 2, and session 3; each on a phone, less one attack.
@@ -75,7 +79,7 @@ def _oulu(subjects: int, seed: int) -> list[Video]:
                     if access == left_out:
                         continue
                     attack, medium = attacks.get(access, ("", ""))
-                    path = f"{folders[split]}/{phone}_{session}_{person}_{access}.avi"
+                    path = f"{split.capitalize()}_files/{phone}_{session}_{person}_{access}.avi"
                     room = session - 1
                     out.append(Video("oulu", path, person, "oulu", room, attack, medium))
     return out
@@ -89,7 +93,7 @@ def _casia(subjects: int, seed: int) -> list[Video]:
         ("7", "8", "HR_4"): ("replay", "screen"),
     }
     out = []
-    for split, numbers in CASIA_SUBJECTS.items():
+    for split, numbers in casia.SUBJECTS.items():
         for subject in list(numbers)[:subjects]:
             person = f"{split}_{subject}"
             for names, (attack, medium) in kinds.items():
@@ -103,7 +107,6 @@ def _casia(subjects: int, seed: int) -> list[Video]:
 
 
 def _replay(subjects: int, seed: int) -> list[Video]:
-    folders = {"train": "train", "dev": "devel", "test": "test"}
     attacks = [
         ("print", "highdef", "photo"),
         ("mobile", "mobile", "photo"),
@@ -113,14 +116,13 @@ def _replay(subjects: int, seed: int) -> list[Video]:
     ]
     lights = ("controlled", "adverse")
     out = []
-    for split, numbers in REPLAY_SUBJECTS.items():
-        for client in numbers[:subjects]:
+    for folder, clients in replay.CLIENTS.items():
+        for client in clients[:subjects]:
             person = f"{client:03d}"
             for room, light in enumerate(lights):
                 take = 1 + pick(2, seed, "take", person, light)
                 path = (
-                    f"{folders[split]}/real/client{person}_session01_webcam_authenticate_"
-                    f"{light}_{take}.mov"
+                    f"{folder}/real/client{person}_session01_webcam_authenticate_{light}_{take}.mov"
                 )
                 out.append(Video("replay", path, person, "replay", room))
             first = pick(2, seed, "light", person)
@@ -128,7 +130,7 @@ def _replay(subjects: int, seed: int) -> list[Video]:
                 room = (first + i) % 2
                 held = bool(pick(2, seed, "held", person, kind, form))
                 path = (
-                    f"{folders[split]}/attack/{'hand' if held else 'fixed'}/attack_{kind}_client"
+                    f"{folder}/attack/{'hand' if held else 'fixed'}/attack_{kind}_client"
                     f"{person}_session01_{device}_{form}_{lights[room]}.mov"
                 )
                 attack = "print" if kind == "print" else "replay"
@@ -137,11 +139,9 @@ def _replay(subjects: int, seed: int) -> list[Video]:
                     Video("replay", path, person, "replay", room, attack, kind, moving, held)
                 )
     # The trap: enrolment belongs to face verification.
-    for split, folder in folders.items():
-        person = f"{REPLAY_SUBJECTS[split][0]:03d}"
-        path = f"enrollment/{folder}/client{person}_session01_webcam_authenticate_controlled_1.mov"
-        out.append(Video("replay", path, person, "replay", 0))
-        break
+    person = f"{replay.CLIENTS['train'][0]:03d}"
+    path = f"enrollment/train/client{person}_session01_webcam_authenticate_controlled_1.mov"
+    out.append(Video("replay", path, person, "replay", 0))
     return out
 
 
@@ -158,8 +158,8 @@ def _msu(subjects: int, seed: int) -> list[Video]:
             for device, suffix in (("android", "mp4"), ("laptop", "mov")):
                 camera = f"msu-{device}"
                 room = pick(3, seed, "room", person, device)
-                down = device == "android" and client in MSU_UPSIDE_DOWN
-                matrix = down and MSU_UPSIDE_DOWN.index(client) % 2 == 0
+                down = device == "android" and client in msu.UPSIDE_DOWN
+                matrix = down and msu.UPSIDE_DOWN.index(client) % 2 == 0
                 path = f"scene01/real/real_client{person}_{device}_SD_scene01.{suffix}"
                 out.append(
                     Video("msu", path, person, camera, room, upside_down=down, matrix=matrix)
@@ -230,7 +230,7 @@ def replay_protocols(paths: list[str]) -> dict[str, str]:
         "digitalphoto": (screens, ("photo",)),
     }
     out = {}
-    for folder in ("train", "devel", "test"):
+    for folder in replay.CLIENTS:
         live = sorted(path for path in paths if path.startswith(f"{folder}/real/"))
         out[f"protocols/real-{folder}.txt"] = "".join(f"{path}\n" for path in live)
         spoof = sorted(path for path in paths if path.startswith(f"{folder}/attack/"))

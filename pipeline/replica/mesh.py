@@ -1,4 +1,4 @@
-"""Triangle meshes drawn to maps: the one rasteriser of the replica, for faces and for sheets."""
+"""Triangle meshes turned and drawn to maps, for faces and for sheets."""
 
 import numba
 import numpy as np
@@ -60,6 +60,17 @@ def draw_mesh(
         out,
     )
     return depth, out
+
+
+def rotation(yaw: float, pitch: float, roll: float) -> np.ndarray:
+    """(3, 3): roll after pitch after yaw, in radians, about the axes z, x and y."""
+    cy, sy = np.cos(yaw), np.sin(yaw)
+    cp, sp = np.cos(pitch), np.sin(pitch)
+    cr, sr = np.cos(roll), np.sin(roll)
+    about_y = np.array([[cy, 0, sy], [0, 1, 0], [-sy, 0, cy]])
+    about_x = np.array([[1, 0, 0], [0, cp, -sp], [0, sp, cp]])
+    about_z = np.array([[cr, -sr, 0], [sr, cr, 0], [0, 0, 1]])
+    return about_z @ about_x @ about_y
 
 
 def grid_triangles(rows: int, columns: int) -> np.ndarray:

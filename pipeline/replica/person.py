@@ -188,14 +188,3 @@ def express(shape: np.ndarray, motion: Motion) -> np.ndarray:
     jaw = np.exp(-(((y + 7.0) / 2.0) ** 2) - (x / 4.0) ** 2)
     out[:, 1] -= 0.12 * motion.smile * jaw
     return out
-
-
-def rotation(motion: Motion) -> np.ndarray:
-    """(3, 3): roll after pitch after yaw, in the canonical frame (y up, z towards the viewer)."""
-    cy, sy = np.cos(motion.yaw), np.sin(motion.yaw)
-    cp, sp = np.cos(motion.pitch), np.sin(motion.pitch)
-    cr, sr = np.cos(motion.roll), np.sin(motion.roll)
-    yaw = np.array([[cy, 0, sy], [0, 1, 0], [-sy, 0, cy]])
-    pitch = np.array([[1, 0, 0], [0, cp, -sp], [0, sp, cp]])
-    roll = np.array([[cr, -sr, 0], [sr, cr, 0], [0, 0, 1]])
-    return roll @ pitch @ yaw

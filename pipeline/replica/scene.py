@@ -6,8 +6,8 @@ import cv2
 import numpy as np
 
 from labels.canonical import TRIANGLES
-from pipeline.replica.mesh import draw_mesh
-from pipeline.replica.person import Motion, Person, express, rotation, scaled_texture
+from pipeline.replica.mesh import draw_mesh, rotation
+from pipeline.replica.person import Motion, Person, express, scaled_texture
 from pipeline.replica.source import CARRIERS, OVAL, Source
 
 _GRID = 12
@@ -119,7 +119,7 @@ class Actor:
     def draw(self, motion: Motion) -> Drawn:
         """Draw one frame of it."""
         view, source = self.view, self.source
-        turn = rotation(motion)
+        turn = rotation(motion.yaw, motion.pitch, motion.roll)
         move = np.array([motion.x, motion.y, 0.0])
         head = express(self.person.shape, motion) @ turn.T + move
         share = CARRIERS[:, 3:4]

@@ -3,7 +3,7 @@
 All numbers are percent.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Any, NamedTuple
 
 from pipeline.tables.summary import LEVEL, TRADITIONS, Value, over_seeds
@@ -11,19 +11,6 @@ from train.evaluation.published import TABLE_I, TABLE_II, column
 from train.evaluation.scores import LEVELS
 from train.protocols import LETTERS, parse
 from train.variants import VARIANTS
-
-NAMES = {
-    "ours": "Ours",
-    "without_parsing": "Ours w/o parsing",
-    "without_asc": "Ours w/o ASC",
-    "without_triplet": "Ours w/o one-side trip.",
-    "without_meta": "Ours w/o meta",
-    "normal_triplet": "Ours w/ normal trip.",
-    "rfmetafas": "RFMetaFAS",
-    "ssdg": "SSDG-M",
-    "ssan": "SSAN-M",
-}
-"""The variants as the paper's tables call them."""
 
 PUBLISHED_AS = {"Ours": "frames", "RFMetaFAS": "frames", "SSDG-M": "videos", "SSAN-M": "videos"}
 """How published numbers were sampled, where released code or the paper followed here tells."""
@@ -134,27 +121,20 @@ def _compared(sets: Sequence[_Set], protocols: list[str], level: str) -> Table:
                     for protocol in protocols
                     for number in numbers
                 ]
-                group.append(Row(NAMES[variant], tuple(entries)))
+                group.append(Row(VARIANTS[variant].title, tuple(entries)))
                 if comparable and tradition == "frames" and variant in TABLE_II:
                     group.append(_published(TABLE_II[variant], "the paper", protocols))
         if comparable:
-            own = {NAMES[v] for one in here for v in one.variants if v in TABLE_II}
-            group += [
-                _published(TABLE_I[name], f"{name}, published", protocols)
-                for name in TABLE_I
-                if PUBLISHED_AS.get(name) == tradition and not (name == "Ours" and "Ours" in own)
-            ]
+            beside_own = any("ours" in one.variants for one in here)  # it stands there already
+            left_out = {"Ours"} if beside_own else set[str]()
+            group += _methods(tradition, protocols, left_out)
         title = words[0].upper() + words[1:]
         if not comparable:
             title += f"; here by {level}, with nothing published to compare"
         rows += [Row(title, kind="group"), *group] if group else []
     if level == "frame":
-        unknown = [
-            _published(TABLE_I[name], f"{name}, published", protocols)
-            for name in TABLE_I
-            if name not in PUBLISHED_AS
-        ]
-        rows += [Row("Published, how sampled is not known here", kind="group"), *unknown]
+        rows.append(Row("Published, how sampled is not known here", kind="group"))
+        rows += _methods(None, protocols)
     by = "each sample's own score" if level == "frame" else "the mean of a video's scores"
     return Table(
         f"Table I and II, by {level}",
@@ -164,6 +144,17 @@ def _compared(sets: Sequence[_Set], protocols: list[str], level: str) -> Table:
         ("method", *("HTER", "AUC") * len(protocols)),
         tuple(rows),
     )
+
+
+def _methods(
+    tradition: str | None, protocols: Iterable[str], left_out: Collection[str] = ()
+) -> list[Row]:
+    """The paper's Table I, as far as a method was sampled so; None: where that is not known."""
+    return [
+        _published(row, f"{name}, published", protocols)
+        for name, row in TABLE_I.items()
+        if PUBLISHED_AS.get(name) == tradition and name not in left_out
+    ]
 
 
 def _published(row: Sequence[tuple[float, float]], name: str, protocols: Iterable[str]) -> Row:
@@ -188,7 +179,7 @@ def _deployed(sets: Sequence[_Set], protocols: list[str]) -> Table:
         rows.append(Row(f"{_sampled(one.content)}, by {level}", kind="group"))
         rows += [
             Row(
-                NAMES[variant],
+                VARIANTS[variant].title,
                 tuple(
                     one.entry(protocol, variant, hter(level, rule))
                     for protocol in protocols
@@ -233,7 +224,7 @@ def _instruments(sets: Sequence[_Set], protocol: str) -> Table:
             numbers = [apcer(level, name) for name in columns]
             numbers += [rate(level, name) for name in ("apcer_worst", "bpcer", "acer")]
             entries = tuple(one.entry(protocol, variant, number) for number in numbers)
-            rows.append(Row(NAMES[variant], entries))
+            rows.append(Row(VARIANTS[variant].title, entries))
     target = parse(protocol).target
     letter = next((k for k, v in LETTERS.items() if v == target), target)
     return Table(

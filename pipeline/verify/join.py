@@ -7,8 +7,7 @@ import numpy as np
 
 from pipeline.files.records import same_person
 from pipeline.verify.findings import Finding, plain
-from pipeline.verify.manifest import SUMS, Entry, Manifest, file_of, spoof_depth
-from pipeline.verify.samples import DEPTH_ON_SPOOF
+from pipeline.verify.manifest import SUMS, Entry, Manifest, spoof_depth
 from pipeline.verify.shard import Result, rows_hash
 
 PLACE = 16
@@ -19,11 +18,6 @@ def is_raw(manifest: Manifest | None, result: Result) -> bool:
     """Whether spoofs may have depth: the shard's settings say so, and the manifest too."""
     said = "raw" if manifest is None else manifest.content["spoof_depth"]
     return said == spoof_depth(result.provenance) == "raw"
-
-
-def allowed(finding: Finding, raw: bool) -> bool:
-    """Whether a finding is none, since the bundle is one of `raw` spoof depth."""
-    return raw and finding.kind == DEPTH_ON_SPOOF
 
 
 def is_listed(entry: Entry, result: Result) -> bool:
@@ -60,7 +54,7 @@ def _another(manifest: Manifest, entry: Entry, result: Result) -> str:
         for name in ("dataset", "split")
         if getattr(result, name) not in ("", getattr(entry, name))
     ]
-    file = file_of(manifest, result.key)
+    file = next((other.file for other in manifest.entries if other.key == result.key), "")
     if result.key not in ("", entry.key) and file:
         differs.append(f"its key is that of {file}")
     elif result.key not in ("", entry.key):

@@ -1,4 +1,7 @@
-"""Whether the datasets, tables and attributes of an open shard are those of the format."""
+"""Whether the datasets, tables and attributes of an open shard are those of the format.
+
+What they must be is worked out from FIELDS once more, not by the code that writes them.
+"""
 
 import json
 from collections.abc import Generator, Iterator, Mapping
@@ -65,11 +68,14 @@ def parsed(text: Any) -> Any:
         return None
 
 
-def stored(place: h5py.Group, name: str) -> h5py.Dataset | None:
-    """The dataset of that name if it lies in this file, else None; links are not followed."""
+def stored(place: h5py.Group, name: str, kind: type = h5py.Dataset) -> Any:
+    """The dataset (or group, by `kind`) of that name if it lies in this file, else None.
+
+    Links are not followed.
+    """
     is_here = isinstance(place.get(name, getlink=True), h5py.HardLink)
     found = place[name] if is_here else None
-    return found if isinstance(found, h5py.Dataset) else None
+    return found if isinstance(found, kind) else None
 
 
 def trouble(dataset: h5py.Dataset, dtype: str | None, size: int) -> str:
@@ -148,9 +154,8 @@ def table_layout(file: h5py.File, name: str, size: int) -> Found[dict[str, list[
 
     size: of the file in bytes.
     """
-    is_here = isinstance(file.get(name, getlink=True), h5py.HardLink)
-    group = file[name] if is_here else None
-    if not isinstance(group, h5py.Group):
+    group = stored(file, name, h5py.Group)
+    if group is None:
         yield Finding("a table is missing", f"the table '{name}' is missing")
         return None
     kind = f"the table '{name}' has another layout"

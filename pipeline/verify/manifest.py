@@ -194,8 +194,3 @@ def spoof_depth(provenance: Any) -> str:
     for name in ("settings", "depth", "spoof_depth"):
         provenance = provenance.get(name) if isinstance(provenance, dict) else None
     return provenance if isinstance(provenance, str) else ""
-
-
-def file_of(manifest: Manifest, key: str) -> str:
-    """The file of the shard with that key; "" where none has it."""
-    return next((entry.file for entry in manifest.entries if entry.key == key), "")

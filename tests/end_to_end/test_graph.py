@@ -2,7 +2,6 @@
 
 import fcntl
 import os
-import shutil
 import subprocess
 import sys
 import time
@@ -11,9 +10,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from made_project import environment, fill
 
 pytestmark = pytest.mark.slow
-ROOT = Path(__file__).resolve().parents[2]
 CONFIG = "out: {out}\ndatasets: {{mine: {{adapter: table, root: {root}, partitions: 2}}}}\n"
 JOB = ("--target-jobs", "crop:dataset=mine,partition=0000", "--allowed-rules", "crop", "--force")
 
@@ -22,15 +21,9 @@ def snakemake(*words: str) -> list[str]:
     return [str(Path(sys.executable).with_name("snakemake")), "--cores", "1", *words]
 
 
-def environment() -> dict[str, str]:
-    return {**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
-
-
 @pytest.fixture
 def project(tmp_path: Path, portrait: np.ndarray, video_writer: Callable[..., Path]) -> Path:
-    shutil.copy(ROOT / "Snakefile", tmp_path)
-    for name in ("profiles", "config"):
-        shutil.copytree(ROOT / name, tmp_path / name)
+    fill(tmp_path)
     for live in ("live", "spoof"):
         clip = tmp_path / "data" / "train" / live / "a" / "clip.avi"
         video_writer(clip, [portrait] * 2, codec="mjpeg", pixel_format="yuvj420p")

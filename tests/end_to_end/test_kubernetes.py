@@ -3,38 +3,31 @@
 No cluster is at hand: a small server on loopback takes its place (tests/pods_server.py).
 """
 
-import os
-import shutil
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import made_project
 import numpy as np
 import pytest
 import yaml
+from pods_server import pods_server
 
 from pipeline.files.keys import sha256_file
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-from pods_server import pods_server
-
 pytestmark = pytest.mark.slow
-ROOT = Path(__file__).resolve().parents[2]
+# The second: for so long it stays after the last job, since no more than so many may be sent in it.
+QUICK = ["--seconds-between-status-checks", "1", "--max-jobs-per-timespan", "60/1s"]
 
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory, portrait: np.ndarray, video_writer: Callable[..., Path]) -> Path:
     """A project folder with one dataset of four short videos in two partitions."""
-    place = tmp_path_factory.mktemp("project")
-    shutil.copy(ROOT / "Snakefile", place)
-    for name in ("profiles", "config"):
-        shutil.copytree(ROOT / name, place / name)
-    for split in ("train", "test"):
-        for live in ("live", "spoof"):
-            frames = [np.roll(portrait, 4 * step, axis=1) for step in range(2)]
-            clip = place / "data" / split / live / split / "clip.avi"
-            video_writer(clip, frames, codec="mjpeg", pixel_format="yuvj420p")
+    place = made_project.fill(tmp_path_factory.mktemp("project"))
+    frames = [np.roll(portrait, 4 * step, axis=1) for step in range(2)]
+    clip = video_writer(place / "clip.avi", frames, codec="mjpeg", pixel_format="yuvj420p")
+    made_project.tree(place / "data", clip)
     for name in ("local", "pods"):
         mine = {"adapter": "table", "root": "data", "every": 1, "partitions": 2}
         settings = {"out": f"runs/{name}", "datasets": {"mine": mine}}
@@ -43,8 +36,7 @@ def project(tmp_path_factory, portrait: np.ndarray, video_writer: Callable[..., 
 
 
 def test_what_is_asked_of_kubernetes_ends_in_the_bytes_of_a_local_run(project, tmp_path):
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    environment = {**os.environ, "PATH": path, "OMP_NUM_THREADS": "1"}
+    environment = made_project.environment(OMP_NUM_THREADS="1")
     target = ["--", "runs/{}/bundle/bundle.json"]
     words = ["snakemake", "--cores", "2", "--configfile", "local.yaml", *target]
     words[-1] = words[-1].format("local")
@@ -53,7 +45,7 @@ def test_what_is_asked_of_kubernetes_ends_in_the_bytes_of_a_local_run(project, t
 
     with pods_server(tmp_path, environment) as (pods, leading_there):
         words = [sys.executable, "profiles/kubernetes/run.py", "--configfile", "pods.yaml"]
-        words += ["--seconds-between-status-checks", "1", "--precommand", f"cd '{project}'"]
+        words += [*QUICK, "--precommand", f"cd '{project}'"]
         words += [target[0], target[1].format("pods")]
         done = subprocess.run(words, cwd=project, env=leading_there, capture_output=True, text=True)
         told = "".join(file.read_text()[-1500:] for file in tmp_path.glob("*.txt"))
@@ -84,8 +76,7 @@ def test_what_is_asked_of_kubernetes_ends_in_the_bytes_of_a_local_run(project, t
 
 def test_a_training_asks_for_a_gpu_of_the_named_maker(project, tmp_path):
     """Its pod is asked for and not run: without a bundle it ends at once."""
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    environment = {**os.environ, "PATH": path}
+    environment = made_project.environment()
     settings = yaml.safe_load((project / "local.yaml").read_text())
     mine = settings["datasets"]["mine"]
     settings["datasets"]["yours"] = mine
@@ -95,7 +86,7 @@ def test_a_training_asks_for_a_gpu_of_the_named_maker(project, tmp_path):
     (project / "runs" / "gpu" / "bundle" / "bundle.json").write_text("{}")
     with pods_server(tmp_path, environment) as (pods, leading_there):
         words = [sys.executable, "profiles/kubernetes/run.py", "--configfile", "gpu.yaml"]
-        words += ["--seconds-between-status-checks", "1", "--precommand", f"cd '{project}'"]
+        words += [*QUICK, "--precommand", f"cd '{project}'"]
         words += ["--retries", "0", "--allowed-rules", "train", "--", "runs/gpu/train/model.pt"]
         done = subprocess.run(words, cwd=project, env=leading_there, capture_output=True, text=True)
         assert done.returncode == 1 and len(pods.jobs) == 1, done.stderr[-3000:]

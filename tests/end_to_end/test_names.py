@@ -5,37 +5,48 @@ import json
 import os
 import shutil
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import h5py
+import made_names
+import made_project
 import numpy as np
 import pytest
 import yaml
-
-from pipeline.bundle import Bundle
-from pipeline.files.keys import sha256_file
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-import made_names
 from browser import opened
 
+from pipeline.bundle import Bundle
+from pipeline.cli import cli
+from pipeline.files.keys import sha256_file
+
 pytestmark = pytest.mark.slow
-ROOT = Path(__file__).resolve().parents[2]
 CONFIG = "my {config}.yaml"
 
 
 def run(place: Path, *words: str | Path, code: int = 0) -> str:
     """What a command says; assert that it ends with `code`, and never with a traceback."""
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     words = tuple(str(word) for word in words)
-    environment = {**os.environ, "PATH": path, "OMP_NUM_THREADS": "1"}
+    environment = made_project.environment(OMP_NUM_THREADS="1")
     done = subprocess.run(words, cwd=place, env=environment, capture_output=True, timeout=600)
     said = (done.stdout + done.stderr).decode(errors="replace")
     assert done.returncode == code, said[-3000:]
     assert "Traceback" not in said
     return said
+
+
+@pytest.fixture
+def ocim(place: Path, monkeypatch, capfd) -> Callable[..., str]:
+    """What a verb says that ends well, in the project's folder and in this process: what is
+    imported is imported once.
+    """
+    monkeypatch.chdir(place)
+
+    def ocim(*words: str | Path) -> str:
+        cli.main([str(word) for word in words], standalone_mode=False)
+        return capfd.readouterr().out
+
+    return ocim
 
 
 def settings(out: str) -> dict:
@@ -69,9 +80,7 @@ def place(tmp_path_factory, clip: Path) -> Path:
     """The project's folder after `snakemake all`."""
     place = tmp_path_factory.mktemp("names") / made_names.PLACE
     place.mkdir()
-    shutil.copy(ROOT / "Snakefile", place)
-    for name in ("profiles", "config"):
-        shutil.copytree(ROOT / name, place / name)
+    made_project.fill(place)
     made_names.table(place / "my {table}.csv", made_names.fill(place / made_names.ROOT, clip))
     write(place, CONFIG, made_names.OUT)
     run(place, "snakemake", "--cores", "2", "--configfile", CONFIG, "--", "all")
@@ -105,39 +114,39 @@ def test_nothing_in_a_name_was_carried_out(place):
     assert {CONFIG, made_names.OUT, made_names.ROOT} <= before
 
 
-def test_the_verbs_take_such_names(place, tmp_path):
+def test_the_verbs_take_such_names(place, ocim, tmp_path):
     out = Path(made_names.OUT)
     bundle, model = out / "bundle", out / "train" / "model.pt"
-    run(place, "ocim", "check", "--config", CONFIG)
+    ocim("check", "--config", CONFIG)
     for verb in ("crop", "depth", "parse"):
         words = ("--config", CONFIG, "--dataset", "tree", "--partition", "1")
-        assert "finished already" in run(place, "ocim", verb, *words)
-    assert "right" in run(place, "ocim", "bundle", "verify", "--", bundle)
-    run(place, "ocim", "bundle", "info", "--", bundle)
-    run(place, "ocim", "bundle", "diff", "--", bundle, bundle)
+        assert "finished already" in ocim(verb, *words)
+    assert "right" in ocim("bundle", "verify", "--", bundle)
+    ocim("bundle", "info", "--", bundle)
+    ocim("bundle", "diff", "--", bundle, bundle)
     for shard in sorted((place / bundle).glob("*.h5")):
         picture = tmp_path / f"<img {{s}}> {shard.stem}.png"
         shown = f"{bundle / shard.name}:0"
-        said = run(place, "ocim", "bundle", "show", "--config", CONFIG, "-o", picture, "--", shown)
+        said = ocim("bundle", "show", "--config", CONFIG, "-o", picture, "--", shown)
         assert "the frame gives the stored crop: yes" in said
     words = ("--format", "rfmetafas", "--dataset", "msu", "-o", tmp_path / "a 'b' {c}")
-    run(place, "ocim", "bundle", "export", *words, "--", bundle)
-    run(place, "ocim", "rebuild", "msu", "--only", "depth", "--config", CONFIG, "--cores", "1")
+    ocim("bundle", "export", *words, "--", bundle)
+    ocim("rebuild", "msu", "--only", "depth", "--config", CONFIG, "--cores", "1")
     scores = tmp_path / "sc {x}.csv"
-    run(place, "ocim", "predict", "--scores", scores, "--", model, made_names.ROOT)
+    ocim("predict", "--scores", scores, "--", model, made_names.ROOT)
     with scores.open(newline="", encoding="utf-8") as file:
         assert len({row["video"] for row in csv.DictReader(file)}) == len(made_names.NAMES)
     words = ("--samples", "4", "--points", "4", "--only", "gradcam,parsing,depth")
     explained = tmp_path / "<b> $(touch pwned)"
-    run(place, "ocim", "explain", "--bundle", bundle, "-o", explained, *words, "--", out / "train")
-    run(place, "ocim", "plan", "--config", CONFIG)
+    ocim("explain", "--bundle", bundle, "-o", explained, *words, "--", out / "train")
+    ocim("plan", "--config", CONFIG)
 
 
 @pytest.mark.parametrize("start", ["-rf", "back", "caf", "it's", "$("])
-def test_a_file_of_such_a_name_is_labelled(place, tmp_path, videos, start):
+def test_a_file_of_such_a_name_is_labelled(ocim, tmp_path, videos, start):
     name = next(name for name in sorted(videos) if name.split("/")[-1].startswith(start))
     file = Path(made_names.ROOT) / name
-    run(place, "ocim", "label", "-o", tmp_path / "{x} ; touch pwned", "--", file)
+    ocim("label", "-o", tmp_path / "{x} ; touch pwned", "--", file)
     assert len(list((tmp_path / "{x} ; touch pwned").glob("*_overlay.mp4"))) == 1
 
 

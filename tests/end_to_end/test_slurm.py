@@ -1,7 +1,6 @@
 """The graph as jobs of a real SLURM, killed on the way: the bytes are those of a local run."""
 
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -9,14 +8,13 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import made_project
 import numpy as np
 import pytest
+import slurm_cluster
 import yaml
 
 from pipeline.files.keys import sha256_file
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-import slurm_cluster
 
 pytestmark = [
     pytest.mark.slow,
@@ -25,8 +23,9 @@ pytestmark = [
         reason=f"SLURM is not installed: no {', '.join(slurm_cluster.missing())}",
     ),
 ]
-ROOT = Path(__file__).resolve().parents[2]
-QUICK = ["--slurm-init-seconds-before-status-checks", "1"]
+# So often it looks at its jobs, and so long it stays after the last, for no more than so many may
+# be sent in that time.
+QUICK = ["--max-status-checks-per-second", "5", "--max-jobs-per-timespan", "100/1s"]
 SMALL = ["pack:cpus_per_task=1", "train:cpus_per_task=1"]
 
 
@@ -45,20 +44,12 @@ def slurm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
 @pytest.fixture(scope="module")
 def project(tmp_path_factory, portrait: np.ndarray, video_writer: Callable[..., Path]) -> Path:
     """A project folder with two datasets of four short videos each, a partition each."""
-    place = tmp_path_factory.mktemp("a project")
-    shutil.copy(ROOT / "Snakefile", place)
-    for name in ("profiles", "config"):
-        shutil.copytree(ROOT / name, place / name)
+    place = made_project.fill(tmp_path_factory.mktemp("a project"))
     names = ("mine", "yours")
-    for dataset, split, live in (
-        (dataset, split, live)
-        for dataset in names
-        for split in ("train", "test")
-        for live in ("live", "spoof")
-    ):
-        frames = [np.roll(portrait, 4 * step, axis=1) for step in range(3)]
-        clip = place / "data" / dataset / split / live / split / "clip.avi"
-        video_writer(clip, frames, codec="mjpeg", pixel_format="yuvj420p")
+    frames = [np.roll(portrait, 4 * step, axis=1) for step in range(3)]
+    clip = video_writer(place / "clip.avi", frames, codec="mjpeg", pixel_format="yuvj420p")
+    for name in names:
+        made_project.tree(place / "data" / name, clip)
     for name in ("local", "slurm"):
         of_names = {"adapter": "table", "every": 1, "partitions": 1}
         settings = {
@@ -71,9 +62,9 @@ def project(tmp_path_factory, portrait: np.ndarray, video_writer: Callable[..., 
     return place
 
 
-def command(name: str) -> list[str]:
-    """The command of a user, but that the cluster is asked more often."""
-    where = ["--profile", "profiles/slurm", *QUICK, "--set-resources", *SMALL]
+def command(name: str, *more: str) -> list[str]:
+    """The command of a user, with more options for the cluster."""
+    where = ["--profile", "profiles/slurm", *more, "--set-resources", *SMALL]
     where = ["--cores", "2"] if name == "local" else where
     targets = [f"runs/{name}/{file}" for file in ("bundle/bundle.json", "train/model.pt")]
     return ["snakemake", *where, "--configfile", f"{name}.yaml", "--", *targets]
@@ -106,7 +97,7 @@ def test_killed_and_started_again_on_slurm_it_ends_in_the_bytes_of_a_local_run(p
 
     out = project / "runs" / "slurm"
     # With one partition a job the first is finished while others are not.
-    one_each = ["snakemake", "--group-components", "partition=1", *command("slurm")[1:]]
+    one_each = command("slurm", *QUICK, "--group-components", "partition=1")
     started = subprocess.Popen(
         one_each,
         cwd=project,
@@ -130,7 +121,7 @@ def test_killed_and_started_again_on_slurm_it_ends_in_the_bytes_of_a_local_run(p
     whole = len(list((project / "runs" / "local").glob("*/*/[!.]*.h5")))
     assert len(kept) < whole
 
-    again = subprocess.run(command("slurm"), **quiet)
+    again = subprocess.run(command("slurm", *QUICK), **quiet)
     assert again.returncode == 0, again.stdout[-3000:] + again.stderr[-3000:]
     assert made(out) == made(project / "runs" / "local")
     assert {path: path.stat().st_ino for path in kept} == kept  # finished work is kept

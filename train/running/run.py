@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 from pipeline.errors import UserError
-from pipeline.files.store import left_over
+from pipeline.files.store import remove_left_over
 from train.config import Settings
 from train.running import checkpoint, held_out
 from train.settings import HOW_IT_RUNS, settings_to_dict
@@ -67,8 +67,7 @@ class Run:
                 print(f"{writing}waiting for its end", file=sys.stderr, flush=True)
                 fcntl.flock(lock, fcntl.LOCK_EX)
             for folder in (self.folder, self.checkpoints.path):
-                for path in left_over(folder):
-                    path.unlink(missing_ok=True)
+                remove_left_over(folder)
             yield
 
     def is_finished(self) -> bool:

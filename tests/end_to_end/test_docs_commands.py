@@ -1,0 +1,202 @@
+"""Every command that the pages show is run, or is named with the test that runs it.
+
+All run in one small project, in the order of their pages: the replica and the configurations are
+the pages' own, with fewer frames and steps.
+"""
+
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import yaml
+from PIL import Image
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+from page_commands import ROOT, Command, commands, pages
+from test_whole_run import environment, run
+
+pytestmark = pytest.mark.slow
+
+ELSEWHERE = {
+    r"make (demo|env|test|test-fast|lint)$": "set this up and call it: tests/test_habits.py",
+    r"make bench$|python benchmarks/": "hours; each is run small: tests/test_benchmarks.py",
+    r"ocim browse ": "a server, which does not end: tests/test_pipeline_browse_cli.py",
+    r"ssh ": "another machine: tests/test_pipeline_browse_server.py",
+    r"ocim label .*--parsing bisenet": "weights: tests/test_labels_parsing_bisenet.py",
+    r"ocim weights fetch ": "a network: tests/test_pipeline_cli_weights.py",
+    r"\.venv-extra/bin/python tools/convert_prnet": "weights: tests/test_tools_convert_prnet.py",
+    r"(snakemake|python) .*profiles/(slurm|kubernetes)": (
+        "clusters: tests/end_to_end/test_slurm.py, tests/end_to_end/test_kubernetes.py"
+    ),
+    r"snakemake --cores N |snakemake --profile profiles/\.\.\.": (
+        "no whole command: tests/end_to_end/test_whole_run.py"
+    ),
+    r"snakemake .* config/ssdg\.yaml -- tables": (
+        "36 trainings: tests/end_to_end/test_whole_run.py"
+    ),
+    r"ocim tables --beside ": "tables of those: tests/end_to_end/test_tables.py",
+    r"dask |ocim run .*--scheduler ": "other machines: tests/end_to_end/test_run_dask.py",
+}
+"""Commands that cannot be run here: why, and the tests that run what they do."""
+
+OF_PAGE = {
+    "docs/adding.md": "tests/test_docs_adding.py",
+    "docs/own-data.md": "tests/test_docs_own_data.py",
+    "docs/stores.md": "tests/end_to_end/test_stores.py",
+}
+"""Pages whose commands have a test of their own."""
+
+SMALL = {
+    "train": {"steps": 2, "width": 0.0625, "input_size": 64, "batch": 4, "threads": 1},
+    "tables": {"seeds": [0]},
+}
+SET = "".join(f" --set {key}={value}" for key, value in SMALL["train"].items())
+
+
+def elsewhere(command: Command) -> str:
+    """Which entry of ELSEWHERE a command falls under, "" for one that is run here."""
+    return next((pattern for pattern in ELSEWHERE if re.match(pattern, command.text)), "")
+
+
+HERE = [page for page in pages() if page.relative_to(ROOT).as_posix() not in OF_PAGE]
+ALL = [command for page in HERE for command in commands(page)]
+
+
+def smaller(values: dict[str, Any]) -> str:
+    """A configuration of the pages, with fewer frames and steps."""
+    small = {"every": 6, "partitions": 1}
+    datasets = {name: {**dataset, **small} for name, dataset in values["datasets"].items()}
+    train = {**values.get("train", {}), **SMALL["train"]}
+    tables = {**values.get("tables", {}), **SMALL["tables"]}
+    return yaml.safe_dump({**values, "datasets": datasets, "train": train, "tables": tables})
+
+
+@pytest.fixture(scope="module")
+def project(
+    tmp_path_factory: pytest.TempPathFactory,
+    portrait: np.ndarray,
+    video_writer: Callable[..., Path],
+) -> Path:
+    """A checkout in which `make demo` was made, small, with the files that the pages name."""
+    place = tmp_path_factory.mktemp("project")
+    for name in (
+        "Makefile",
+        "Snakefile",
+        "profiles",
+        "pipeline",
+        "labels",
+        "train",
+        "tools",
+        "docs",
+    ):
+        (place / name).symlink_to(ROOT / name)
+    shutil.copytree(ROOT / "config", place / "config")
+    demo = place / "config" / "demo.yaml"
+    demo.write_text(smaller(yaml.safe_load(demo.read_text())))
+    run(place, "ocim", "replica", "-o", "runs/demo/replica", "--subjects", "1", "--seed", "1")
+    run(place, "ocim", "run", "--config", "config/demo.yaml", "--workers", "1")
+    for verb in ("train", "evaluate", "report"):
+        run(place, "ocim", verb, "--config", "runs/demo/config.yaml")
+
+    page = (ROOT / "README.md").read_text("utf-8")
+    mine = re.search(r"^    # mine\.yaml\n((?:    .*\n)+)", page, re.M).group(1)
+    mine = yaml.safe_load(mine.replace("/data/", "data/"))
+    (place / "mine.yaml").write_text(smaller(mine))
+    (place / "fresh.yaml").write_text(demo.read_text().replace("runs/demo\n", "runs/fresh\n", 1))
+    (place / "data").mkdir()
+    folders = {"CASIA-FASD": "casia", "MSU-MFSD": "msu", "replay-attack": "replay"}
+    for name, dataset in folders.items():
+        (place / "data" / name).symlink_to(place / "runs" / "demo" / "replica" / dataset)
+    (place / "runs" / "paper").symlink_to("demo")
+    (place / "OTHER").symlink_to("runs/demo/bundle")
+
+    frames = [np.roll(portrait, n, axis=1) for n in range(6)]
+    for name in ("clip.mp4", "door.mp4", "site/live/1.mp4", "site/spoof/1.mp4"):
+        video_writer(place / name, frames)
+    for name in ("photo.jpg", "photos/1.png", "folder/1.png"):
+        (place / name).parent.mkdir(exist_ok=True)
+        Image.fromarray(portrait).save(place / name)
+    shutil.copy(place / "runs" / "demo" / "train" / "model.pt", place)
+    shutil.copy(place / "runs" / "demo" / "scores.csv", place / "mine.csv")
+    shutil.copy(place / "runs" / "demo" / "scores.csv", place / "held_out.csv")
+    return place
+
+
+def short(text: str) -> str:
+    """The same command, with as few steps and processes as it can have."""
+    if text.startswith(("ocim train --bundle", "ocim tables --bundle")):
+        return text + SET
+    return text.replace("--cores 16 --configfile", "--cores 2 --configfile").replace(
+        "--subjects 3", "--subjects 1"
+    )
+
+
+def shape(line: str) -> re.Pattern[str]:
+    """A line that a page shows, whatever its numbers and their units."""
+    text = re.escape(" ".join(line.split())).replace(r"\.\.\.", ".*")
+    text = re.sub(r"\d[\d,]*(?:\\\.\d+)?", r"-?\\d[\\d,]*(?:\\.\\d+)?(?:e-\\d+)?", text)
+    return re.compile(re.sub(r"\\ [kMG]?B\b", " [kMG]?B", text))
+
+
+DONE: dict[str, str] = {}
+"""What each command has printed: one that stands on several pages is run once."""
+
+
+@pytest.mark.parametrize("page", HERE, ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_the_commands_of_the_page_run_and_print_what_it_shows(project: Path, page: Path):
+    variables = 'C="--config runs/demo/config.yaml"\n'
+    for command in commands(page):
+        if elsewhere(command):
+            continue
+        if re.match(r"[A-Z]+=", command.text):
+            variables += command.text + "\n"
+            continue
+        text = f"set -e\n{variables}{short(command.text)}"
+        if text not in DONE:
+            done = subprocess.run(
+                ["bash", "-c", text], cwd=project, env=environment(), capture_output=True, text=True
+            )
+            assert done.returncode == 0, f"{command.text}\n{done.stdout}{done.stderr}"
+            DONE[text] = done.stdout + done.stderr
+        printed = " ".join(DONE[text].split())
+        shown = [line for line in command.shown if line.strip(" .")]
+        missing = [line for line in shown if not shape(line).search(printed)]
+        # A row of a table tells what is printed the first time, and what another time.
+        allowed = len(shown) - 1 if command.of_table else 0
+        assert len(missing) <= allowed, f"{command.text} does not print {missing}:\n{DONE[text]}"
+
+
+def test_what_is_not_run_here_is_on_a_page_and_run_by_a_test_that_exists():
+    met = {elsewhere(command) for command in ALL}
+    assert set(ELSEWHERE) - met == set()
+    named = re.findall(r"tests/\S+?\.py", " ".join((*ELSEWHERE.values(), *OF_PAGE.values())))
+    assert [name for name in named if not (ROOT / name).is_file()] == []
+
+
+def test_every_page_with_a_python_block_has_a_test_that_runs_it():
+    with_python = [page for page in pages() if "```python" in page.read_text("utf-8")]
+    tests = "".join(path.read_text("utf-8") for path in (ROOT / "tests").glob("test_docs_*.py"))
+    assert [page.name for page in with_python if f'"{page.name}"' not in tests] == []
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("    ocim check  # what is wrong\n", ["ocim check"]),
+        ("    $ ocim check\n    right\n\ntext\n", ["ocim check"]),
+        ("```\nocim a \\\n    b\n```\n", ["ocim a \\\n    b"]),
+        ("    key: value\n    ocim: data/oulu: no such folder\n", []),
+        ("```python\nimport ocim\n```\n", []),
+        ("| `ocim crop $C` | `made` |\n| `ocim run` | all |\n", ["ocim crop $C"]),
+    ],
+)
+def test_commands_are_found_in_blocks_and_tables(tmp_path, monkeypatch, text, found):
+    (tmp_path / "page.md").write_text(text)
+    monkeypatch.setattr("page_commands.ROOT", tmp_path)
+    assert [command.text for command in commands(tmp_path / "page.md")] == found
