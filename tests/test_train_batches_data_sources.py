@@ -5,7 +5,7 @@ import pickle
 import numpy as np
 import pytest
 import torch
-from made_batches import ssan
+from made_batches import small_settings
 from made_bundle import make_bundle
 
 from pipeline.bundle import Bundle
@@ -38,7 +38,11 @@ def test_sources_made_together_draw_as_sources_made_alone(two: list[Domain]):
 
 def test_subjects_are_left_out_of_the_source_they_are_named_for(two: list[Domain]):
     subjects = {"casia": frozenset(["train 0", "test 2"])}
-    for settings in (Settings(batch=4), ssan(batch=6), ssan(batch=6, frames="all")):
+    for settings in (
+        Settings(batch=4),
+        small_settings("ssan", batch=6),
+        small_settings("ssan", batch=6, frames="all"),
+    ):
         casia, oulu = make_sources(two, settings, subjects)
         for source, expected in ((casia, 4), (oulu, 6)):
             drawn = np.concatenate([source.samples(step) for step in range(60)])
@@ -53,18 +57,18 @@ def test_a_class_or_a_source_that_is_held_out_whole_is_named(two: list[Domain]):
     with pytest.raises(UserError, match=f"'casia' has no live sample {rest}"):
         make_sources(two, Settings(), {"casia": everybody})
     with pytest.raises(UserError, match=f"'casia' has no sample {rest}"):
-        make_sources(two, ssan(), {"casia": everybody})
+        make_sources(two, small_settings("ssan"), {"casia": everybody})
     with pytest.raises(ValueError, match=r"left out of \['msu'\], which are no sources"):
         make_sources(two, Settings(), {"msu": everybody})
 
 
 def test_a_source_alone_draws_nothing_from_a_pool(two: list[Domain]):
     with pytest.raises(ValueError, match="make_sources makes them together"):
-        Source(two[0], ssan())
+        Source(two[0], small_settings("ssan"))
 
 
 def test_a_pooled_step_has_a_batch_over_all_sources(two: list[Domain]):
-    sources = make_sources(two, ssan(batch=8, frames="all"))
+    sources = make_sources(two, small_settings("ssan", batch=8, frames="all"))
     assert [source.steps for source in sources] == [48 // 8] * 2
     shares = set()
     for step in range(6):
@@ -83,7 +87,7 @@ def test_a_pooled_step_has_a_batch_over_all_sources(two: list[Domain]):
 
 
 def test_a_step_without_a_sample_of_a_source_gives_an_empty_batch(two: list[Domain]):
-    settings = ssan(batch=2, augmentation="flip+zoom+colour+blur+erase+jpeg")
+    settings = small_settings("ssan", batch=2, augmentation="flip+zoom+colour+blur+erase+jpeg")
     sources = make_sources(two, settings)
     step = next(n for n in range(100) if not len(sources[0].samples(n)))
     full = sources[1].batch(step, CPU)
@@ -94,7 +98,7 @@ def test_a_step_without_a_sample_of_a_source_gives_an_empty_batch(two: list[Doma
 
 
 def test_pooled_processes_share_a_step_and_no_augmentation(two: list[Domain]):
-    settings = ssan(batch=6, augmentation="zoom")
+    settings = small_settings("ssan", batch=6, augmentation="zoom")
     both = [make_sources(two, settings, rank=rank, ranks=2) for rank in range(2)]
     step = next(n for n in range(100) if len(both[0][0].samples(n)) != len(both[1][0].samples(n)))
     raw = both[0][0].read(np.zeros(4, np.int32))  # one picture four times
@@ -108,7 +112,7 @@ def test_pooled_processes_share_a_step_and_no_augmentation(two: list[Domain]):
 
 def test_pooled_sources_sent_to_another_process_draw_the_same(two: list[Domain]):
     subjects = {"oulu": frozenset(["train 1"])}
-    sources = make_sources(two, ssan(batch=4), subjects, 1, 2)
+    sources = make_sources(two, small_settings("ssan", batch=4), subjects, 1, 2)
     again = pickle.loads(pickle.dumps(sources))
     for step in (7, 0, 3):
         for source, other in zip(sources, again, strict=True):
@@ -118,7 +122,7 @@ def test_pooled_sources_sent_to_another_process_draw_the_same(two: list[Domain])
 
 
 def test_a_step_that_is_held_keeps_its_values_while_others_are_read(two: list[Domain]):
-    source = make_sources(two, ssan(batch=6))[0]
+    source = make_sources(two, small_settings("ssan", batch=6))[0]
     held = [source.read(source.samples(step)) for step in range(6)]
     for step, raw in enumerate(held):
         drawn = source.samples(step)
@@ -127,7 +131,9 @@ def test_a_step_that_is_held_keeps_its_values_while_others_are_read(two: list[Do
 
 
 def test_a_batch_has_the_planes_of_the_settings(two: list[Domain]):
-    sources = make_sources(two, ssan(batch=8, input_size=256, augmentation="none"))
+    sources = make_sources(
+        two, small_settings("ssan", batch=8, input_size=256, augmentation="none")
+    )
     images = sources[0].batch(0, CPU).images
     drawn = sources[0].samples(0)
     stored = two[0].read(drawn, "image").double().permute(0, 3, 1, 2)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from made_batches import ssan
+from made_batches import small_settings
 from made_bundle import make_bundle
 
 from pipeline.bundle import Bundle
@@ -211,7 +211,7 @@ def test_subjects_that_are_held_out_are_never_drawn_and_all_others_are(
     names = sorted(set(subjects.tolist()))
     held_out = frozenset(data.draw(st.sets(st.sampled_from(names), max_size=len(names) - 1)))
     if pooled:
-        chosen = ssan(seed=seed, frames=frames, batch=2)
+        chosen = small_settings("ssan", seed=seed, frames=frames, batch=2)
         draw = Share(Pooled(domains, chosen, {"casia": held_out}), 0)
     else:
         draw = Balanced(domains[0], Settings(seed=seed, frames=frames, batch=2), held_out)
@@ -224,13 +224,13 @@ def test_what_is_held_out_of_one_class_is_told(domains: list[Domain]):
     with pytest.raises(UserError, match="no live sample in train or test but of subjects held"):
         Balanced(domains[0], Settings(), everybody)
     with pytest.raises(UserError, match="'oulu' has no sample in train or test but of subjects"):
-        Pooled(domains, ssan(), {"oulu": everybody})
+        Pooled(domains, small_settings("ssan"), {"oulu": everybody})
 
 
 @pytest.mark.parametrize("rank", [-1, 2])
 def test_processes_count_from_0(domains: list[Domain], rank: int):
     with pytest.raises(ValueError, match=f"rank {rank} of 2"):
-        Pooled(domains, ssan(), {}, rank, 2)
+        Pooled(domains, small_settings("ssan"), {}, rank, 2)
 
 
 # All sources together
@@ -246,7 +246,7 @@ def shares(pooled: Pooled, step: int) -> list[tuple[int, int]]:
 
 
 def test_a_pooled_step_by_definition(domains: list[Domain]):
-    chosen = ssan(seed=5, frames="all", batch=7)
+    chosen = small_settings("ssan", seed=5, frames="all", batch=7)
     pooled = Pooled(domains, chosen, {})
     everything = [(source, sample) for source in (0, 1) for sample in range(24)]
     for step in (0, 5, 6, 13):
@@ -261,7 +261,7 @@ def test_a_pooled_step_by_definition(domains: list[Domain]):
 def test_a_pooled_round_shows_every_item_at_most_once_over_all_processes(
     domains: list[Domain], seed: int, frames: str, batch: int, ranks: int
 ):
-    chosen = ssan(seed=seed, frames=frames, batch=batch)
+    chosen = small_settings("ssan", seed=seed, frames=frames, batch=batch)
     each = [Pooled(domains, chosen, {}, rank, ranks) for rank in range(ranks)]
     items = 48 if frames == "all" else 16
     steps = max(1, items // (batch * ranks))
@@ -280,7 +280,7 @@ def test_a_pooled_round_shows_every_item_at_most_once_over_all_processes(
 
 
 def test_a_pool_too_small_for_a_step_is_repeated(domains: list[Domain]):
-    pooled = Pooled(domains, ssan(batch=40, frames="first"), {})
+    pooled = Pooled(domains, small_settings("ssan", batch=40, frames="first"), {})
     drawn = shares(pooled, 0)
     assert len(drawn) == 40 and len(set(drawn)) == 16
     assert {drawn.count(pair) for pair in drawn} == {2, 3}
@@ -292,7 +292,7 @@ def test_a_pool_too_small_for_a_step_is_repeated(domains: list[Domain]):
 def test_a_pooled_step_does_not_depend_on_what_was_asked_before(
     domains: list[Domain], seed: int, frames: str, later: int, before: list[int]
 ):
-    chosen = ssan(seed=seed, frames=frames, batch=4)
+    chosen = small_settings("ssan", seed=seed, frames=frames, batch=4)
     used = Pooled(domains, chosen, {}, 1, 2)
     for step in before:
         shares(used, step)
@@ -304,7 +304,7 @@ def test_a_pooled_step_does_not_depend_on_what_was_asked_before(
 
 def test_random_frames_differ_between_laps_and_repeat_by_seed(domains: list[Domain]):
     def laps(seed: int) -> list[set[tuple[int, int]]]:
-        pooled = Pooled(domains, ssan(seed=seed, batch=16), {})
+        pooled = Pooled(domains, small_settings("ssan", seed=seed, batch=16), {})
         return [set(shares(pooled, step)) for step in range(4)]  # a lap is one step of 16 videos
 
     assert all(a != b for a, b in zip(laps(0), laps(0)[1:], strict=False))
@@ -312,7 +312,7 @@ def test_random_frames_differ_between_laps_and_repeat_by_seed(domains: list[Doma
 
 
 def test_some_steps_have_nothing_of_a_source(domains: list[Domain]):
-    pooled = Pooled(domains, ssan(batch=2, frames="all"), {})
+    pooled = Pooled(domains, small_settings("ssan", batch=2, frames="all"), {})
     counts = {len(Share(pooled, 0)(step)) for step in range(40)}
     assert counts == {0, 1, 2}
 
@@ -322,5 +322,5 @@ def test_a_pickled_draw_holds_no_list(tmp_path: Path):
         [Domain(Bundle(make_bundle(tmp_path / str(frames), ["oulu"], 1, frames)), "oulu")]
         for frames in (1, 9)
     )
-    sizes = [len(pickle.dumps(Pooled(one, ssan(), {}))) for one in (few, many)]
+    sizes = [len(pickle.dumps(Pooled(one, small_settings("ssan"), {}))) for one in (few, many)]
     assert abs(sizes[0] - sizes[1]) < 10
