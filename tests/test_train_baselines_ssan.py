@@ -1,4 +1,4 @@
-"""train/baselines/ssan.py: the network, its losses worked by hand, what a step's gradient reaches."""
+"""train/baselines/ssan.py: the network, its losses worked by hand, what a gradient reaches."""
 
 import copy
 import math

@@ -1,4 +1,4 @@
-"""train/baselines/ssdg.py: the network, its losses worked by hand, what a step's gradient reaches."""
+"""train/baselines/ssdg.py: the network, its losses worked by hand, what a gradient reaches."""
 
 import math
 from typing import Any

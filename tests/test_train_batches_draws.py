@@ -1,3 +1,5 @@
+"""train/batches/draws.py: the samples of a step, of one source and of all together."""
+
 import pickle
 from collections.abc import Iterable
 from pathlib import Path

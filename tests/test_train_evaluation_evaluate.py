@@ -1,3 +1,5 @@
+"""train/evaluation/evaluate.py: a trained model measured on the dataset left out."""
+
 import csv
 import dataclasses
 import json

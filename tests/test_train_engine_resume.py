@@ -1,4 +1,4 @@
-"""A training that is broken off goes on, and ends as if it had not been."""
+"""train/engine.py: a training that is broken off goes on, and ends as if it had not been."""
 
 import dataclasses
 import fcntl
