@@ -23,10 +23,10 @@ from benchmarks.parts.case import Case
 from benchmarks.parts.rule_tensors import DOMAINS, rule_batches, rule_state
 from benchmarks.parts.sparing import spare
 from pipeline.errors import UserError
-from train import losses, meta
+from train import meta
 from train.baselines import ssan, ssdg
+from train.baselines.adversary import coefficient
 from train.baselines.joined import join
-from train.baselines.reversal import coefficient
 from train.baselines.rfmetafas import RFMETAFAS_NAMES
 from train.model import Networks
 
@@ -144,7 +144,7 @@ def ssdg_step(case: Case) -> Values:
     )
     terms["total"].backward()
     classes = ssdg.classes_of(joined)
-    mined = losses.class_triplets(passed.embedding.detach(), classes, margin=settings.margin)
+    mined = ssdg.class_triplets(passed.embedding.detach(), classes, settings.margin)
     names = {"total": "total_loss", "cls": "cls_loss", "trip": "triplet_loss"}
     return {
         **inputs,

@@ -1,10 +1,21 @@
 """Batches of random numbers, as the networks take them, for tests of what trains."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
+from torch import Tensor
 
 from train.batches.data import Batch
+from train.config import Settings
+from train.settings import settings_from_dict
+
+
+def small_settings(variant: str, **options: Any) -> Settings:
+    """Settings of a variant whose networks are narrow and whose pictures have 64 pixels a side."""
+    return settings_from_dict(
+        {"variant": variant, "width": 0.05, "input_size": 64, **options}, "test"
+    )
 
 
 def make_batch(
@@ -24,3 +35,13 @@ def make_batch(
         depth * alive[:, None, None, None],
         torch.randint(0, 13, (count, size, size), generator=random),
     )
+
+
+def rgb_batch(seed: int, live: Sequence[int], size: int = 64) -> Batch:
+    """One domain's batch as the networks of SSDG and SSAN take it, in float64."""
+    return make_batch(seed, live, size, 3, torch.float64)
+
+
+def value(loss: Tensor) -> float:
+    """The number of a loss, without its gradient."""
+    return float(loss.detach())

@@ -22,7 +22,7 @@ from pipeline.onnx import check as export_check
 from pipeline.onnx.check import Check, batches, check, fixed_crops
 from pipeline.onnx.export import export_onnx, metadata
 from pipeline.onnx.graph import exported, reduction
-from train.batches import augment
+from train.batches import pixels
 from train.methods import METHODS
 
 
@@ -52,7 +52,7 @@ def test_the_reduction_rounds_as_torchs_does_at_every_size(size):
     pictures = random.integers(0, 256, (2, 256, 256, 3), np.uint8)
     pictures[1] = random.integers(120, 123, (256, 256, 3))  # nearly grey
     rgb = torch.from_numpy(pictures).permute(0, 3, 1, 2).float() / 255
-    assert torch.equal(reduction(size)(rgb), augment.reduce_by_area(rgb, size))
+    assert torch.equal(reduction(size)(rgb), pixels.reduce_by_area(rgb, size))
 
 
 QUICK: list[dict[str, Any]] = [
@@ -89,7 +89,7 @@ def test_onnx_runtime_scores_as_the_method_does(stated):
     crops = np.concatenate([those[:2] for those in fixed_crops().values()])
     run = session(data)
     with torch.inference_mode():
-        inputs = augment.to_input(
+        inputs = pixels.to_input(
             torch.from_numpy(crops), settings.input_size, settings.colours, settings.hsv
         )
         right = METHODS[settings.method].score(networks, inputs).numpy()

@@ -41,7 +41,7 @@ from pipeline.replica.layout import MSU_SUBJECTS, all_videos
 from pipeline.replica.make import all_targets
 from pipeline.replica.video import make_video
 from train import methods
-from train.batches import augment
+from train.batches import pixels
 from train.evaluation.scores import read_scores
 from train.running import checkpoint
 from train.settings import settings_from_dict
@@ -69,7 +69,7 @@ def made_model(changes: dict[str, Any] | None = None, **stated: Any) -> checkpoi
         if isinstance(module, torch.nn.BatchNorm2d):
             module.momentum = 1.0
     images = torch.from_numpy(np.concatenate(list(fixed_crops().values()))[:8])
-    inputs = augment.to_input(images, settings.input_size, settings.colours, settings.hsv)
+    inputs = pixels.to_input(images, settings.input_size, settings.colours, settings.hsv)
     with torch.no_grad():
         networks.train()(inputs)
     whole = checkpoint.Model(

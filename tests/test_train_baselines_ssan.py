@@ -1,47 +1,30 @@
+"""train/baselines/ssan.py: the network, its losses worked by hand, what a gradient reaches."""
+
 import copy
 import math
-import zlib
-from collections.abc import Sequence
 from typing import Any
 
 import pytest
 import torch
-from made_batches import make_batch
+from made_batches import rgb_batch, small_settings, value
 from torch import Tensor, nn
 
 from train.baselines import ssan
 from train.baselines.joined import join
-from train.baselines.ssan import SSAN, Passed, from_ssan, initialise, step_losses
+from train.baselines.ssan import SSAN, Passed, initialise, step_losses
 from train.batches.data import Batch
 from train.config import Settings
-from train.settings import settings_from_dict
-
-torch.set_num_threads(1)  # networks this small only wait for a second thread on busy cores
-
-SMALL = {"variant": "ssan", "width": 0.05, "input_size": 64}
 
 
-def settings_of(**options: Any) -> Settings:
-    return settings_from_dict({**SMALL, **options}, "test")
+@pytest.fixture(scope="module")
+def domains() -> list[Batch]:
+    return [rgb_batch(seed, [1, 1, 0, 0]) for seed in range(3)]
 
 
 def make(settings: Settings, domains: int = 3) -> SSAN:
     networks = SSAN(settings, domains)
     initialise(networks, torch.Generator().manual_seed(1))
     return networks.double().train()
-
-
-def _batch(seed: int, live: Sequence[int], size: int = 64) -> Batch:
-    return make_batch(seed, live, size, 3, torch.float64)
-
-
-@pytest.fixture(scope="module")
-def domains() -> list[Batch]:
-    return [_batch(seed, [1, 1, 0, 0]) for seed in range(3)]
-
-
-def value(loss: Tensor) -> float:
-    return float(loss.detach())
 
 
 def test_the_contrast_pulls_to_a_style_of_the_same_class_and_pushes_from_another():
@@ -58,7 +41,7 @@ def test_the_contrast_pulls_to_a_style_of_the_same_class_and_pushes_from_another
 
 
 def test_the_losses_by_hand():
-    joined = join([_batch(0, [1]), _batch(1, [0])])._replace(
+    joined = join([rgb_batch(0, [1]), rgb_batch(1, [0])])._replace(
         depth=torch.tensor([0.5, 0.0]).reshape(2, 1, 1, 1)
     )
     passed = Passed(
@@ -68,12 +51,14 @@ def test_the_losses_by_hand():
         domain=torch.tensor([[math.log(2), 0, 0], [0, 0, 0]]),
     )
     swapped = torch.tensor([1, 0])  # each gets the style of the other class
-    found = ssan.losses_of(passed, joined, swapped, settings_of(domain_weight=1.0))
+    found = ssan.losses_of(passed, joined, swapped, small_settings("ssan", domain_weight=1.0))
     assert value(found["dep"]) == pytest.approx((0.0625 + 0.25) / 2)
     assert value(found["contrast"]) == pytest.approx((0.6 + 0.8) / 2)
     assert value(found["domain"]) == pytest.approx((math.log(2) + math.log(3)) / 2)
     assert value(found["total"]) == pytest.approx(sum(value(found[k]) for k in ssan.LOSSES))
-    kept = ssan.losses_of(passed, joined, torch.tensor([0, 1]), settings_of(domain_weight=0.0))
+    kept = ssan.losses_of(
+        passed, joined, torch.tensor([0, 1]), small_settings("ssan", domain_weight=0.0)
+    )
     assert value(kept["contrast"]) == pytest.approx(-(0.6 + 0.8) / 2)
     assert value(kept["total"]) == pytest.approx(value(kept["dep"]) + value(kept["contrast"]))
 
@@ -87,12 +72,12 @@ def test_an_assembly_block_by_hand():
 
 
 def test_one_pass_of_the_encoder_is_the_two_of_the_released_code():
-    networks = make(settings_of())
+    networks = make(small_settings("ssan"))
     once, twice = networks.encoder, copy.deepcopy(networks.encoder)
     for module in twice.modules():
         if isinstance(module, nn.BatchNorm2d):
             module.momentum = 0.1
-    images, order = _batch(0, [1] * 6).images, torch.tensor([3, 1, 4, 0, 5, 2])
+    images, order = rgb_batch(0, [1] * 6).images, torch.tensor([3, 1, 4, 0, 5, 2])
     found = once(images)
     first, second = twice(images), twice(images[order])
     torch.testing.assert_close(found.content, first.content)
@@ -113,7 +98,7 @@ def test_one_pass_of_the_encoder_is_the_two_of_the_released_code():
 
 
 def test_statistics_of_the_assembly_move_twice_own_style_first(domains: list[Batch]):
-    settings = settings_of()
+    settings = small_settings("ssan")
     networks = make(settings)
     alike = copy.deepcopy(networks)
     joined = join(domains)
@@ -140,7 +125,7 @@ def test_statistics_of_the_assembly_move_twice_own_style_first(domains: list[Bat
 
 
 def domain_gradients(domains: list[Batch], step: int = 999, **options: Any) -> dict[str, Tensor]:
-    settings = settings_of(**options)
+    settings = small_settings("ssan", **options)
     networks = make(settings)
     step_losses(networks, domains, settings, step, 4000)["domain"].backward()
     return {n: p.grad for n, p in networks.named_parameters() if p.grad is not None}
@@ -156,7 +141,7 @@ def test_the_released_codes_reversal_does_nothing_and_a_real_one_can_be_had(doma
         factor = 1.0 if name.startswith("discriminator") else -math.tanh(5 * 1000 / 4000)
         torch.testing.assert_close(gradient, factor * released[name], msg=name)
     # and what the released gradient is: downhill for the domain loss, in the encoder too
-    settings = settings_of(reversal="none")
+    settings = small_settings("ssan", reversal="none")
     networks = make(settings)
     weight = dict(networks.named_parameters())["encoder.content.0.weight"].data.view(-1)
     gradient = released["encoder.content.0.weight"].view(-1)
@@ -168,7 +153,7 @@ def test_the_released_codes_reversal_does_nothing_and_a_real_one_can_be_had(doma
 
 
 def test_a_step_reports_its_losses_and_reaches_every_parameter(domains: list[Batch]):
-    settings = settings_of()
+    settings = small_settings("ssan")
     networks = make(settings)
     found = step_losses(networks, domains, settings, 0, 4000)
     assert set(found) == {*ssan.LOSSES, "total"}
@@ -181,9 +166,9 @@ def test_a_step_reports_its_losses_and_reaches_every_parameter(domains: list[Bat
 @pytest.mark.parametrize("live", [[[1, 0], [], [0, 1, 1]], [[1, 1], [0], []], [[0, 0], [0], [0]]])
 @pytest.mark.parametrize("reversal", ["none", "real"])
 def test_empty_sources_and_sources_of_one_class_serve(live: list[list[int]], reversal: str):
-    settings = settings_of(reversal=reversal)
+    settings = small_settings("ssan", reversal=reversal)
     networks = make(settings)
-    found = step_losses(networks, [_batch(i, x) for i, x in enumerate(live)], settings, 3, 4000)
+    found = step_losses(networks, [rgb_batch(i, x) for i, x in enumerate(live)], settings, 3, 4000)
     found["total"].backward()
     assert all(math.isfinite(value(loss)) for loss in found.values())
     for name, parameter in networks.named_parameters():
@@ -192,8 +177,8 @@ def test_empty_sources_and_sources_of_one_class_serve(live: list[list[int]], rev
 
 
 def test_an_empty_source_changes_nothing_for_the_others(domains: list[Batch]):
-    settings = settings_of()
-    with_it = [domains[0], domains[1], _batch(0, [])]
+    settings = small_settings("ssan")
+    with_it = [domains[0], domains[1], rgb_batch(0, [])]
     found = step_losses(make(settings), with_it, settings, 3, 4000)
     without = step_losses(make(settings), domains[:2], settings, 3, 4000)
     assert {k: value(v) for k, v in found.items()} == {k: value(v) for k, v in without.items()}
@@ -201,7 +186,7 @@ def test_an_empty_source_changes_nothing_for_the_others(domains: list[Batch]):
 
 def test_the_styles_partners_depend_on_seed_and_step_alone(domains: list[Batch]):
     def contrast(seed: int, step: int) -> float:
-        settings = settings_of(seed=seed)
+        settings = small_settings("ssan", seed=seed)
         networks = make(settings)
         before = torch.get_rng_state()
         found = value(step_losses(networks, domains, settings, step, 4000)["contrast"])
@@ -216,7 +201,7 @@ def test_the_styles_partners_depend_on_seed_and_step_alone(domains: list[Batch])
 
 
 def test_the_score_is_the_mean_of_the_map_of_each_image_alone(domains: list[Batch]):
-    networks = make(settings_of()).float().eval()
+    networks = make(small_settings("ssan")).float().eval()
     images = domains[0].images.float()
     with torch.inference_mode():
         depth, together = networks(images), networks.score(images)
@@ -229,22 +214,22 @@ def test_the_score_is_the_mean_of_the_map_of_each_image_alone(domains: list[Batc
 
 
 def test_evaluation_needs_no_discriminator(domains: list[Batch]):
-    networks = make(settings_of()).eval()
+    networks = make(small_settings("ssan")).eval()
     networks.score(domains[0].images).sum().backward()
     assert all(p.grad is None for p in networks.discriminator.parameters())
 
 
 @pytest.mark.parametrize("size", [64, 80, 96, 112])
 def test_the_map_has_an_eighth_of_the_inputs_side(size: int):
-    settings = settings_of(input_size=size)
-    batches = [_batch(i, [1, 0], size) for i in range(2)]
+    settings = small_settings("ssan", input_size=size)
+    batches = [rgb_batch(i, [1, 0], size) for i in range(2)]
     networks = make(settings, 2)
     assert networks(batches[0].images).shape == (2, 1, size // 8, size // 8)
     assert math.isfinite(value(step_losses(networks, batches, settings, 0, 4000)["total"]))
 
 
 def test_initial_weights_are_torchs_and_the_global_random_state_stays():
-    networks = SSAN(settings_of(width=1.0), 3)
+    networks = SSAN(small_settings("ssan", width=1.0), 3)
     before = torch.get_rng_state()
     initialise(networks, torch.Generator().manual_seed(0))
     assert torch.equal(before, torch.get_rng_state())
@@ -257,70 +242,9 @@ def test_initial_weights_are_torchs_and_the_global_random_state_stays():
         bound = 1 / math.sqrt(fan)
         assert float(weight.detach().abs().max()) == pytest.approx(bound, rel=1e-2)
         assert float(weight.detach().std()) == pytest.approx(bound / math.sqrt(3), rel=0.05)
-    again = SSAN(settings_of(width=1.0), 3)
+    again = SSAN(small_settings("ssan", width=1.0), 3)
     initialise(again, torch.Generator().manual_seed(0))
     for (name, a), b in zip(
         networks.state_dict().items(), again.state_dict().values(), strict=True
     ):
         assert torch.equal(a, b), name
-
-
-def ssan_shapes() -> dict[str, tuple[int, ...]]:
-    """Names and shapes of SSAN-M's network, as published."""
-    found: dict[str, tuple[int, ...]] = {}
-
-    def conv(name: str, inside: int, outside: int, norm: str | None = None) -> None:
-        found[f"{name}.weight"] = (outside, inside, 3, 3)
-        if norm is not None:
-            for part in ("weight", "bias", "running_mean", "running_var"):
-                found[f"{norm}.{part}"] = (outside,)
-            found[f"{norm}.num_batches_tracked"] = ()
-
-    conv("conv1.0", 3, 64, "conv1.1")
-    for block, inside in enumerate((64, 128, 128), 1):
-        for place, (i, o) in enumerate(((inside, 128), (128, 196), (196, 128))):
-            conv(f"Block{block}.{3 * place}", i, o, f"Block{block}.{3 * place + 1}")
-    conv("layer4.0", 128, 256, "layer4.1")
-    for block in (0, 1):
-        conv(f"adaIN_layers.{block}.conv1", 256, 256)
-        conv(f"adaIN_layers.{block}.conv2", 256, 256)
-    conv("conv_final.0", 256, 512, "conv_final.1")
-    for name in ("gamma", "beta", "FC.0"):
-        found[f"{name}.weight"] = (256, 256)
-    for number, outside in enumerate((128, 128, 256), 1):
-        conv(f"ada_conv{number}.0", 128, outside)
-    conv("dis.ad_net.0", 256, 256, "dis.ad_net.1")
-    conv("dis.ad_net.3", 256, 512, "dis.ad_net.4")
-    found |= {"dis.fc.weight": (3, 512), "dis.fc.bias": (3,)}
-    conv("decoder.1", 512, 128, "decoder.2")
-    conv("decoder.5", 128, 64, "decoder.6")
-    conv("decoder.8", 64, 1)
-    return found
-
-
-def test_the_names_of_ssan_are_those_of_the_reference(reference):
-    ours = {name: list(shape) for name, shape in ssan_shapes().items()}
-    assert ours == reference("ssan_state_dict")
-
-
-@pytest.mark.parametrize("prefix", ["", "module."])
-def test_released_snapshots_load_strictly_without_what_they_never_use(prefix: str):
-    made = {
-        prefix + name: torch.full(shape, float(zlib.crc32(name.encode()) % 1000))
-        for name, shape in ssan_shapes().items()
-    }
-    networks = SSAN(settings_of(width=1.0), 3)
-    networks.load_state_dict(from_ssan(made), strict=True)
-    encoder = networks.encoder
-    for ours, theirs in (
-        (encoder.backbone.stage2[3].weight, "Block2.3.weight"),
-        (encoder.content[1].running_mean, "layer4.1.running_mean"),
-        (encoder.style[2].weight, "ada_conv3.0.weight"),
-        (encoder.code.weight, "FC.0.weight"),
-        (networks.final[1].bias, "conv_final.1.bias"),
-        (networks.decoder.second[0].weight, "decoder.5.weight"),
-        (networks.discriminator.layers[3].weight, "dis.ad_net.3.weight"),
-    ):
-        assert torch.equal(ours, made[prefix + theirs])  # type: ignore[arg-type]
-    with pytest.raises(KeyError, match=r"fc\.weight"):
-        from_ssan({"fc.weight": torch.zeros(1)})

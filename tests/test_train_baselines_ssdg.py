@@ -1,28 +1,23 @@
+"""train/baselines/ssdg.py: the network, its losses worked by hand, what a gradient reaches."""
+
 import math
-import zlib
-from collections.abc import Sequence
 from typing import Any
 
 import pytest
 import torch
-from made_batches import make_batch
+from made_batches import rgb_batch, small_settings, value
 from torch import Tensor, nn
 
 from train.baselines import ssdg
 from train.baselines.joined import join
-from train.baselines.reversal import coefficient, reverse
-from train.baselines.ssdg import SSDG, Passed, from_ssdg, initialise, step_losses
+from train.baselines.ssdg import SSDG, Passed, initialise, step_losses
 from train.batches.data import Batch
 from train.config import Settings
-from train.settings import settings_from_dict
-
-torch.set_num_threads(1)  # networks this small only wait for a second thread on busy cores
-
-SMALL = {"variant": "ssdg", "width": 0.05, "input_size": 64}
 
 
-def settings_of(**options: Any) -> Settings:
-    return settings_from_dict({**SMALL, **options}, "test")
+@pytest.fixture(scope="module")
+def domains() -> list[Batch]:
+    return [rgb_batch(seed, [1, 1, 0, 0]) for seed in range(3)]
 
 
 def make(settings: Settings, domains: int = 3) -> SSDG:
@@ -31,22 +26,9 @@ def make(settings: Settings, domains: int = 3) -> SSDG:
     return networks.double().train()
 
 
-def _batch(seed: int, live: Sequence[int], size: int = 64) -> Batch:
-    return make_batch(seed, live, size, 3, torch.float64)
-
-
-@pytest.fixture(scope="module")
-def domains() -> list[Batch]:
-    return [_batch(seed, [1, 1, 0, 0]) for seed in range(3)]
-
-
-def value(loss: Tensor) -> float:
-    return float(loss.detach())
-
-
 def test_the_losses_by_hand():
-    settings = settings_of(triplet_weight=2.0, domain_weight=0.5, margin=0.1)
-    joined = join([_batch(0, [1, 0]), _batch(1, [1, 0])])
+    settings = small_settings("ssdg", triplet_weight=2.0, domain_weight=0.5, margin=0.1)
+    joined = join([rgb_batch(0, [1, 0]), rgb_batch(1, [1, 0])])
     passed = Passed(
         # live at 0 and 1, the spoof of source 0 between them; that of source 1 far away
         embedding=torch.tensor([[0.0], [0.5], [1.0], [9.0]]),
@@ -64,13 +46,13 @@ def test_the_losses_by_hand():
 
 
 def test_live_is_one_class_and_each_sources_spoofs_another():
-    joined = join([_batch(0, [1, 0]), _batch(1, [0, 0, 1]), _batch(2, [])])
+    joined = join([rgb_batch(0, [1, 0]), rgb_batch(1, [0, 0, 1]), rgb_batch(2, [])])
     assert joined.domain.tolist() == [0, 0, 1, 1, 1]
     assert ssdg.classes_of(joined).tolist() == [0, 1, 2, 2, 0]
 
 
 def test_a_step_reports_its_losses_and_reaches_every_parameter(domains: list[Batch]):
-    settings = settings_of()
+    settings = small_settings("ssdg")
     networks = make(settings)
     found = step_losses(networks, domains, settings, 100)
     assert set(found) == {*ssdg.LOSSES, "total"}
@@ -84,9 +66,9 @@ def test_a_step_reports_its_losses_and_reaches_every_parameter(domains: list[Bat
     "live", [[[1, 1], [0, 0], [1, 0]], [[1], [0, 0, 0, 1], [0]], [[0, 0], [0, 0], [0, 0]]]
 )
 def test_sources_of_one_class_and_of_other_sizes_serve(live: list[list[int]]):
-    settings = settings_of()
+    settings = small_settings("ssdg")
     networks = make(settings)
-    found = step_losses(networks, [_batch(i, x) for i, x in enumerate(live)], settings, 100)
+    found = step_losses(networks, [rgb_batch(i, x) for i, x in enumerate(live)], settings, 100)
     found["total"].backward()
     assert all(math.isfinite(value(loss)) for loss in found.values())
     if not any(map(any, live)):
@@ -97,8 +79,8 @@ def test_sources_of_one_class_and_of_other_sizes_serve(live: list[list[int]]):
 
 
 def test_the_embedding_has_the_root_of_half_its_norm():
-    networks = make(settings_of()).eval()
-    images = _batch(0, [1, 0]).images
+    networks = make(small_settings("ssdg")).eval()
+    images = rgb_batch(0, [1, 0]).images
     embedding = networks.embed(images)
     pooled = networks.embedder(networks.backbone(images)[-1]).mean((2, 3))
     f = nn.functional.relu(networks.linear(pooled))
@@ -109,9 +91,9 @@ def test_the_embedding_has_the_root_of_half_its_norm():
 
 
 def test_an_embedding_of_nothing_is_zero_with_a_finite_gradient():
-    networks = make(settings_of())
+    networks = make(small_settings("ssdg"))
     nn.init.constant_(networks.linear.bias, -100)
-    embedding = networks.embed(_batch(0, [1, 0]).images)
+    embedding = networks.embed(rgb_batch(0, [1, 0]).images)
     embedding.sum().backward()
     assert not embedding.any()
     assert bool(torch.isfinite(networks.linear.weight.grad).all())  # type: ignore[arg-type]
@@ -140,21 +122,6 @@ def test_evaluation_takes_the_normalised_weight_too_and_leaves_the_parameter():
     assert layer.weight.tolist() == [[3], [4]]
 
 
-@pytest.mark.parametrize("count", [1, 1000, 4000])
-def test_the_reversal_grows_as_half_the_logistic_function_does(count: int):
-    # 2 / (1 + exp(-2 x)) - 1 = tanh x
-    assert coefficient(count, 4000) == pytest.approx(math.tanh(5 * count / 4000))
-
-
-def test_the_reversal_changes_the_gradient_alone():
-    x = torch.tensor([1.5, -2.0], requires_grad=True)
-    y = reverse(x, 0.25)
-    assert torch.equal(y, x)
-    y.backward(torch.tensor([4.0, 8.0]))
-    assert x.grad is not None
-    assert x.grad.tolist() == [-1, -2]
-
-
 def slope(networks: SSDG, parameter: Tensor, place: int, loss: Any) -> float:
     """A loss's derivative by one number of a parameter, by differences."""
     flat, step = parameter.data.view(-1), 1e-5
@@ -170,7 +137,7 @@ def slope(networks: SSDG, parameter: Tensor, place: int, loss: Any) -> float:
 def test_the_domain_loss_teaches_the_discriminator_and_unteaches_what_lies_before_it(
     domains: list[Batch],
 ):
-    settings, step = settings_of(dropout=0.0), 999
+    settings, step = small_settings("ssdg", dropout=0.0), 999
     networks = make(settings)
 
     def loss() -> Tensor:
@@ -190,7 +157,7 @@ def test_the_domain_loss_teaches_the_discriminator_and_unteaches_what_lies_befor
 
 
 def test_the_reversed_gradient_at_the_embeddings_by_hand(domains: list[Batch]):
-    settings, step = settings_of(dropout=0.0), 9
+    settings, step = small_settings("ssdg", dropout=0.0), 9
     networks = make(settings)
     joined = join(domains)
     passed = ssdg.forward_pass(networks, joined, settings, step)
@@ -206,7 +173,7 @@ def test_the_reversed_gradient_at_the_embeddings_by_hand(domains: list[Batch]):
 
 
 def test_evaluation_passes_neither_discriminator_nor_reversal_nor_dropout(domains: list[Batch]):
-    networks = make(settings_of()).eval()
+    networks = make(small_settings("ssdg")).eval()
     images = domains[0].images
     score = networks.score(images)
     embedding = networks.embed(images).detach()
@@ -218,7 +185,7 @@ def test_evaluation_passes_neither_discriminator_nor_reversal_nor_dropout(domain
 
 
 def test_scores_are_shares_that_do_not_depend_on_the_other_images(domains: list[Batch]):
-    networks = make(settings_of()).float().eval()
+    networks = make(small_settings("ssdg")).float().eval()
     images = domains[0].images.float()
     with torch.inference_mode():
         together, again = networks.score(images), networks.score(images)
@@ -231,7 +198,7 @@ def test_scores_are_shares_that_do_not_depend_on_the_other_images(domains: list[
 
 
 def test_running_statistics_move_once_a_step_over_all_sources_together(domains: list[Batch]):
-    settings = settings_of()
+    settings = small_settings("ssdg")
     networks = make(settings)
     convolution, norm = networks.backbone.stem[0], networks.backbone.stem[1]
     out = convolution(torch.cat([batch.images for batch in domains])).detach()  # type: ignore[operator]
@@ -245,8 +212,8 @@ def test_running_statistics_move_once_a_step_over_all_sources_together(domains: 
 
 @pytest.mark.slow
 def test_dropout_leaves_out_half_of_the_units_in_training_alone():
-    networks = make(settings_of(width=1.0))
-    images = torch.cat([_batch(seed, [1, 0]).images for seed in range(2)])
+    networks = make(small_settings("ssdg", width=1.0))
+    images = torch.cat([rgb_batch(seed, [1, 0]).images for seed in range(2)])
     torch.manual_seed(0)
     zeros = [float((networks.embed(images) == 0).double().mean()) for _ in range(2)]
     networks.dropout = 0.0
@@ -257,14 +224,14 @@ def test_dropout_leaves_out_half_of_the_units_in_training_alone():
 
 @pytest.mark.parametrize("size", [64, 80, 96])
 def test_other_input_sizes_serve(size: int):
-    settings = settings_of(input_size=size)
-    batches = [_batch(i, [1, 0], size) for i in range(2)]
+    settings = small_settings("ssdg", input_size=size)
+    batches = [rgb_batch(i, [1, 0], size) for i in range(2)]
     found = step_losses(make(settings, 2), batches, settings, 0)
     assert math.isfinite(value(found["total"]))
 
 
 def test_initial_weights_are_the_published_ones_and_the_global_random_state_stays():
-    networks = SSDG(settings_of(width=1.0), 3)
+    networks = SSDG(small_settings("ssdg", width=1.0), 3)
     before = torch.get_rng_state()
     initialise(networks, torch.Generator().manual_seed(0))
     assert torch.equal(before, torch.get_rng_state())
@@ -280,91 +247,9 @@ def test_initial_weights_are_the_published_ones_and_the_global_random_state_stay
     bound = 1 / math.sqrt(128 * 9)  # torch's own: uniform within one over the root of the fan in
     assert float(weight.abs().max()) == pytest.approx(bound, rel=1e-3)
     assert float(weight.std()) == pytest.approx(bound / math.sqrt(3), rel=0.01)
-    again = SSDG(settings_of(width=1.0), 3)
+    again = SSDG(small_settings("ssdg", width=1.0), 3)
     initialise(again, torch.Generator().manual_seed(0))
     for (name, a), b in zip(
         networks.state_dict().items(), again.state_dict().values(), strict=True
     ):
         assert torch.equal(a, b), name
-
-
-def ssdg_shapes() -> dict[str, dict[str, tuple[int, ...]]]:
-    """Names and shapes of SSDG's network and discriminator, as published."""
-    net: dict[str, tuple[int, ...]] = {}
-
-    def block(conv: str, norm: str, inside: int, outside: int) -> None:
-        net[f"{conv}.weight"] = (outside, inside, 3, 3)
-        for name in ("weight", "bias", "running_mean", "running_var"):
-            net[f"{norm}.{name}"] = (outside,)
-        net[f"{norm}.num_batches_tracked"] = ()
-
-    channels = [3, 64, 128, 196, 128, 128, 196, 128, 128, 196, 128]
-    for i in range(1, 11):
-        block(f"backbone.conv1_{i}", f"backbone.bn1_{i}", channels[i - 1], channels[i])
-    for i, (inside, outside) in enumerate(((128, 128), (128, 256), (256, 512))):
-        norm = f"embedder.bottleneck_layer_1.{4 * i + 1}"
-        block(f"embedder.conv3_{i + 1}", norm, inside, outside)
-    net |= {
-        "embedder.bottleneck_layer_fc.weight": (512, 512),
-        "embedder.bottleneck_layer_fc.bias": (512,),
-        "classifier.classifier_layer.weight": (2, 512),
-        "classifier.classifier_layer.bias": (2,),
-    }
-    second = {
-        "fc1.weight": (512, 512),
-        "fc1.bias": (512,),
-        "fc2.weight": (3, 512),
-        "fc2.bias": (3,),
-    }
-    return {"net": net, "ad_net_real": second}
-
-
-ALIASES = {
-    "embedder.bottleneck_layer_1.0.weight": "embedder.conv3_1.weight",
-    "embedder.bottleneck_layer_1.4.weight": "embedder.conv3_2.weight",
-    "embedder.bottleneck_layer_1.8.weight": "embedder.conv3_3.weight",
-    "embedder.bottleneck_layer.0.weight": "embedder.bottleneck_layer_fc.weight",
-    "embedder.bottleneck_layer.0.bias": "embedder.bottleneck_layer_fc.bias",
-}
-SECOND_ALIASES = {
-    "ad_net.0.weight": "fc1.weight",
-    "ad_net.0.bias": "fc1.bias",
-    "ad_net.3.weight": "fc2.weight",
-    "ad_net.3.bias": "fc2.bias",
-}
-
-
-def test_the_names_of_ssdg_are_those_of_the_reference(reference):
-    given = reference("ssdg_state_dict")
-    assert given["aliases"] == {"net": ALIASES, "ad_net_real": SECOND_ALIASES}
-    for network, shapes in ssdg_shapes().items():
-        assert {name: list(shape) for name, shape in shapes.items()} == given[network]
-
-
-def test_released_snapshots_load_strictly_with_their_second_names():
-    made = {
-        network: {
-            name: torch.full(shape, float(zlib.crc32(name.encode()) % 1000))
-            for name, shape in shapes.items()
-        }
-        for network, shapes in ssdg_shapes().items()
-    }
-    made["net"] |= {alias: made["net"][name] for alias, name in ALIASES.items()}
-    second = made["ad_net_real"]
-    second |= {alias: second[name] for alias, name in SECOND_ALIASES.items()}
-    networks = SSDG(settings_of(width=1.0), 3)
-    net = {f"module.{name}": tensor for name, tensor in made["net"].items()}
-    networks.load_state_dict(from_ssdg(net, second), strict=True)
-    for ours, theirs in (
-        (networks.backbone.stem[0].weight, made["net"]["backbone.conv1_1.weight"]),
-        (networks.backbone.stage3[7].running_var, made["net"]["backbone.bn1_10.running_var"]),
-        (networks.embedder[4].weight, made["net"]["embedder.conv3_2.weight"]),
-        (networks.linear.bias, made["net"]["embedder.bottleneck_layer_fc.bias"]),
-        (networks.discriminator.fc2.weight, second["fc2.weight"]),
-    ):
-        assert torch.equal(ours, theirs)  # type: ignore[arg-type]
-    missing, unexpected = networks.load_state_dict(from_ssdg(made["net"]), strict=False)
-    assert {name.partition(".")[0] for name in missing} == {"discriminator"}
-    assert not unexpected
-    with pytest.raises(KeyError, match=r"layer4\.weight"):
-        from_ssdg({"layer4.weight": torch.zeros(1)})

@@ -1,3 +1,5 @@
+"""train/batches/buffers.py: when memory is used again, and what keeps it."""
+
 import numpy as np
 import torch
 

@@ -1,3 +1,5 @@
+"""train/batches/chance.py: what decides a draw of augmentations, and the colours it changes."""
+
 import dataclasses
 
 import pytest

@@ -1,3 +1,5 @@
+"""train/batches/domain.py: where the samples of a dataset lie, reading them, and pickling it."""
+
 import ctypes
 import mmap
 import os
@@ -21,6 +23,25 @@ from train.batches.loader import Waits
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return make_bundle(tmp_path_factory.mktemp("domain") / "bundle", ["oulu"], pieces=3)
+
+
+def test_samples_lie_in_the_order_of_their_identity_without_dev(folder: Path):
+    domain = Domain(Bundle(folder), "oulu")
+    identities = list(zip(domain.video.tolist(), domain.frame.tolist(), strict=True))
+    assert identities == sorted(identities)
+    assert len(domain) == 2 * 3 * 2 * 2  # splits, videos, classes, frames
+    assert not any(video.startswith("dev/") for video in domain.video)
+
+
+def test_a_sample_read_is_the_sample_stored(tmp_path: Path):
+    bundle = Bundle(make_bundle(tmp_path / "bundle", ["oulu"]))
+    domain = Domain(bundle, "oulu")
+    wanted = domain.video.tolist().index("train/0_1.avi") + 1  # its second frame
+    shard = next(s for s in bundle.shards("oulu") if s.split == "train")
+    row = np.flatnonzero((shard.video == "train/0_1.avi") & (shard.frame == 5))[0]
+    for field in ("image", "depth", "parsing"):
+        stored = getattr(shard, field)[row]
+        np.testing.assert_array_equal(domain.read([wanted], field)[0].numpy(), stored)
 
 
 def test_samples_of_several_shards_are_found_by_their_identity(folder: Path):

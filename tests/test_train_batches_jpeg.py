@@ -1,3 +1,5 @@
+"""train/batches/jpeg.py: the transform, its steps, and what Pillow leaves of a picture."""
+
 import io
 
 import numpy as np

@@ -1,3 +1,5 @@
+"""train/batches/loader.py: the order of the steps read ahead, their errors and their end."""
+
 import os
 import pickle
 import shutil

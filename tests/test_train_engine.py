@@ -1,3 +1,5 @@
+"""train/engine.py: whole trainings, the same twice, their epochs and the errors that end them."""
+
 import csv
 import dataclasses
 import json

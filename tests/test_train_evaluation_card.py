@@ -1,3 +1,5 @@
+"""train/evaluation/card.py: what a model card says of data, settings, results and limits."""
+
 import dataclasses
 import re
 from typing import Any

@@ -1,3 +1,5 @@
+"""train/evaluation/evaluate.py: a trained model measured on the dataset left out."""
+
 import csv
 import dataclasses
 import json
@@ -14,7 +16,7 @@ from referencing import Registry, Resource
 
 from pipeline.bundle import Bundle
 from pipeline.errors import UserError
-from train.batches import augment
+from train.batches import pixels
 from train.batches.data import Domain
 from train.config import Settings
 from train.engine import train
@@ -198,7 +200,7 @@ def test_a_score_is_the_sigmoid_of_the_networks_logit(run: tuple[Path, Path], tm
     evaluate(path, bundle, tmp_path / "results.json", tmp_path / "scores.csv")
     domain, model = Domain(Bundle(bundle), "msu"), checkpoint.load(path)
     with torch.inference_mode():
-        images = augment.to_input(domain.read([3], "image"), 64)
+        images = pixels.to_input(domain.read([3], "image"), 64)
         expected = float(model.build()(images).double().sigmoid())
     rows = read_scores(tmp_path / "scores.csv")
     (row,) = [r for r in rows if (r.video, r.frame) == (domain.video[3], domain.frame[3])]

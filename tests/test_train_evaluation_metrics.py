@@ -1,3 +1,5 @@
+"""train/evaluation/metrics.py: error rates by hand and by definition, and as JSON."""
+
 import json
 import random
 from collections import defaultdict

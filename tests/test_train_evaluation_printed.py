@@ -1,3 +1,5 @@
+"""train/evaluation/printed.py: numbers as they are printed, and the tables of them."""
+
 from typing import Any
 
 from made_scores import random_rows, rows

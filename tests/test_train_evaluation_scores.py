@@ -1,3 +1,5 @@
+"""train/evaluation/scores.py: scores of videos, and files of scores with their mistakes."""
+
 from pathlib import Path
 
 import pytest

@@ -1,3 +1,5 @@
+"""train/optimizer.py: learning rates by step, and one step of each optimizer by hand."""
+
 import pytest
 import torch
 

@@ -1,3 +1,5 @@
+"""train/protocols.py: how a protocol is written; its row in train/evaluation/published.py."""
+
 import pytest
 
 from pipeline.errors import UserError

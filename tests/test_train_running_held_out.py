@@ -12,7 +12,7 @@ from made_bundle import SETTINGS, edit_manifest, make_bundle, only
 
 from pipeline.bundle import CLASS_NAMES, Bundle
 from pipeline.errors import UserError
-from train.batches import augment
+from train.batches import pixels
 from train.batches.domain import Domain
 from train.config import Settings
 from train.engine import train
@@ -68,7 +68,7 @@ def test_held_out_scores_are_those_of_the_model_in_float32(bundle: Path, trained
     domain = Domain(Bundle(bundle), "oulu", ("dev",))
     networks = checkpoint.load(trained).build()
     with torch.inference_mode():
-        images = augment.to_input(domain.read(np.arange(len(domain)), "image"), 64)
+        images = pixels.to_input(domain.read(np.arange(len(domain)), "image"), 64)
         expected = networks(images).double().sigmoid()
     rows = {
         (r.video, r.frame): r.score for r in read_scores(trained.parent / "held_out_scores.csv")

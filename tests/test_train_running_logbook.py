@@ -1,3 +1,5 @@
+"""train/running/logbook.py: TensorBoard's logs, the progress line and the memory in it."""
+
 import csv
 from pathlib import Path
 from typing import Any

@@ -1,3 +1,5 @@
+"""train/running/selection.py: which state of a training is kept, and who is held out."""
+
 import csv
 import json
 import os

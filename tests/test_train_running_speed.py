@@ -1,3 +1,5 @@
+"""train/running/speed.py: how far each way of running faster changes a step's numbers."""
+
 import itertools
 import shutil
 

@@ -1,3 +1,5 @@
+"""train/running/watch.py: changes of a bundle in training, told of and recorded."""
+
 import subprocess
 import sys
 from pathlib import Path

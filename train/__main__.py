@@ -1,4 +1,7 @@
-"""`python -m train`: the same where only torch, numpy, h5py, click and scikit-learn are."""
+"""The command line `python -m train`: train and evaluate where the rest of ocim is not installed.
+
+It needs only torch, numpy, h5py, click and scikit-learn.
+"""
 
 import json
 import sys
@@ -36,7 +39,7 @@ def main(
     The same command again goes on where a run was stopped. Under torchrun, one process a GPU.
     """
     if context.invoked_subcommand is not None:
-        if any(context.params[name] for name in context.params):
+        if any(context.params.values()):
             raise UserError(
                 f"options of training stand before '{context.invoked_subcommand}', which takes none"
                 " of them; its own stand behind it"
@@ -59,8 +62,8 @@ def evaluate(model: Path, bundle: Path, out: Path, scores: Path, threshold: floa
     from train.evaluation.evaluate import evaluate as run
 
     results = run(model, bundle, out, scores, threshold)
-    told = {part: results[part] for part in ("thresholds", "frame", "video")}
-    click.echo(json.dumps(told, indent=1))
+    shown = {part: results[part] for part in ("thresholds", "frame", "video")}
+    click.echo(json.dumps(shown, indent=1))
 
 
 main.add_command(import_rfmetafas)

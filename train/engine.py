@@ -1,4 +1,9 @@
-"""The training run: from settings and a bundle to model.pt, curves.csv and settings.json."""
+"""One run of training: from settings and a bundle to a folder with model, curves and checkpoints.
+
+In the order in which it happens: `train` opens the bundle and the folder, `_train` makes what is
+trained and what it reads, `_begin` writes what comes before the first step, `loop` makes the steps.
+One step is Training.step (train/training.py), which calls the losses of train/methods.py.
+"""
 
 import sys
 import time
@@ -22,7 +27,7 @@ from train.running.logbook import Logbook, Progress
 from train.running.opened import as_user_errors, open_bundle
 from train.running.origin import crop_of, data_of
 from train.running.ranks import Process
-from train.running.run import Run
+from train.running.run import Replace, Run
 from train.running.selection import Selection
 from train.running.watch import Watch
 from train.settings import settings_to_dict
@@ -35,9 +40,8 @@ def train(
     run_folder: Path,
     progress: Progress | None = None,
     progress_every: int = 10,
+    replace: Replace = "nothing",
     restart: bool = False,
-    replace: bool = False,
-    replace_unfinished: bool = False,
 ) -> Path:
     """Train one protocol on a bundle and return the path of run_folder/model.pt.
 
@@ -45,9 +49,9 @@ def train(
     selection.csv where states are compared, and held_out_scores.csv where subjects of the sources
     are not trained on: they give the threshold that the model carries. A run that was stopped or
     killed goes on from its newest checkpoint and ends with the same bytes as if it had not been; a
-    finished one is left as it is. restart: neither, it is begun anew; replace: a finished one of
-    other settings is, and one that is still going on here is waited for; replace_unfinished: one
-    that was stopped, too.
+    finished one is left as it is. replace: which trainings of other settings or of another bundle
+    may be replaced in the folder (train/running/run.py); unless it is "nothing", a training that is
+    still going on there is waited for. restart: begin anew, whatever the folder holds.
     progress: see train/running/logbook.py. Where the bundle is replaced meanwhile, stderr says so
     in one line and the run goes on with the one it opened. Under torchrun every process calls it
     alike, and the first one writes.
@@ -60,7 +64,7 @@ def train(
     needed = [*settings.sources]
     needed += [settings.target] if settings.selection == "target" else []
     protocols.require(needed, bundle.datasets, str(bundle_folder))
-    run = Run(run_folder, settings, bundle.hash)
+    run = Run(run_folder, settings, bundle.hash, replace, restart)
     with (
         ranks.joined(settings.device != "cpu" and torch.cuda.is_available()) as process,
         reproducible(settings, process.local_rank) as device,
@@ -68,36 +72,20 @@ def train(
         torch.random.fork_rng(devices=[device] if device.type == "cuda" else []),
     ):
         if not process.first:
-            _train(run, bundle, device, process, None, restart, replace, replace_unfinished)
+            _train(run, bundle, device, process, None)
             return run.model
-        with run.alone(wait=replace), Logbook(run, progress, progress_every) as book:
-            _train(run, bundle, device, process, book, restart, replace, replace_unfinished)
+        with run.alone(), Logbook(run, progress, progress_every) as book:
+            _train(run, bundle, device, process, book)
     return run.model
 
 
 def _train(
-    run: Run,
-    bundle: Bundle,
-    device: torch.device,
-    process: Process,
-    book: Logbook | None,
-    restart: bool,
-    replace: bool,
-    replace_unfinished: bool,
+    run: Run, bundle: Bundle, device: torch.device, process: Process, book: Logbook | None
 ) -> None:
     """What each process does. book: of the first process, which alone reads and writes the run."""
     settings = run.settings
-    finished, refusal = False, None
-    known: bytes | None = None
-    if book and not restart:
-        try:
-            finished = run.is_finished(replace)
-            known = run.unfinished(process.world_size, replace_unfinished)
-        except UserError as error:
-            refusal = error
-    if ranks.largest(int(refusal is not None), process, device):
-        raise refusal or UserError(f"process {process.rank}: the first process refuses, see there")
-    if ranks.largest(int(finished), process, device):
+    finished, state = _earlier(run, device, process)
+    if finished:
         return
     with as_user_errors():
         domains = [Domain(bundle, name) for name in settings.sources]
@@ -107,29 +95,47 @@ def _train(
         )
     per_epoch = max(source.steps for source in sources)
     training = Training(settings, settings.steps or settings.epochs * per_epoch, device, process)
-    known = ranks.from_the_first(known, process, device)
-    if known is not None:
-        training.restore(checkpoint.read(known, str(run.checkpoints.path)))
+    if state is not None:
+        training.restore(checkpoint.read(state, str(run.checkpoints.path)))
     if book:
-        _begin(run, bundle, domains, selection, training, book, per_epoch, known is None)
+        _begin(book, bundle, domains, selection, training, per_epoch, anew=state is None)
     with stopping.on_request() as request:
-        loop(training, sources, selection, per_epoch, request, book)
+        loop(training, sources, selection, request, book)
+
+
+def _earlier(run: Run, device: torch.device, process: Process) -> tuple[bool, bytes | None]:
+    """What every process must know of the folder, which the first one reads: whether the run is
+    finished, and the content of the checkpoint to go on from, None for a run that begins.
+
+    Raises UserError in every process where the folder holds a training that may not be replaced.
+    """
+    finished, state, refusal = False, None, None
+    if process.first:
+        try:
+            finished, state = run.is_finished(), run.unfinished(process.world_size)
+        except UserError as error:
+            refusal = error
+    if ranks.largest(int(refusal is not None), process, device):
+        raise refusal or UserError(f"process {process.rank}: the first process refuses, see there")
+    finished = bool(ranks.largest(int(finished), process, device))
+    return finished, ranks.from_the_first(state, process, device)
 
 
 def _begin(
-    run: Run,
+    book: Logbook,
     bundle: Bundle,
     domains: list[Domain],
     selection: Selection,
     training: Training,
-    book: Logbook,
     per_epoch: int,
     anew: bool,
 ) -> None:
-    """What the first process does before the first step that is made. anew: it goes on from none,
-    and what an earlier training has left is removed, once all that is needed can be read.
+    """What the first process does before the first step that is made.
+
+    anew: the training goes on from no checkpoint, and what an earlier one has left is removed, once
+    all that is needed can be read.
     """
-    settings = run.settings
+    run, settings = book.run, book.run.settings
     if settings.target not in bundle.datasets:
         with suppress(OSError):  # nobody listens
             print(
@@ -157,24 +163,27 @@ def loop(
     training: Training,
     sources: list[data.Source],
     selection: Selection,
-    per_epoch: int,
     request: stopping.Request,
     book: Logbook | None,
 ) -> None:
-    """Train from where the training is to its end. Raises Stopped where that is asked for."""
+    """Train from the step where the training is to its end, and save the model.
+
+    book: of the first process, which compares and saves states; None in the others. Raises Stopped
+    after the step in which a signal to stop came to one of the processes, and UserError as `train`.
+    """
     settings, steps, device = training.settings, training.steps, training.device
-    read = loader.Steps(sources, steps, pinned=device.type == "cuda")
+    stored = loader.Steps(sources, steps, pinned=device.type == "cuda")
     left = range(training.done, steps)
-    with loader.ahead(read.__getitem__, left, settings.prefetch) as draws:
-        for drawn, waited in read_for(training, draws, book):
+    with loader.ahead(stored.__getitem__, left, settings.prefetch) as draws:
+        for drawn, waited in read_steps(draws, training, book):
             step = training.done
             batches = [
                 source.finish(raw, step, device) for source, raw in zip(sources, drawn, strict=True)
             ]
-            values = training.step(batches)
+            numbers = training.step(batches)
             if book:
-                book.row(values, waited)
-                if selection.due(training.done, steps, per_epoch):
+                book.row(numbers, waited)
+                if selection.due(training.done, steps, book.per_epoch):
                     training.check_parameters()
                     book.verdict(selection.judge(training.networks))
                 every = settings.checkpoint_every
@@ -189,16 +198,17 @@ def loop(
         book.model()
 
 
-def read_for(
-    training: Training, draws: Iterator[tuple[data.Raw, ...]], book: Logbook | None
+def read_steps(
+    draws: Iterator[tuple[data.Raw, ...]], training: Training, book: Logbook | None
 ) -> Iterator[tuple[tuple[data.Raw, ...], float]]:
-    """What each step draws, and the seconds that were spent waiting for it.
+    """What each step draws, one Raw a source, and the seconds that were spent waiting for it.
 
-    Where the bundle cannot be read on, what the training has come to is saved, if it can be.
+    Where the bundle cannot be read on, what the training has come to is saved, if it can be, and
+    UserError is raised.
     """
     begun = training.done
     while True:
-        asked = time.perf_counter()
+        start = time.perf_counter()
         try:
             drawn = next(draws)
         except StopIteration:
@@ -211,4 +221,4 @@ def read_for(
                 where = f"saved after step {training.done}: the same command goes on"
                 error = UserError(f"{error}; {where}")
             raise error from None
-        yield drawn, time.perf_counter() - asked
+        yield drawn, time.perf_counter() - start

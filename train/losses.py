@@ -1,8 +1,7 @@
-"""Equations 1 to 7 of the paper in their order, then the losses of the baselines SSDG and SSAN.
+"""Equations 1 to 7 of the paper, in their order.
 
 The paper writes sums; the default here are means (docs/method.md). Equation 1 lacks its minus and
-equation 3 its hinge in print; both are here. SSDG's triplet loss shares the mining; what else one
-baseline alone has is in its own module.
+equation 3 its hinge in print; both are here.
 """
 
 from collections.abc import Mapping
@@ -139,43 +138,3 @@ def total_loss(found: Mapping[str, Tensor], settings: Settings) -> Tensor:
         part, loss = key.split("_")
         terms.append(between[part] * within[loss] * value)
     return torch.stack(terms).sum()
-
-
-# What follows is of the baselines alone.
-
-
-def distances(embedding: Tensor) -> Tensor:
-    """L2 distance of every pair of rows of embedding (n x C): n x n.
-
-    Where a distance is exactly zero its gradient is zero, not infinite.
-    """
-    squared = squared_distances(embedding)
-    apart = squared > 0
-    return torch.where(apart, torch.where(apart, squared, 1.0).sqrt(), 0.0)
-
-
-SSDG_LEAST = 1e-16
-"""Cost above which SSDG's released code counts a triplet."""
-
-
-def class_triplets(embedding: Tensor, classes: Tensor, *, margin: float) -> Mined:
-    """What class_triplet_loss is the mean of; takes the same."""
-    return batch_all(distances(embedding), *pairs(classes), margin, SSDG_LEAST)
-
-
-def class_triplet_loss(embedding: Tensor, classes: Tensor, *, margin: float) -> Tensor:
-    """SSDG's asymmetric triplet loss: plain L2 distances, any number of classes, batch-all.
-
-    embedding: n x C, as it comes; classes: (n,) whole numbers. Every sample of every class is an
-    anchor, a positive is another sample of its class, a negative one of any other class. Where
-    nothing costs the loss is 0, its gradient too.
-    """
-    return class_triplets(embedding, classes, margin=margin).loss()
-
-
-def domain_loss(logits: Tensor, domain: Tensor) -> Tensor:
-    """SSDG's and SSAN's adversarial loss: mean cross entropy of which source a sample is from.
-
-    logits: n x sources; domain: (n,) int64. Without any sample it is 0, not 0/0.
-    """
-    return functional.cross_entropy(logits, domain, reduction="sum") / max(1, len(domain))

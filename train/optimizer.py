@@ -1,4 +1,4 @@
-"""What changes the parameters: the optimizer over all networks together, and its rate."""
+"""The optimizer over all networks together, and its learning rate at each step."""
 
 import math
 
@@ -18,7 +18,11 @@ def make_optimizer(networks: nn.Module, settings: Settings) -> torch.optim.Optim
 
 
 def learning_rate(settings: Settings, step: int, steps: int) -> float:
-    """The rate at one step, counted from 0, of so many."""
+    """The rate at a step, counted from 0, of a run of `steps`.
+
+    constant: r. cosine: r (1 + cos(pi step / steps)) / 2. steps: r decay_factor^k after the k-th
+    share of decay_at.
+    """
     if settings.schedule == "cosine":
         return settings.learning_rate * (1 + math.cos(math.pi * step / steps)) / 2
     if settings.schedule == "steps":

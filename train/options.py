@@ -1,10 +1,10 @@
-"""What the command lines `ocim` and `python -m train` share: options of training, and verbs."""
+"""What the command lines `ocim` and `python -m train` share: options of training, and commands."""
 
 import functools
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import click
 
@@ -14,8 +14,8 @@ from train.settings import changed, without_effect
 from train.variants import PRESETS, VARIANTS
 
 
-def _named(path: Path | None) -> Path | None:
-    """A folder that was named; an empty name (a variable that is not set) would be this folder."""
+def _check_named(path: Path | None) -> Path | None:
+    """Refuse the working folder, which is what an empty name (a variable that is not set) means."""
     if path == Path():
         raise UserError("-o: name a folder for the run; this one is not taken")
     return path
@@ -38,7 +38,7 @@ _OPTIONS = (
         "-o",
         "--out",
         type=click.Path(path_type=Path),
-        callback=lambda context, option, path: _named(path),
+        callback=lambda context, option, path: _check_named(path),
         help="Folder of the run: model.pt, curves.csv, checkpoints.",
     ),
     click.option("--restart", is_flag=True, help="Begin anew, whatever the folder holds."),
@@ -46,7 +46,9 @@ _OPTIONS = (
 
 
 def training_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add the options; the command gets `change`, a function from Settings to Settings, and
+    """Add the options of training to a click command.
+
+    The command gets `change` (from Settings to Settings with what the options say), `out` and
     `restart`.
     """
 
@@ -71,9 +73,16 @@ def training_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def run_training(
-    settings: Settings, bundle: Path, out: Path, restart: bool, replace: bool = False
+    settings: Settings,
+    bundle: Path,
+    out: Path,
+    restart: bool,
+    replace: Literal["nothing", "finished"] = "nothing",
 ) -> None:
-    """Train, telling of it on stderr, and print the model's path and what it is."""
+    """Train with progress on stderr, and print the model's path and what it is.
+
+    restart, replace: see train/running/run.py. Raises what train.engine.train raises.
+    """
     from train.engine import train
     from train.running.logbook import progress_line
     from train.running.ranks import speaks
@@ -83,17 +92,17 @@ def run_training(
         say(f"note: {settings.protocol} has one source: no meta step", err=True)
     if idle := without_effect(settings):
         say(f"note: without effect in this training: {', '.join(idle)}", err=True)
-    told: list[int] = []
+    steps_made: list[int] = []
 
-    def tell(state: dict[str, Any]) -> None:
-        told.append(state["step"])
+    def report(state: dict[str, Any]) -> None:
+        steps_made.append(state["step"])
         with suppress(OSError):  # nobody listens any more; the work goes on
             say(progress_line(state), err=True)
 
-    model = train(settings, bundle, out, tell, restart=restart, replace=replace)
-    state = "" if told else " (finished before)"
+    model = train(settings, bundle, out, report, replace=replace, restart=restart)
+    finished_before = "" if steps_made else " (finished before)"
     with suppress(OSError):
-        say(f"{model}: {settings.variant}, {settings.protocol}{state}")
+        say(f"{model}: {settings.variant}, {settings.protocol}{finished_before}")
 
 
 @click.command("import-rfmetafas")

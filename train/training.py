@@ -1,4 +1,4 @@
-"""What a training changes as it goes, and one step of it: all that a checkpoint must hold."""
+"""One step of training, and all that it changes: networks, optimizer, curves, the best state."""
 
 import math
 from collections.abc import Sequence
@@ -10,7 +10,7 @@ from torch import Tensor
 from pipeline.errors import UserError
 from train import methods
 from train.batches.data import Batch
-from train.batches.streams import number_of
+from train.batches.streams import seed_of
 from train.config import Settings
 from train.optimizer import learning_rate, make_optimizer, set_rate
 from train.running import checkpoint, ranks, speed
@@ -19,7 +19,7 @@ from train.running.selection import Verdict
 
 
 class Best(NamedTuple):
-    """The best state so far."""
+    """The best state so far: after how many steps, how good it is, the networks' state dict."""
 
     steps: int
     verdict: Verdict
@@ -27,7 +27,11 @@ class Best(NamedTuple):
 
 
 class Training:
-    """Networks and optimizer of one run, its curves and its best state, after `done` steps."""
+    """Networks and optimizer of one run, its curves and its best state, after `done` of `steps`.
+
+    curves, verdicts: the lines of curves.csv and selection.csv so far. in_force: which precision,
+    layout and compilation train/running/speed.py has put on the networks.
+    """
 
     def __init__(
         self, settings: Settings, steps: int, device: torch.device, process: Process
@@ -37,8 +41,7 @@ class Training:
         self.networks = methods.make(settings, len(settings.sources)).to(device)
         self.optimizer = make_optimizer(self.networks, settings)
         self.done = 0
-        self.images = 0
-        """How many all processes have seen since this began or went on."""
+        self.images = 0  # that all processes have seen since this began or went on
         self.curves: list[str] = []
         self.verdicts: list[str] = []
         self.best: Best | None = None
@@ -46,38 +49,41 @@ class Training:
         self.networks.train()
 
     def step(self, domains: Sequence[Batch]) -> dict[str, float]:
-        """Train by one step; give its losses and the norm of the gradient. domains: one batch a
-        source, in the protocol's order. Raises UserError where a number is not finite; then no
-        parameter has moved.
+        """Train by one step and return its losses, `total` among them, and `gradient_norm`.
+
+        domains: one batch a source, in the protocol's order. Raises DivergedError where a number
+        is not finite; then no parameter has moved.
         """
-        settings, number = self.settings, self.done
+        settings, step = self.settings, self.done
         # Whatever a network draws from torch is the same when a run goes on from a checkpoint.
-        torch.manual_seed(number_of(settings.seed, "torch", self.process.rank, number))
-        found = self.method.losses(self.networks, domains, settings, number, self.steps)
+        torch.manual_seed(seed_of(settings.seed, "torch", self.process.rank, step))
+        losses = self.method.losses(self.networks, domains, settings, step, self.steps)
         self.optimizer.zero_grad()
-        found["total"].backward()
-        losses = torch.stack([value.detach().float() for value in found.values()])
-        ranks.average([*ranks.shared_state(self.networks), losses], self.process)
-        names = [*found, "gradient_norm"]
-        numbers = torch.cat([losses, self.gradient_norm()[None]]).tolist()  # waits for the device
-        values = dict(zip(names, numbers, strict=True))
-        check_finite(number + 1, values)
-        set_rate(self.optimizer, learning_rate(settings, number, self.steps))
+        losses["total"].backward()
+        values = torch.stack([loss.detach().float() for loss in losses.values()])
+        ranks.average([*ranks.shared_state(self.networks), values], self.process)
+        values = torch.cat([values, self.gradient_norm()[None]])
+        # One copy from the device, which waits for all that it still has to do.
+        numbers = dict(zip([*losses, "gradient_norm"], values.tolist(), strict=True))
+        check_finite(step + 1, numbers)
+        set_rate(self.optimizer, learning_rate(settings, step, self.steps))
         self.optimizer.step()
         self.done += 1
         self.images += sum(len(batch.images) for batch in domains) * self.process.world_size
-        return values
+        return numbers
 
     def gradient_norm(self) -> Tensor:
-        """L2 norm of the gradients of all parameters together."""
+        """L2 norm of the gradients of all parameters together, a float32 scalar."""
         gradients = [p.grad for p in self.networks.parameters() if p.grad is not None]
         return torch.nn.utils.get_total_norm(gradients).float()
 
     def check_parameters(self) -> None:
-        """Raise DivergedError where a parameter or running statistic is not finite: the last step
-        shows in no loss.
+        """Raise DivergedError where a parameter or running statistic is not finite.
+
+        What the last step has done shows in no loss.
         """
-        state = {n: v for n, v in self.networks.state_dict().items() if v.is_floating_point()}
+        state = self.networks.state_dict()
+        state = {name: value for name, value in state.items() if value.is_floating_point()}
         finite = torch.stack([value.isfinite().all() for value in state.values()])
         if not bool(finite.all()):
             name = list(state)[int(finite.int().argmin())]
@@ -106,7 +112,10 @@ class Training:
         }
 
     def restore(self, model: checkpoint.Model) -> None:
-        """Be what a checkpoint holds."""
+        """Go on from what a checkpoint holds.
+
+        Raises UserError where it holds no training, or one of another number of steps.
+        """
         if model.training is None or model.all_steps != self.steps:
             raise UserError(
                 f"the checkpoint is of a training of {model.all_steps} steps, and this one has"

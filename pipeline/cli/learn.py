@@ -37,7 +37,8 @@ def train(
         bundle or layout.bundle,
         out or layout.model.parent,
         restart,
-        replace=out is None,  # the configuration's own place holds what the configuration says
+        # The configuration's own place holds what the configuration says.
+        replace="finished" if out is None else "nothing",
     )
 
 

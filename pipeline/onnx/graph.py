@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from pipeline.bundle import IMAGE_SIDE
-from train.batches import augment
+from train.batches import pixels
 from train.config import Settings
 
 OPSET = 17
@@ -54,7 +54,7 @@ class Shares(nn.Module):
 
     def __init__(self, size: int, new_size: int) -> None:
         super().__init__()
-        weights = augment.area_weights(size, new_size).float()
+        weights = pixels.area_weights(size, new_size).float()
         first = (weights > 0).float().argmax(1)
         most = int((weights > 0).sum(1).max())
         places = first[:, None] + torch.arange(most)
@@ -81,7 +81,7 @@ class Shares(nn.Module):
 
 
 def reduction(size: int) -> nn.Module:
-    """From 256 x 256 to size x size, with the numbers of augment.reduce_by_area."""
+    """From 256 x 256 to size x size, with the numbers of pixels.reduce_by_area."""
     times, rest = divmod(IMAGE_SIDE, size)
     return Shares(IMAGE_SIDE, size) if rest else Blocks(times)
 
@@ -97,7 +97,7 @@ class Graph(nn.Module):
     def forward(self, crops: Tensor) -> Tensor:
         """The scores."""
         rgb = self.reduction(crops.permute(0, 3, 1, 2).float() / 255)
-        images = augment.planes(rgb, self.settings.colours, self.settings.hsv)
+        images = pixels.planes(rgb, self.settings.colours, self.settings.hsv)
         return SCALES[self.settings.method](self.networks, images)
 
 

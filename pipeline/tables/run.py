@@ -24,7 +24,7 @@ def make_run(
     there of other settings or another bundle is replaced.
     """
     try:
-        model = train(settings, bundle, run.folder, progress, replace=True, replace_unfinished=True)
+        model = train(settings, bundle, run.folder, progress, replace="everything")
         run.clear_failure()
         if run.is_evaluated():
             return False

@@ -10,15 +10,15 @@ import torch
 import torch.nn.functional as functional
 from torch import Tensor, nn
 
-from train import losses
 from train.baselines import initial
+from train.baselines.adversary import coefficient, domain_loss, reverse
 from train.baselines.backbone import Backbone, conv_block
 from train.baselines.joined import Joined, join
 from train.baselines.names import renamed
-from train.baselines.reversal import coefficient, reverse
 from train.batches.data import Batch
 from train.batches.streams import generator as generator_of
 from train.config import Settings
+from train.losses import depth_loss
 from train.model import scaled
 
 LOSSES = ("dep", "contrast", "domain")
@@ -202,9 +202,9 @@ def losses_of(
 ) -> dict[str, Tensor]:
     """The three losses, and as `total` their sum; 1 is the published domain_weight."""
     found = {
-        "dep": losses.depth_loss(passed.depth, joined.depth),
+        "dep": depth_loss(passed.depth, joined.depth),
         "contrast": contrast_loss(passed.own, passed.mixed, joined.live == joined.live[partner]),
-        "domain": losses.domain_loss(passed.domain, joined.domain),
+        "domain": domain_loss(passed.domain, joined.domain),
     }
     total = found["dep"] + found["contrast"] + settings.domain_weight * found["domain"]
     return {**found, "total": total}

@@ -10,18 +10,21 @@ import torch
 import torch.nn.functional as functional
 from torch import Tensor, nn
 
-from train import losses
 from train.baselines import initial
+from train.baselines.adversary import coefficient, domain_loss, reverse
 from train.baselines.backbone import Backbone, conv_block, pool
 from train.baselines.joined import Joined, join
 from train.baselines.names import renamed
-from train.baselines.reversal import coefficient, reverse
 from train.batches.data import Batch
 from train.config import Settings
+from train.losses import Mined, batch_all, pairs, squared_distances
 from train.model import scaled
 
 LOSSES = ("cls", "trip", "domain")
 """What step_losses reports beside the total."""
+
+LEAST_COST = 1e-16
+"""Cost above which the released code counts a triplet."""
 
 
 class NormalisedLinear(nn.Linear):
@@ -134,13 +137,33 @@ def classes_of(joined: Joined) -> Tensor:
     return torch.where(joined.live, 0, joined.domain + 1)
 
 
+def distances(embedding: Tensor) -> Tensor:
+    """L2 distance of every pair of rows of embedding (n x C): n x n.
+
+    Where a distance is exactly zero its gradient is zero, not infinite.
+    """
+    squared = squared_distances(embedding)
+    apart = squared > 0
+    return torch.where(apart, torch.where(apart, squared, 1.0).sqrt(), 0.0)
+
+
+def class_triplets(embedding: Tensor, classes: Tensor, margin: float) -> Mined:
+    """The asymmetric triplet loss: plain L2 distances, any number of classes, batch-all.
+
+    embedding: n x C, as it comes; classes: (n,) whole numbers. Every sample of every class is an
+    anchor, a positive is another sample of its class, a negative one of any other class. Where
+    nothing costs the loss is 0, its gradient too.
+    """
+    return batch_all(distances(embedding), *pairs(classes), margin, LEAST_COST)
+
+
 def losses_of(passed: Passed, joined: Joined, settings: Settings) -> dict[str, Tensor]:
     """The three losses, and their weighted sum as `total`."""
     classes = classes_of(joined)
     found = {
         "cls": functional.cross_entropy(passed.logits, joined.live.long()),
-        "trip": losses.class_triplet_loss(passed.embedding, classes, margin=settings.margin),
-        "domain": losses.domain_loss(passed.domain, joined.domain[joined.live]),
+        "trip": class_triplets(passed.embedding, classes, settings.margin).loss(),
+        "domain": domain_loss(passed.domain, joined.domain[joined.live]),
     }
     total = found["cls"] + settings.triplet_weight * found["trip"]
     return {**found, "total": total + settings.domain_weight * found["domain"]}

@@ -1,4 +1,4 @@
-"""Memory for a step's samples, used again when nothing refers to it any more.
+"""Memory for the samples that a step reads, used again when nothing refers to it any more.
 
 New memory costs a page fault every 4 KB, about as much as the copy that fills it.
 """
@@ -30,7 +30,7 @@ class Block:
         return True
 
     def tensor(self, shape: tuple[int, ...], dtype: np.dtype) -> Tensor:
-        """It as a tensor."""
+        """A tensor in this memory, its values undefined; it must fit."""
         count = math.prod(shape)
         return torch.from_numpy(np.frombuffer(self._memory, dtype, count).reshape(shape))
 

@@ -1,4 +1,4 @@
-"""From a bundle to batches: the bytes of the samples that a step draws, made into what it needs."""
+"""From a bundle to batches: the samples that a step draws, read and made into input and targets."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
@@ -9,7 +9,7 @@ from torch import Tensor
 
 from pipeline.bundle import FIELDS, PIXELS
 from pipeline.errors import UserError
-from train.batches import augment, chance
+from train.batches import augment, chance, pixels
 from train.batches.buffers import Buffers
 from train.batches.domain import Domain
 from train.batches.draws import NOBODY, Balanced, Draw, Pooled, Share
@@ -18,9 +18,11 @@ from train.config import Settings
 
 
 class Raw(NamedTuple):
-    """One domain's draw as it is stored, images n x 256 x 256 x 3 uint8, depth n x 32 x 32 float32,
-    parsing n x 256 x 256 uint8; live n float32; landmarks n x 468 x 3 float32 in crop pixels, only
-    where they were asked for.
+    """One domain's draw as it is stored.
+
+    images: n x 256 x 256 x 3 uint8; depth: n x 32 x 32 float32; parsing: n x 256 x 256 uint8; live:
+    n float32, 1 live and 0 spoof; landmarks: n x 468 x 3 float32 in crop pixels, None where nobody
+    asked for them.
     """
 
     images: Tensor
@@ -33,7 +35,7 @@ class Raw(NamedTuple):
 class Batch(NamedTuple):
     """One domain's batch on the device that trains.
 
-    images: n x 6 x S x S float32 in [0, 1], or n x 3 x S x S (augment.planes), channels last in
+    images: n x 6 x S x S float32 in [0, 1], or n x 3 x S x S (pixels.planes), channels last in
     memory where the settings say so; live: n float32, 1 live and 0 spoof;
     depth: n x 1 x S/8 x S/8 float32 in [0, 1]; parsing: n x S x S int64, 0 to 12;
     landmarks: n x 468 x 3 float32 in pixels of the images, None where nobody asked for them.
@@ -78,8 +80,8 @@ class Source:
         self._memory = Buffers()
 
     def __reduce__(self) -> tuple[Any, ...]:
-        given = (self.domain, self.settings, self.rank, self.ranks, self.landmarks, self.draw)
-        return Source, given
+        made_of = (self.domain, self.settings, self.rank, self.ranks, self.landmarks, self.draw)
+        return Source, made_of
 
     @property
     def steps(self) -> int:
@@ -91,7 +93,10 @@ class Source:
         return self.draw(step)
 
     def read(self, samples: np.ndarray, pinned: bool = False) -> Raw:
-        """What is stored of these samples. pinned: in memory that a GPU copies from by itself."""
+        """What is stored of these samples. pinned: in memory that a GPU copies from by itself.
+
+        Raises BundleError where a file of the bundle changed.
+        """
         parts = {name: self._room(name, len(samples), pinned) for name in PIXELS}
         self.domain.fill(samples, {name: part.numpy() for name, part in parts.items()})
         images, depth, parsing = parts.values()
@@ -105,8 +110,9 @@ class Source:
         """Memory for a field of `count` samples: a part of that for a whole batch, so that pooled
         draws, which differ in size, use the same again.
         """
-        shape = (max(count, self.settings.batch), *FIELDS[name].shape)
-        whole = self._memory.take(shape, np.dtype(FIELDS[name].dtype), pinned)
+        field = FIELDS[name]
+        shape = (max(count, self.settings.batch), *field.shape)
+        whole = self._memory.take(shape, np.dtype(field.dtype), pinned)
         # Through numpy the part is a tensor of its own: a worker process would send all of it else.
         return whole[:count] if pinned else torch.from_numpy(whole.numpy()[:count])
 
@@ -138,12 +144,12 @@ def make_sources(
     held_out: by dataset, the subjects that are not drawn. Raises UserError as Source does, pooled
     where a source has no sample left; ValueError for held_out of a dataset that is no source.
     """
-    if strange := set(held_out) - {domain.name for domain in domains}:
-        raise ValueError(f"subjects left out of {sorted(strange)}, which are no sources")
+    if others := set(held_out) - {domain.name for domain in domains}:
+        raise ValueError(f"subjects left out of {sorted(others)}, which are no sources")
     draws: list[Draw]
     if settings.drawing == "pooled":
         pooled = Pooled(domains, settings, held_out, rank, ranks)
-        draws = [Share(pooled, place) for place in range(len(domains))]
+        draws = [Share(pooled, source) for source in range(len(domains))]
     else:
         draws = [
             Balanced(domain, settings, held_out.get(domain.name, NOBODY), rank, ranks)
@@ -180,26 +186,26 @@ def prepare(
             landmarks = augment.zoom_landmarks(landmarks, drawn.zoom, size)
     if settings.depth_target == "mask":
         depth = (depth > 0).float()
-    depth = augment.reduce_by_area(depth, size // 8)
+    depth = pixels.reduce_by_area(depth, size // 8)
     if settings.depth_target == "mask":
         depth = (depth >= 0.5).float()  # binary again after the reduction
-    rgb = chance.recolour(augment.reduce_by_area(rgb, size), drawn)
-    images = augment.planes(rgb, settings.colours, settings.hsv)
-    parsing = augment.reduce_by_nearest(parsing, size).long()
+    rgb = chance.recolour(pixels.reduce_by_area(rgb, size), drawn)
+    images = pixels.planes(rgb, settings.colours, settings.hsv)
+    parsing = pixels.reduce_by_nearest(parsing, size).long()
     if drawn.flip is not None:
-        pictures = augment.flip(images, depth, parsing)
+        mirrored = augment.flip(images, depth, parsing)
         chosen = drawn.flip[:, None, None]
-        parsing = torch.where(chosen, pictures[2], parsing)
-        images, depth = (
-            torch.where(chosen[..., None], other, own)
-            for own, other in zip((images, depth), pictures[:2], strict=True)
-        )
+        images = torch.where(chosen[..., None], mirrored[0], images)
+        depth = torch.where(chosen[..., None], mirrored[1], depth)
+        parsing = torch.where(chosen, mirrored[2], parsing)
         if landmarks is not None:
             landmarks = torch.where(chosen, augment.flip_landmarks(landmarks, size), landmarks)
-    images = augment.laid_out(images, settings.channels_last)
+    images = pixels.laid_out(images, settings.channels_last)
     return Batch(images, live, depth, parsing, landmarks)
 
 
 def roles(seed: int, step: int, domains: int) -> list[int]:
-    """Shuffle the domains of one step: the last is meta-test, the others meta-train."""
+    """The numbers of the domains, shuffled for one step: the last is meta-test, the others are
+    meta-train (section III-B).
+    """
     return [int(i) for i in generator(seed, "roles", step).permutation(domains)]

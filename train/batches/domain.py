@@ -25,9 +25,10 @@ class Domain:
     """The samples of one dataset in some splits of a bundle, in the order of their identity.
 
     splits: their names; shards: open shards; shard, row: (N,) where sample i lies; live: (N,)
-    uint8; frame: (N,) int32; number: (N,) int32, of its video in paths (V,) str; spoof_depth:
-    `zero`, or `raw` where spoofs keep the depth that was made of them. 17 bytes a sample stay in
-    memory. Pickled it is its shards' paths and keys. Raises UserError when there is no sample.
+    uint8; frame: (N,) int32; paths: (V,) str, of all videos; number: (N,) int32, the place in paths
+    of each sample's video; spoof_depth: `zero`, or `raw` where spoofs keep the depth that was made
+    of them. 17 bytes a sample stay in memory. Pickled it is its shards' paths and keys. Raises
+    UserError when there is no sample.
     """
 
     def __init__(self, bundle: Bundle, name: str, splits: Sequence[str] = SPLITS) -> None:
@@ -81,16 +82,15 @@ class Domain:
         return np.concatenate(parts)[first[self.shard] + self.row]
 
     def by_shard(self, samples: Sequence[int] | np.ndarray) -> list[Rows]:
-        """A draw, shard by shard."""
+        """A draw, shard by shard. samples: their numbers, from 0 to N - 1."""
         numbers = np.asarray(samples, np.intp)
-        found: dict[int, Rows] = {}
+        by_shard: dict[int, Rows] = {}
         pairs = zip(self.shard[numbers].tolist(), self.row[numbers].tolist(), strict=True)
         for place, (shard, row) in enumerate(pairs):
-            if shard not in found:
-                found[shard] = Rows(self.shards[shard], [], [])
-            found[shard].rows.append(row)
-            found[shard].places.append(place)
-        return list(found.values())
+            rows = by_shard.setdefault(shard, Rows(self.shards[shard], [], []))
+            rows.rows.append(row)
+            rows.places.append(place)
+        return list(by_shard.values())
 
     def read(self, samples: Sequence[int] | np.ndarray, field: str) -> Tensor:
         """Read image, depth, parsing, landmarks or affine: a tensor of the stored dtype."""
@@ -99,8 +99,8 @@ class Domain:
         return torch.from_numpy(out)
 
     def fill(self, samples: Sequence[int] | np.ndarray, outs: Mapping[str, np.ndarray]) -> None:
-        """Read fields of a draw, by their names, straight from the files into arrays of the right
-        shape and dtype. BundleError where a file changed.
+        """Read fields of a draw, by their names, straight from the files into arrays of the stored
+        shape and dtype. Raises BundleError where a file changed.
         """
         for shard, rows, places in self.by_shard(samples):
             shard.read_into(outs, rows, places)

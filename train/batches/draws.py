@@ -82,7 +82,7 @@ def beginnings(number: np.ndarray) -> np.ndarray:
 def items_of(
     domain: Domain, settings: Settings, held_out: frozenset[str], live: int | None = None
 ) -> Samples:
-    """List what a source draws from, as settings.frames says.
+    """The list that a source draws from, as settings.frames says.
 
     held_out: subjects whose samples are not drawn; live: the class, None for both.
     """
@@ -138,7 +138,7 @@ class Cycle:
 
 
 class Draw(Protocol):
-    """What a source sees: sample numbers of any step, and the steps of a lap."""
+    """Which samples of one source a step sees, and how many steps a lap has."""
 
     @property
     def batches(self) -> int:
@@ -208,15 +208,16 @@ class Pooled:
     ) -> None:
         self._made_of = (domains, settings, held_out, rank, ranks)
         self.bounds = [0, *np.cumsum([len(domain) for domain in domains]).tolist()]
-        lists = [items_of(one, settings, held_out.get(one.name, NOBODY)) for one in domains]
-        for domain, items in zip(domains, lists, strict=True):
-            if not len(items):
+        lists = [items_of(d, settings, held_out.get(d.name, NOBODY)) for d in domains]
+        for domain, samples in zip(domains, lists, strict=True):
+            if not len(samples):
                 raise UserError(
                     f"dataset '{domain.name}' has no sample in {' or '.join(domain.splits)}"
                     " but of subjects held out: hold out fewer, or leave the source away"
                 )
-        everything, names = Together(lists, self.bounds[:-1]), "&".join(one.name for one in domains)
-        self.cycle = Cycle(everything, settings.batch, settings.seed, names, rank, ranks)
+        items = Together(lists, self.bounds[:-1])
+        name = "&".join(domain.name for domain in domains)
+        self.cycle = Cycle(items, settings.batch, settings.seed, name, rank, ranks)
 
     def __reduce__(self) -> tuple[Any, ...]:
         return Pooled, self._made_of
@@ -229,7 +230,7 @@ class Pooled:
 
 
 class Share(NamedTuple):
-    """What one source has of a pooled draw."""
+    """The part of a pooled draw that is of one source, counted from 0."""
 
     pooled: Pooled
     source: int

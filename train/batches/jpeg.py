@@ -1,4 +1,4 @@
-"""What a JPEG file does to a picture, on the device that trains (ITU-T T.81, JFIF 1.02)."""
+"""The loss of JPEG compression, on the device that trains (ITU-T T.81, JFIF 1.02)."""
 
 import math
 

@@ -1,4 +1,4 @@
-"""The steps of a run as a data set, and the thread that reads ahead of the device.
+"""What each step of a run reads, as a data set, and the thread that reads ahead of the device.
 
 Reading leaves Python's lock free, so one thread beside the training keeps up with it: the trainer
 needs no worker processes, which would copy every batch once more (benchmarks/loader.py measures
@@ -36,14 +36,14 @@ class ReadError(UserError, BundleError):
 
 
 class Waits:
-    """Tells whether what was read lately came from the disk, or all of it from memory."""
+    """Whether what was read lately came from the disk, or all of it from the system's memory."""
 
     def __init__(self) -> None:
         self._blocks = 0
 
     def for_the_disk(self) -> bool:
-        """Whether this process has read from the disk since it was asked last; True where the
-        system does not count.
+        """Whether this process has read from the disk since the last call; True where the system
+        does not count.
         """
         if sys.platform != "linux":
             return True
@@ -106,7 +106,7 @@ def ahead(
     if prefetch == 0:
         yield map(read, steps)
         return
-    found: queue.SimpleQueue[tuple[Item | None, BaseException | None, bool]] = queue.SimpleQueue()
+    ready: queue.SimpleQueue[tuple[Item | None, BaseException | None, bool]] = queue.SimpleQueue()
     room, stopped = threading.Semaphore(prefetch), threading.Event()
 
     def work() -> None:
@@ -115,14 +115,14 @@ def ahead(
                 room.acquire()
                 if stopped.is_set():
                     return
-                found.put((read(step), None, False))
-            found.put((None, None, True))
+                ready.put((read(step), None, False))
+            ready.put((None, None, True))
         except BaseException as error:
-            found.put((None, error, True))
+            ready.put((None, error, True))
 
     def items() -> Iterator[Item]:
         while True:
-            item, error, ended = found.get()
+            item, error, ended = ready.get()
             if error is not None:
                 raise error
             if ended:

@@ -1,4 +1,4 @@
-"""Random numbers of a purpose: a function of the seed and of names, never of what was drawn before.
+"""Random numbers for one purpose: a function of the seed and of names, never of earlier draws.
 
 So a run that goes on at step t draws what it would have drawn.
 """
@@ -8,13 +8,16 @@ import hashlib
 import numpy as np
 
 
-def number_of(*purpose: str | int) -> int:
-    """A whole number below 2^63 that depends on the purpose alone."""
-    digest = hashlib.sha256(repr(purpose).encode()).digest()
-    return int.from_bytes(digest[:8], "little") >> 1
-
-
 def generator(seed: int, *purpose: str | int) -> np.random.Generator:
-    """Give the generator of one purpose: its stream depends on the seed and the names alone."""
-    digest = hashlib.sha256(repr(purpose).encode()).digest()
-    return np.random.default_rng([seed, int.from_bytes(digest[:8], "little")])
+    """A generator whose stream depends on the seed and the purpose alone."""
+    return np.random.default_rng([seed, _number(purpose)])
+
+
+def seed_of(*purpose: str | int) -> int:
+    """A seed for torch, from 0 to 2^63 - 1, that depends on the purpose alone."""
+    return _number(purpose) >> 1
+
+
+def _number(purpose: tuple[str | int, ...]) -> int:
+    """The first 64 bits of the purpose's SHA-256."""
+    return int.from_bytes(hashlib.sha256(repr(purpose).encode()).digest()[:8], "little")

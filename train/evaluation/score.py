@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from pipeline.bundle import FIELDS, Bundle
-from train.batches import augment, loader
+from train.batches import loader, pixels
 from train.batches.buffers import Buffers
 from train.batches.domain import Domain
 from train.config import Settings
@@ -24,8 +24,8 @@ def score_images(networks: nn.Module, images: Tensor, settings: Settings) -> Ten
     Higher is live; the scale is the method's own (train/methods.py). The networks are in evaluation
     mode.
     """
-    inputs = augment.to_input(images, settings.input_size, settings.colours, settings.hsv)
-    inputs = augment.laid_out(inputs, settings.channels_last)
+    inputs = pixels.to_input(images, settings.input_size, settings.colours, settings.hsv)
+    inputs = pixels.laid_out(inputs, settings.channels_last)
     return METHODS[settings.method].score(networks, inputs).double().cpu()
 
 

@@ -1,4 +1,4 @@
-"""A whole step beside one written again from the paper's text, in float64: losses and gradients."""
+"""train/meta.py: losses and gradients of a step beside one written again from the paper."""
 
 from typing import Any
 

@@ -1,11 +1,12 @@
-"""Gradient reversal (Ganin and Lempitsky 2015): what follows learns to tell domains apart, what
-lies before learns to hide them.
+"""The adversary of SSDG and SSAN: a discriminator learns to tell the sources apart, and through
+gradient reversal (Ganin and Lempitsky 2015) what lies before it learns to hide them.
 """
 
 import math
 from typing import Any
 
 import torch
+import torch.nn.functional as functional
 from torch import Tensor
 
 
@@ -28,3 +29,12 @@ def reverse(x: Tensor, coefficient: float) -> Tensor:
 def coefficient(count: int, steps: int) -> float:
     """2 / (1 + exp(-10 t / steps)) - 1, from 0 towards 1, at the t-th step, counted from 1."""
     return 2 / (1 + math.exp(-10 * count / steps)) - 1
+
+
+def domain_loss(logits: Tensor, domain: Tensor) -> Tensor:
+    """Mean cross entropy of which source a sample is from, a scalar.
+
+    logits: n x sources; domain: (n,) int64, the number of the source. Without any sample it is 0,
+    not 0/0.
+    """
+    return functional.cross_entropy(logits, domain, reduction="sum") / max(1, len(domain))

@@ -1,4 +1,4 @@
-"""A training that is broken off goes on, and ends as if it had not been."""
+"""train/engine.py: a training that is broken off goes on, and ends as if it had not been."""
 
 import dataclasses
 import fcntl
@@ -101,7 +101,7 @@ def test_a_finished_run_of_other_settings_is_not_touched_unless_told(bundle: Pat
     with pytest.raises(UserError, match=r"finished training with other .*seed: 0.*--restart"):
         train(other, bundle, tmp_path)
     assert content(tmp_path) == before
-    train(other, bundle, tmp_path, replace=True)  # as the graph does with what is its own
+    train(other, bundle, tmp_path, replace="finished")  # as the graph does with what is its own
     assert checkpoint.load(tmp_path / "model.pt").settings.seed == 4
 
 
@@ -178,6 +178,6 @@ def test_a_graph_that_is_started_again_waits_for_the_training_that_outlived_it(
     with (tmp_path / ".lock").open("w") as held:
         fcntl.flock(held, fcntl.LOCK_EX)
         threading.Timer(0.5, lambda: fcntl.flock(held, fcntl.LOCK_UN)).start()
-        model = train(Settings(**SMALL, steps=1), bundle, tmp_path, replace=True)
+        model = train(Settings(**SMALL, steps=1), bundle, tmp_path, replace="finished")
     assert model.is_file()
     assert "another training is writing here; waiting for its end" in capsys.readouterr().err
