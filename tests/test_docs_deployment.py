@@ -10,8 +10,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from made_predict import write_model
 from PIL import Image
-from test_pipeline_predict import write_model
 
 from labels.landmarks import load as load_landmarks
 from pipeline import crops

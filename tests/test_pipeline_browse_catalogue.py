@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from made_browse import make_columns
 from made_bundle import make_bundle
 
-from pipeline.browse.catalogue import FIGURES, TEXTS, Gathered, read_catalogue
+from pipeline.browse.catalogue import FIGURES, TEXTS, TextColumn, read_catalogue
 from pipeline.bundle import Bundle, Shard
 from pipeline.inspect.read import Opened
 
@@ -46,10 +46,10 @@ def test_samples_are_numbered_by_file_and_row_and_keep_their_columns(bundle):
 
 @given(st.lists(st.lists(st.text(alphabet="ab脸<\n", max_size=3), max_size=5), max_size=4))
 def test_texts_of_many_shards_become_sorted_values_and_their_places(shards):
-    gathered = Gathered()
+    column = TextColumn()
     for texts in shards:
-        gathered.add(np.array(texts, "U3"))
-    found = gathered.texts()
+        column.add(np.array(texts, "U3"))
+    found = column.texts()
     every = [text for texts in shards for text in texts]
     assert found.values == sorted(set(every))
     assert [found.values[code] for code in found.codes] == every

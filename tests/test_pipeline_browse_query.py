@@ -4,7 +4,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from pipeline.browse.query import Query, QueryError, parse, whole
+from pipeline.browse.query import Query, QueryError, parse, whole_number
 
 
 def test_values_of_one_name_are_alternatives_and_an_empty_one_is_a_value():
@@ -67,9 +67,9 @@ def test_any_text_is_a_query_or_refused(text):
 @pytest.mark.parametrize("text", ["-1", "11", "1.0", "", "１", "1e1", "9" * 40, " 1"])
 def test_a_number_out_of_its_range_or_none_is_refused(text):
     with pytest.raises(QueryError):
-        whole({"start": text}, "start", 0, 10)
+        whole_number({"start": text}, "start", 0, 10)
 
 
 def test_a_whole_number_is_read_and_has_a_default():
-    assert whole({"start": "10"}, "start", 0, 10) == 10
-    assert whole({}, "start", 3, 10) == 3
+    assert whole_number({"start": "10"}, "start", 0, 10) == 10
+    assert whole_number({}, "start", 3, 10) == 3

@@ -12,7 +12,7 @@ import pytest
 import torch
 from click.testing import CliRunner
 from made_bundle import make_bundle
-from test_pipeline_predict import THRESHOLD, made_model, write_model
+from made_predict import THRESHOLD, made_model, write_model
 
 from pipeline.bundle import CLASS_NAMES
 from pipeline.cli import cli

@@ -1,7 +1,6 @@
 """Scores of pictures and videos: files, decisions, what is told, and the bundle's own crops."""
 
 import csv
-import dataclasses
 import json
 import math
 import os
@@ -17,82 +16,24 @@ import numpy as np
 import pytest
 import torch
 from click.testing import CliRunner, Result
+from made_predict import CROP, THRESHOLD, made_model, write_model
 from PIL import Image
 
 from labels.landmarks import load as load_landmarks
 from pipeline import crops
-from pipeline.bundle import CLASS_NAMES, Bundle
 from pipeline.cli import cli
-from pipeline.datasets.base import read_index
 from pipeline.errors import UserError
 from pipeline.frames.pictures import read_picture
-from pipeline.frames.video import decode
-from pipeline.onnx.check import fixed_crops
 from pipeline.predict.file import predict_file
-from pipeline.predict.inputs import gather
-from pipeline.predict.scorer import (
-    Scorer,
-    Threshold,
-    given_threshold,
-    scoring,
-)
+from pipeline.predict.scorer import Scorer, scoring
 from pipeline.predict.tell import shown
-from pipeline.replica.layout import MSU_SUBJECTS, all_videos
-from pipeline.replica.make import all_targets
-from pipeline.replica.video import make_video
-from train import methods
-from train.batches import pixels
 from train.evaluation.scores import read_scores
 from train.running import checkpoint
-from train.settings import settings_from_dict
 
 ROOT = Path(__file__).resolve().parents[1]
 OCIM = Path(sys.executable).with_name("ocim")
 SCHEMA = json.loads((ROOT / "docs" / "schemas" / "predict.schema.json").read_text("utf-8"))
-CROP = {"landmarks": "embedded", "mode": "box", "margin": 1.4, "shift": 0.0}
-THRESHOLD = {
-    "frame": 0.25,
-    "video": 0.75,
-    "rule": "sources_eer",
-    "how": "where FAR and FRR lie closest",
-    "from": "held-out subjects of O and C",
-}
 Writer = Callable[..., Path]
-
-
-def made_model(changes: dict[str, Any] | None = None, **stated: Any) -> checkpoint.Model:
-    """A model that was not trained, whose layers see values of the usual size: scores differ."""
-    given = {"width": 0.125, "input_size": 64, "threads": 1, "protocol": "O&C to M", **stated}
-    settings = settings_from_dict(given, "made")
-    networks = methods.make(settings, len(settings.sources))
-    for module in networks.modules():
-        if isinstance(module, torch.nn.BatchNorm2d):
-            module.momentum = 1.0
-    images = torch.from_numpy(np.concatenate(list(fixed_crops().values()))[:8])
-    inputs = pixels.to_input(images, settings.input_size, settings.colours, settings.hsv)
-    with torch.no_grad():
-        networks.train()(inputs)
-    whole = checkpoint.Model(
-        networks=networks.state_dict(),
-        settings=settings,
-        protocol=settings.protocol,
-        bundle="0" * 64,
-        steps=7,
-        all_steps=9,
-        selection="last",
-        environment={"torch": "2.13.0"},
-        crop=CROP,
-        classes=list(CLASS_NAMES),
-        threshold=THRESHOLD,
-        data={"datasets": {}, "licences": []},
-    )
-    return dataclasses.replace(whole, **(changes or {}))
-
-
-def write_model(path: Path, changes: dict[str, Any] | None = None, **stated: Any) -> Path:
-    """The same as a file. changes: of the fields of Model; stated: settings."""
-    checkpoint.save(path, made_model(changes, **stated))
-    return path
 
 
 @pytest.fixture(scope="module")
@@ -281,31 +222,6 @@ def test_scores_that_cannot_get_their_name_are_a_mistake_before_any_work(model, 
     assert isinstance(done.exception, UserError) and "is a folder" in str(done.exception)
 
 
-@pytest.mark.parametrize("words", [["nothing.png"], ["empty"], ["text"]])
-def test_nothing_to_score_is_a_mistake_that_names_the_path(words, model, tmp_path):
-    (tmp_path / "empty").mkdir()
-    (tmp_path / "text").mkdir()
-    (tmp_path / "text" / "a.txt").write_text("a")
-    with pytest.raises(UserError, match=words[0]):
-        gather([tmp_path / words[0]])
-
-
-def test_links_out_of_a_folder_are_told_and_never_followed(tmp_path):
-    outside = tmp_path / "outside.png"
-    Image.new("RGB", (4, 4)).save(outside)
-    place = tmp_path / "place"
-    (place / "in").mkdir(parents=True)
-    shutil.copy(outside, place / "in" / "z.PNG")
-    (place / "out.png").symlink_to(outside)
-    (place / "up").symlink_to(place)
-    (place / "same.png").symlink_to(place / "in" / "z.PNG")
-    found = gather([place])
-    assert found.files == [place / "in" / "z.PNG", place / "same.png"]
-    assert [(Path(one.path).name, one.reason) for one in found.passed_over] == [
-        ("out.png", "a link that leads out of the root is not followed")
-    ]
-
-
 @pytest.mark.slow
 def test_a_name_that_is_no_text_breaks_neither_lines_nor_json(model, folder, tmp_path):
     for name in (b"caf\xe9.png", b"two\nlines\x1b[31m.png"):
@@ -348,123 +264,8 @@ def test_of_two_faces_the_larger_one_is_scored_and_the_other_remarked(model, por
     assert [one.text for one in made.remarks] == ["2 faces, which is meant?"]
 
 
-def test_a_score_at_the_threshold_is_live_and_infinite_thresholds_decide():
-    threshold = Threshold(0.5, -math.inf, "fixed", "", "")
-    assert threshold.decide("frame", 0.5) == "live"
-    assert threshold.decide("frame", np.nextafter(0.5, 0)) == "spoof"
-    assert threshold.decide("video", 0.0) == "live"
-    assert Threshold(None, math.inf, "fixed", "", "").decide("frame", 1.0) is None
-    assert Threshold(None, math.inf, "fixed", "", "").decide("video", 1.0) == "spoof"
-
-
-@pytest.mark.parametrize("number", [math.nan, math.inf])
-def test_a_threshold_that_is_no_finite_number_is_refused(number):
-    with pytest.raises(UserError, match="finite"):
-        given_threshold(number)
-
-
 def test_shown_paths_have_no_control_characters():
     assert shown("a\tb\u202e\x7f.png") == "a?b??.png"
-
-
-@pytest.fixture(scope="module")
-def of_replica(tmp_path_factory: pytest.TempPathFactory, video_writer: Writer) -> Path:
-    """A replica's MSU in a bundle of its own, made and evaluated by the commands of a user.
-
-    One more video has frames without a face, at some of which another stands in.
-    """
-    place = tmp_path_factory.mktemp("replica")
-
-    def run(*words: object) -> None:
-        done = subprocess.run([OCIM, *map(str, words)], cwd=place, capture_output=True, text=True)
-        assert done.returncode == 0, done.stderr
-
-    videos = all_videos(1, 5)
-    for video, targets in zip(videos, all_targets(videos, 5), strict=True):
-        if video.dataset == "msu":
-            make_video(place / "replica", video, targets, 5)
-    for split, numbers in MSU_SUBJECTS.items():
-        name = place / "replica" / "msu" / f"{split}_sub_list.txt"
-        name.write_text(f"{sorted(numbers[:1])[0]:02d}\n")
-    real = place / "replica" / "msu" / "scene01" / "real"
-    shown_frames = [image for _, image in decode(next(real.glob("*laptop*.mov")), False, bool)]
-    turned = [np.ascontiguousarray(image[::-1, ::-1]) for image in shown_frames]
-    video_writer(real / "real_client005_android_SD_scene01.mp4", turned)  # and does not say so
-    gone = {5, *range(9, 18)}
-    mixed = [f if n not in gone else np.zeros_like(f) for n, f in enumerate(shown_frames[:18])]
-    video_writer(real / "real_client032_laptop_SD_scene01.mov", mixed)
-    config = {"out": "run", "datasets": {"msu": {"root": "replica/msu", "every": 5,
-              "partitions": 1}}}  # fmt: skip
-    (place / "c.yaml").write_text(json.dumps(config))
-    run("index", "--config", "c.yaml", "--dataset", "msu")
-    for stage in ("crop", "depth", "parse"):
-        run(stage, "--config", "c.yaml", "--dataset", "msu", "--partition", 0)
-    run("pack", "--config", "c.yaml")
-    write_model(place / "model.pt")
-    run("evaluate", "model.pt", "--bundle", "run/bundle", "-o", "results.json")
-    return place
-
-
-@pytest.mark.slow
-def test_videos_of_a_bundle_give_its_crops_byte_for_byte_and_its_scores(of_replica):
-    """The central proof: what `predict` does with a file is what training saw and was measured."""
-    rows = read_scores(of_replica / "scores.csv")
-    scored = {(row.video, row.frame): row.score for row in rows if row.score is not None}
-    failed = {(row.video, row.frame) for row in rows if row.score is None}
-    assert len(scored) > 50 and failed
-    stored = {
-        (video, int(frame)): shard.image[row]
-        for shard in Bundle(of_replica / "run" / "bundle").shards("msu")
-        for row, (video, frame) in enumerate(
-            zip(shard.read("video").tolist(), shard.read("frame").tolist(), strict=True)
-        )
-    }
-    index = {row.path: row for row in read_index(of_replica / "run" / "index" / "msu.csv")}
-    assert index["scene01/real/real_client005_android_SD_scene01.mp4"].upside_down
-    root = of_replica / "replica" / "msu"
-    seen: list[np.ndarray] = []
-
-    class Recorder(Scorer):
-        def __call__(self, crops: np.ndarray) -> np.ndarray:
-            seen.append(crops)
-            return super().__call__(crops)
-
-    path = of_replica / "model.pt"
-    found: dict[tuple[str, int], float] = {}
-    lost: set[tuple[str, int]] = set()
-    with load_landmarks("embedded") as landmarks:
-        recorder = Recorder(path, checkpoint.load(path), torch.device("cpu"))
-        for video in sorted({video for video, _ in scored}):
-            seen.clear()
-            upside_down = bool(index[video].upside_down)
-            made = predict_file(root / video, recorder, landmarks, 5, upside_down)
-            for frame, score, crop in zip(
-                made.frames.tolist(), made.scores.tolist(), np.concatenate(seen), strict=True
-            ):
-                found[video, frame] = score
-                assert np.array_equal(crop, stored[video, frame]), (video, frame)
-            lost |= {(video, one.frame) for one in made.failures}
-    assert found.keys() == scored.keys() and lost == failed
-    assert any(frame % 5 for _, frame in found)  # one stands in for another
-    # Not to the last bit: how many crops are scored at once decides how a product is summed.
-    off = max(abs(found[key] - scored[key]) for key in found)
-    assert off < 1e-6
-
-
-@pytest.mark.slow
-def test_every_frame_of_a_video_includes_those_of_the_bundle(of_replica):
-    rows = read_scores(of_replica / "scores.csv")
-    video = next(row.video for row in rows if row.live and row.score is not None)
-    path = of_replica / "replica" / "msu" / video
-    done = subprocess.run(
-        [OCIM, "predict", of_replica / "model.pt", path, "--json", "--every", "1"],
-        capture_output=True, text=True, check=True,
-    )  # fmt: skip
-    (file,) = json.loads(done.stdout)["files"]
-    all_frames = {one["frame"]: one["score"] for one in file["frames"]}
-    for row in rows:
-        if row.video == video and row.score is not None:
-            assert all_frames[row.frame] == pytest.approx(row.score, abs=1e-6)
 
 
 @pytest.mark.slow

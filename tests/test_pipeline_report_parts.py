@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.errors import UserError
-from pipeline.report import gallery, histograms, numbers, rates, videos
+from pipeline.report import gallery, histograms, rates, table_rows, videos
 from pipeline.report.drawing import thin
 from pipeline.report.page import in_script, policy
 from pipeline.report.results import Results
@@ -218,7 +218,7 @@ def results() -> Results:
 
 
 def test_the_headline_tells_numbers_in_percent_and_their_intervals_by_level(results):
-    rows = dict(numbers.headline(results))
+    rows = dict(table_rows.headline(results))
     assert list(rows)[3:] == ["BPCER at APCER 1%", "BPCER at APCER 5%", "BPCER at APCER 10%"]
     hter = rows["HTER at the EER threshold"]
     assert (hter["frame"].percent, hter["frame"].between) == ("12.34", "10.00 – 20.00")
@@ -226,7 +226,7 @@ def test_the_headline_tells_numbers_in_percent_and_their_intervals_by_level(resu
 
 
 def test_a_rule_without_a_threshold_tells_why(results):
-    rows = {(row.level, row.rule): row for row in numbers.at_rules(results)}
+    rows = {(row.level, row.rule): row for row in table_rows.at_rules(results)}
     there, none = rows["frame", "target_eer"], rows["frame", "sources_eer"]
     assert there.threshold == "∞" and there.sorts_as == "inf" and not there.why
     assert there.cells["acer"].percent == "37.50" and there.cells["acer"].between == "30.00 – 40.00"
@@ -236,7 +236,7 @@ def test_a_rule_without_a_threshold_tells_why(results):
 
 
 def test_the_worst_instrument_stands_first_and_one_without_a_score_last(results):
-    rows = [row for row in numbers.instruments(results) if row.level == "frame"]
+    rows = [row for row in table_rows.instruments(results) if row.level == "frame"]
     assert [(row.instrument, row.cells["target_eer"].percent) for row in rows] == [
         ("b", "50.00"),
         ("a", "12.50"),
@@ -245,7 +245,7 @@ def test_the_worst_instrument_stands_first_and_one_without_a_score_last(results)
 
 
 def test_this_run_stands_above_the_papers_rows(results):
-    (_, one), (_, two) = numbers.paper_rows(results)
+    (_, one), (_, two) = table_rows.paper_rows(results)
     assert [(row.name, row.hter, row.own) for row in one] == [
         ("this run, by frame", "12.34", True),
         ("this run, by video", "12.34", True),
@@ -259,7 +259,7 @@ def test_this_run_stands_above_the_papers_rows(results):
     [(0.26834123, "0.268341"), (-math.inf, "−∞"), (math.inf, "∞"), (None, "–"), (1e-9, "1e-09")],
 )
 def test_a_threshold_is_told_with_six_digits(threshold, text):
-    assert numbers.threshold_text(threshold) == text
+    assert table_rows.threshold_text(threshold) == text
 
 
 def test_the_table_of_videos_holds_every_column_and_thresholds_that_json_can_say():

@@ -5,7 +5,7 @@ import re
 from typing import Any
 
 import pytest
-from test_pipeline_predict import THRESHOLD, made_model
+from made_predict import THRESHOLD, made_model
 
 from train.evaluation.card import LIMITS, card_text, code, plain
 from train.evaluation.metrics import measure

@@ -55,7 +55,7 @@ class Catalogue(NamedTuple):
         return texts.values[texts.codes[number]]
 
 
-class Gathered:
+class TextColumn:
     """Texts of one shard after the other, made into one list of values and one array of codes."""
 
     def __init__(self) -> None:
@@ -83,7 +83,7 @@ def read_catalogue(opened: Opened) -> tuple[Catalogue, list[str]]:
     cannot be read the values are NaN.
     """
     troubles: list[str] = []
-    texts = {name: Gathered() for name in TEXTS}
+    texts = {name: TextColumn() for name in TEXTS}
     figures: dict[str, list[np.ndarray]] = {name: [np.empty(0, np.float32)] for name in FIGURES}
     files = [entry["file"] for entry in opened.entries]
     frames, sizes = [np.empty(0, np.int32)], []

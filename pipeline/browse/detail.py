@@ -127,12 +127,12 @@ def trace(shard: Shard, row: int, roots: Roots) -> Traced:
 
 def turns(source: origin.Origin) -> list[str]:
     """How the frame was turned, besides what its file says of itself."""
-    told = [
+    words = [
         f"turned {one.value}° by hand"
         for one in source.corrected
         if one.action == "rotate" and one.covers(source.frame)
     ]
-    return [*told, "its file is listed as upside down"] if source.upside_down else told
+    return [*words, "its file is listed as upside down"] if source.upside_down else words
 
 
 def outline(affine: np.ndarray) -> list[list[float]] | None:

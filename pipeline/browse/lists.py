@@ -43,8 +43,8 @@ def answer(
     most frequent first. columns: names of what is in a row.
     """
     those = [row for row in rows if concerns(query, row)]
-    told = Counter(_NUMBER.sub("N", str(row.get(LISTS[name], ""))) for row in those)
-    reasons = sorted(told.items(), key=lambda pair: (-pair[1], pair[0]))[:REASONS_AT_MOST]
+    counted = Counter(_NUMBER.sub("N", str(row.get(LISTS[name], ""))) for row in those)
+    reasons = sorted(counted.items(), key=lambda pair: (-pair[1], pair[0]))[:REASONS_AT_MOST]
     columns = COLUMNS[name]
     return {
         "total": len(those),

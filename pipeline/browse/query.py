@@ -95,7 +95,7 @@ def _number(name: str, text: str) -> float | None:
     return number
 
 
-def whole(texts: dict[str, str], name: str, default: int, high: int) -> int:
+def whole_number(texts: dict[str, str], name: str, default: int, high: int) -> int:
     """A whole number from 0 to `high` among the values that `parse` gives; QueryError otherwise."""
     text = texts.get(name)
     if text is None:

@@ -17,7 +17,7 @@ import numpy as np
 from labels import classes
 from pipeline.browse import detail, lists, pictures
 from pipeline.browse.catalogue import FIGURES, read_catalogue
-from pipeline.browse.query import QueryError, parse, whole
+from pipeline.browse.query import QueryError, parse, whole_number
 from pipeline.browse.search import BINS, Search
 from pipeline.bundle import FIELDS, BundleError, Shard
 from pipeline.errors import UserError
@@ -90,14 +90,14 @@ class Site:
             return Answer(200, kind, files("pipeline").joinpath("templates", name).read_bytes())
         try:
             if path == "/api/bundle":
-                return told(self.bundle())
+                return json_answer(self.bundle())
             if path == "/api/query":
-                asked, _ = parse(query)
-                return told(self.search.counts(asked))
+                parsed, _ = parse(query)
+                return json_answer(self.search.counts(parsed))
             if path == "/api/samples":
-                return told(self.samples(query))
+                return json_answer(self.samples(query))
             if path.startswith("/api/list/") and path[10:] in lists.LISTS:
-                return told(self.list(path[10:], query))
+                return json_answer(self.list(path[10:], query))
             if match := _NUMBERED.fullmatch(path):
                 return self._numbered(match[1], int(match[2]), match[3], query, gone)
             return refused(404, "nothing is here")
@@ -117,8 +117,8 @@ class Site:
         if part is not None:
             return refused(404, "nothing is here")
         if what == "api/sample":
-            return told(self.sample(number, query))
-        return told(self.traced(number, gone).known)
+            return json_answer(self.sample(number, query))
+        return json_answer(self.traced(number, gone).known)
 
     def bundle(self) -> dict[str, Any]:
         """What does not depend on a query."""
@@ -155,11 +155,11 @@ class Site:
 
     def samples(self, query: str) -> dict[str, Any]:
         """The samples at some places of a query's order, with what stands below their pictures."""
-        asked, also = parse(query, ("start", "count"))
-        start = whole(also, "start", 0, _LAST)
-        count = whole(also, "count", AT_ONCE, AT_ONCE)
-        numbers = self.search.numbers(asked)
-        figure = self.catalogue.figures.get(asked.sort)
+        parsed, also = parse(query, ("start", "count"))
+        start = whole_number(also, "start", 0, _LAST)
+        count = whole_number(also, "count", AT_ONCE, AT_ONCE)
+        numbers = self.search.numbers(parsed)
+        figure = self.catalogue.figures.get(parsed.sort)
         rows = []
         for number in numbers[start : start + count].tolist():
             row: dict[str, Any] = {name: self.catalogue.text(name, number) for name in _CAPTION}
@@ -174,9 +174,9 @@ class Site:
         """All that is stored of a sample, and its neighbours: in the query's order, and of its
         video (those that are nearest).
         """
-        asked, _ = parse(query)
+        parsed, _ = parse(query)
         shard, row = self.place(number)
-        position, numbers = self.search.position(asked, number), self.search.numbers(asked)
+        position, numbers = self.search.position(parsed, number), self.search.numbers(parsed)
         around = {"position": position, "total": len(numbers), "before": None, "after": None}
         if position is not None:
             around["before"] = int(numbers[position - 1]) if position else None
@@ -223,7 +223,7 @@ class Site:
         """One picture of a sample."""
         if part not in ("crop", "depth", "parsing", "frame"):
             return refused(404, "no such picture: crop, depth, parsing or frame")
-        also = pictured(query)
+        also = picture_options(query)
         if part == "frame":
             found = self.traced(number, gone)
             if found.picture is None:
@@ -242,16 +242,16 @@ class Site:
 
     def list(self, name: str, query: str) -> dict[str, Any]:
         """Some rows of a list of the manifest."""
-        asked, also = parse(query, ("start", "count"))
-        start = whole(also, "start", 0, _LAST)
-        count = whole(also, "count", AT_ONCE, AT_ONCE)
-        return lists.answer(name, self.opened.rows(name), asked, start, count)
+        parsed, also = parse(query, ("start", "count"))
+        start = whole_number(also, "start", 0, _LAST)
+        count = whole_number(also, "count", AT_ONCE, AT_ONCE)
+        return lists.answer(name, self.opened.rows(name), parsed, start, count)
 
 
-def pictured(query: str) -> dict[str, str]:
+def picture_options(query: str) -> dict[str, str]:
     """What a picture's address asks for: exact=1, classes=1,2. QueryError for anything else."""
-    asked, also = parse(query, ("exact", "classes"))
-    if asked != parse("")[0] or also.get("exact", "1") != "1":
+    parsed, also = parse(query, ("exact", "classes"))
+    if parsed != parse("")[0] or also.get("exact", "1") != "1":
         raise QueryError("a picture has exact=1 or classes=1,2,... and nothing else")
     return also
 
@@ -262,10 +262,10 @@ def shown_classes(also: dict[str, str]) -> list[int]:
         return list(range(1, len(classes.NAMES)))
     parts = [part for part in also["classes"].split(",") if part]
     last = len(classes.NAMES) - 1
-    return [whole({"classes": part}, "classes", 0, last) for part in parts]
+    return [whole_number({"classes": part}, "classes", 0, last) for part in parts]
 
 
-def told(known: Any, status: int = 200) -> Answer:
+def json_answer(known: Any, status: int = 200) -> Answer:
     """Plain JSON."""
     text = json.dumps(known, ensure_ascii=False, allow_nan=False)
     return Answer(status, "application/json; charset=utf-8", text.encode())
@@ -273,4 +273,4 @@ def told(known: Any, status: int = 200) -> Answer:
 
 def refused(status: int, line: str) -> Answer:
     """Why there is no answer, in one line."""
-    return told({"error": " ".join(line.split())}, status)
+    return json_answer({"error": " ".join(line.split())}, status)

@@ -38,10 +38,10 @@ def predict(
     the model's own crop settings. A score is no proof that a person is alive. Exit code 0: each
     file has a score, 1: some have none, 2: a mistake in the input.
     """
-    from pipeline.predict.run import Wishes, run
+    from pipeline.predict.run import Options, run
 
-    wishes = Wishes(every, upside_down, threshold, frames, as_json, scores, threads)
-    if not run(model, paths, wishes, click.echo):
+    options = Options(every, upside_down, threshold, frames, as_json, scores, threads)
+    if not run(model, paths, options, click.echo):
         raise SystemExit(1)
 
 

@@ -15,8 +15,8 @@ from pipeline.predict.scorer import given_threshold, scoring
 
 
 @dataclass(frozen=True)
-class Wishes:
-    """How it is to be done.
+class Options:
+    """How files are scored, and what is printed and written of them.
 
     every, upside_down: see predict_file. threshold: a number in place of the model's. frames: a
     line for each frame too. as_json: one JSON object at the end in place of lines. scores: where a
@@ -32,37 +32,39 @@ class Wishes:
     threads: int | None = None
 
 
-def run(model: Path, paths: Sequence[Path], wishes: Wishes, say: Callable[[str], None]) -> bool:
+def run(model: Path, paths: Sequence[Path], options: Options, say: Callable[[str], None]) -> bool:
     """Score the pictures and videos at `paths`; whether each of them has a score.
 
     say: takes a line. Raises UserError for a model that cannot score, and where there is nothing to
     score.
     """
-    given = None if wishes.threshold is None else given_threshold(wishes.threshold)
-    if wishes.scores is not None and wishes.scores.is_dir():
-        raise UserError(f"{wishes.scores}: is a folder; name a file for the scores")
+    given = None if options.threshold is None else given_threshold(options.threshold)
+    if options.scores is not None and options.scores.is_dir():
+        raise UserError(f"{options.scores}: is a folder; name a file for the scores")
     inputs = gather(paths)
-    if wishes.scores is not None:
-        check_apart(wishes.scores, [model, *inputs.files])
+    if options.scores is not None:
+        check_apart(options.scores, [model, *inputs.files])
     made: list[Prediction] = []
-    with scoring(model, wishes.threads) as scorer:
+    with scoring(model, options.threads) as scorer:
         threshold = given or scorer.threshold
 
         def lines(of: Iterable[str]) -> None:
-            for line in () if wishes.as_json else of:
+            for line in () if options.as_json else of:
                 say(line)
 
         with scorer.crop.choice().load() as landmarks:
             lines(tell.head(scorer, threshold))
             for path in inputs.files:
-                made.append(predict_file(path, scorer, landmarks, wishes.every, wishes.upside_down))
-                lines(tell.lines(made[-1], threshold, wishes.frames))
-        if wishes.scores is not None:
+                made.append(
+                    predict_file(path, scorer, landmarks, options.every, options.upside_down)
+                )
+                lines(tell.lines(made[-1], threshold, options.frames))
+        if options.scores is not None:
             # A name that is no UTF-8 is written so that the file is.
             text = tell.scores_text(made)
-            write_bytes(wishes.scores, text.encode("utf-8", "backslashreplace"))
-        if wishes.as_json:
-            about = {"every": wishes.every, "upside_down": wishes.upside_down}
+            write_bytes(options.scores, text.encode("utf-8", "backslashreplace"))
+        if options.as_json:
+            about = {"every": options.every, "upside_down": options.upside_down}
             found = tell.as_json(scorer, threshold, made, inputs.passed_over)
             say(json.dumps({**found, **about}, indent=1, sort_keys=True, allow_nan=False))
         lines(tell.foot(Counter(tell.kind(one, threshold) for one in made), inputs.passed_over))

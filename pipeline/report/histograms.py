@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 
 from pipeline.report.drawing import INK, LIVE, SPOOF, STROKES, as_svg, figure
-from pipeline.report.numbers import RULE_NAMES
 from pipeline.report.scores import Samples
+from pipeline.report.table_rows import RULE_NAMES
 
 BINS = (10, 40)
 """The fewest and the most; between them twice the square root of the number of scores."""

@@ -17,7 +17,7 @@ from pipeline.files.store import write_text
 from pipeline.layout import Layout
 from pipeline.look.pages import template
 from pipeline.look.sheets import choose, jpeg_uri, sheet
-from pipeline.report import data, gallery, histograms, numbers, rates, training, videos
+from pipeline.report import data, gallery, histograms, rates, table_rows, training, videos
 from pipeline.report.results import RULES, Results, read_results, text_of
 from pipeline.report.scores import read_scored, samples_of, videos_of
 from train.evaluation.intervals import Groups
@@ -58,15 +58,15 @@ def of_results(results: Results, bundle: Bundle, config: Config) -> dict[str, An
         "results": results,
         "levels": LEVELS,
         "rules": RULES,
-        "rule_names": numbers.RULE_NAMES,
-        "rate_names": numbers.RATES,
-        "percent": numbers.percent,
-        "threshold_text": numbers.threshold_text,
-        "score_text": numbers.score_text,
-        "headline": numbers.headline(results),
-        "at_rules": numbers.at_rules(results),
-        "instruments": numbers.instruments(results),
-        "paper": numbers.paper_rows(results),
+        "rule_names": table_rows.RULE_NAMES,
+        "rate_names": table_rows.RATES,
+        "percent": table_rows.percent,
+        "threshold_text": table_rows.threshold_text,
+        "score_text": table_rows.score_text,
+        "headline": table_rows.headline(results),
+        "at_rules": table_rows.at_rules(results),
+        "instruments": table_rows.instruments(results),
+        "paper": table_rows.paper_rows(results),
         "other_bundle": results.evaluated_on != bundle.hash,
         "other_training": [name for name in here if getattr(results, name) != here[name]],
     }

@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 
 from pipeline.report.drawing import LIVE, MARKS, NEUTRAL, SPOOF, as_svg, figure, thin
-from pipeline.report.numbers import RULE_NAMES
 from pipeline.report.scores import Samples
+from pipeline.report.table_rows import RULE_NAMES
 from train.evaluation.intervals import SHARE, Groups, draws
 from train.evaluation.rates import Counts, Table
 from train.evaluation.scores import Score

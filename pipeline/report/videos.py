@@ -3,8 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pipeline.report.numbers import RULE_NAMES, threshold_text
 from pipeline.report.scores import ScoredVideo
+from pipeline.report.table_rows import RULE_NAMES, threshold_text
 
 COLUMNS = (
     "dataset", "video", "live", "attack", "instrument", "subject", "frames", "failed", "score"
