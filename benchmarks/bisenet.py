@@ -94,7 +94,7 @@ def all_routes(path: Path, load: Callable[[], BiSeNet]) -> tuple[dict[str, Route
         if runtime == "torch":
             network: Any = Torch(load(), precision, 1, "cpu")
         else:
-            network = runtimes.of(load(), runtime, precision, 1)
+            network = runtimes.from_network(load(), runtime, precision, 1)
         routes[name] = lambda picture, run=network: run([picture])[0]
     return routes, missing
 

@@ -27,10 +27,10 @@ import numpy as np
 
 from benchmarks.parts.measuring import rounded
 from labels import classes
+from labels.affines import moved
 from labels.backends import DEPTH
 from labels.depth.facemesh import depth_map
 from labels.landmarks import Face, FaceFinder, load
-from labels.parsing.bisenet import in_picture
 from labels.parsing.facemesh import parse
 from labels.parsing.orders import OF_WEIGHTS, table
 from labels.parsing.sides import put_right
@@ -123,7 +123,7 @@ def beside_bisenet(folder: Path, finder: FaceFinder) -> dict[str, Any]:
         theirs = crops.warp(
             table("zllrunning")[mask], view.affine, (IMAGE_SIDE, IMAGE_SIDE), nearest=True
         )
-        theirs = put_right(theirs, in_picture(view.landmarks_refined, view.affine))
+        theirs = put_right(theirs, moved(view.landmarks_refined, view.affine))
         ours = parse(view.picture, view.landmarks_refined, view.affine)
         by_picture[name] = class_agreement(ours, theirs)
     names = sorted({name for row in by_picture.values() for name in row})

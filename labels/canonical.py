@@ -22,3 +22,6 @@ def _read() -> tuple[np.ndarray, np.ndarray]:
 VERTICES, TRIANGLES = _read()
 """VERTICES: 468 x 3 float32, centimetres, x to the subject's left, y up, z towards the viewer.
 TRIANGLES: 898 x 3 int32 landmark numbers; eyes and mouth are closed."""
+
+RIGHT_EYE_OUTER, LEFT_EYE_OUTER = 33, 263
+"""The landmarks at the outer corners of the subject's eyes."""

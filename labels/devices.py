@@ -1,4 +1,6 @@
-"""Where torch runs a network: chosen by the configuration, and told in what was made there."""
+"""Where torch runs a network, how exactly, and how that is told in what was made there."""
+
+from contextlib import AbstractContextManager
 
 import torch
 
@@ -16,3 +18,13 @@ def choose(device: str) -> str:
 def kind(device: str) -> str:
     """`cpu`, or `cuda` and the model of the GPU, for two models do not round alike."""
     return device if device == "cpu" else f"{device} ({torch.cuda.get_device_name(device)})"
+
+
+def exact() -> AbstractContextManager[None]:
+    """Within it a GPU gives the same bytes twice, and float32 is float32.
+
+    TF32 is not, and an algorithm that is found by trying is not the same twice.
+    """
+    return torch.backends.cudnn.flags(
+        enabled=True, benchmark=False, deterministic=True, allow_tf32=False
+    )

@@ -8,8 +8,7 @@ Bulat and Tzimiropoulos, "How far are we from solving the 2D & 3D face alignment
 2017; Zhang et al., "S3FD: single shot scale-invariant face detector", ICCV 2017.
 """
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -33,7 +32,8 @@ from face_alignment.utils import (
 )
 from torch import nn
 
-from labels import weights
+from labels import devices, weights
+from labels.tensors import load_strict, read_tensors
 
 BGR_MEAN = (104.0, 117.0, 123.0)
 SAME_BOX, MIN_SCORE = 0.3, 0.5
@@ -96,7 +96,7 @@ class Landmarks:
 
     def _run(self, patches: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Places (N, 68, 2) in heatmap cells and depth (N, 68) in patch pixels, nearer larger."""
-        with torch.inference_mode(), _exact():
+        with torch.inference_mode(), devices.exact():
             seen = torch.from_numpy(patches).to(self._device)
             heat = _last(self._network(seen))
             heat = heat + flip(_last(self._network(flip(seen))), is_label=True)
@@ -124,7 +124,7 @@ class Detector:
         Pixels of the picture, scores above MIN_SCORE.
         """
         pixels = image[:, :, ::-1].astype(np.float32) - np.array(BGR_MEAN, np.float32)
-        with torch.inference_mode(), _exact():
+        with torch.inference_mode(), devices.exact():
             seen = torch.from_numpy(pixels.transpose(2, 0, 1)[None].copy()).to(self._device)
             maps = [one.float() for one in self._network(seen)]
             maps[::2] = [one.softmax(1) for one in maps[::2]]
@@ -136,24 +136,19 @@ class Detector:
 
 def load_landmarks(device: str, batch: int = 1) -> Landmarks:
     """3DFAN with its depth network, from the weights 3dfan4 and fan-depth; UserError without."""
-    tables = [_tensors("3dfan4"), _tensors("fan-depth")]
-    networks = [FAN(4), ResNetDepth()]
-    for network, (path, tensors) in zip(networks, tables, strict=True):
-        weights.load_strict(network, tensors, path)
-    return Landmarks(networks[0], networks[1], device, batch)
+    network, depth = weights.find("3dfan4"), weights.find("fan-depth")
+    return Landmarks(_loaded(FAN(4), network), _loaded(ResNetDepth(), depth), device, batch)
 
 
 def load_detector(device: str) -> Detector:
     """S3FD from the weights s3fd; UserError without."""
-    path, tensors = _tensors("s3fd")
-    network = s3fd()
-    weights.load_strict(network, tensors, path)
-    return Detector(network, device)
+    path = weights.find("s3fd")
+    return Detector(_loaded(s3fd(), path), device)
 
 
-def _tensors(name: str) -> tuple[Path, dict[str, torch.Tensor]]:
-    path = weights.find(name)
-    return path, weights.read_tensors(path)
+def _loaded(network: nn.Module, path: Path) -> nn.Module:
+    load_strict(network, read_tensors(path), path)
+    return network
 
 
 def _square(box: np.ndarray) -> tuple[np.ndarray, float]:
@@ -194,12 +189,3 @@ def _read(heat: np.ndarray) -> np.ndarray:
 
 def _last(heatmaps: torch.Tensor | list[torch.Tensor]) -> torch.Tensor:
     return heatmaps[-1] if isinstance(heatmaps, list) else heatmaps
-
-
-@contextmanager
-def _exact() -> Iterator[None]:
-    """On a GPU: the same bytes twice, and float32 that is float32."""
-    with torch.backends.cudnn.flags(
-        enabled=True, benchmark=False, deterministic=True, allow_tf32=False
-    ):
-        yield

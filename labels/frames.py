@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from labels.affines import scale_of
+
 
 def frame_mask(
     affine: np.ndarray,
@@ -37,7 +39,7 @@ def drawn_mask(
     drawn by interpolation (as far as half a frame pixel inside) or by area (half a pixel of its
     own). affine: as for frame_mask, without shear.
     """
-    margin = 0.5 + 0.5 / np.sqrt(abs(np.linalg.det(np.asarray(affine, np.float64)[:, :2])))
+    margin = 0.5 + 0.5 / scale_of(affine)
     if covers(affine, frame_size, height, width, margin):
         return None
     return frame_mask(affine, frame_size, height, width, margin)

@@ -1,4 +1,4 @@
-"""What the mesh networks see of a frame: a square patch, upright, with the face in its middle."""
+"""What networks see of a frame: all of it, reduced, or an upright square around one face."""
 
 import cv2
 import numpy as np
@@ -8,6 +8,20 @@ PATCH = 192
 
 REACH = 1.5
 """The patch's side over the longer side of the face's box; MediaPipe's own value."""
+
+
+def fitted_size(image: np.ndarray, side: int) -> tuple[int, int]:
+    """Width and height in pixels, at least 1, of a picture (H, W, 3) with `side` the longer one."""
+    height, width = image.shape[:2]
+    scale = side / max(height, width)
+    return max(1, round(width * scale)), max(1, round(height * scale))
+
+
+def shrink(image: np.ndarray, side: int) -> np.ndarray:
+    """A picture (H, W, 3), reduced by area to `side` where its longer side is longer than that."""
+    if max(image.shape[:2]) <= side:
+        return image
+    return cv2.resize(image, fitted_size(image, side), interpolation=cv2.INTER_AREA)
 
 
 def patch_affine(

@@ -10,7 +10,6 @@ from labels.weights import (
     entry,
     expected,
     folder,
-    read_tensors,
     record,
     record_path,
     sha256_file,
@@ -124,9 +123,11 @@ def _in_safe_form(weights: Weights, given: Path) -> Path:
     """The file to keep: the one given, or beside it its tensors as safetensors."""
     if weights.form == "plain":
         return given
+    from labels.tensors import read_tensors
+
     tensors = read_tensors(given)
     if weights.form == "prnet":
-        from labels.depth.prnet import convert
+        from labels.depth.prnet_network import convert
 
         try:
             convert({name: one.float().numpy() for name, one in tensors.items()})

@@ -17,10 +17,10 @@ import h5py
 import numpy as np
 import yaml
 
-from pipeline.cli.data import write_dataset_index
 from pipeline.config import load
 from pipeline.files import layers
 from pipeline.files.hdf5 import read_strings
+from pipeline.partition import write_dataset_index
 
 HOOK = '''
 import ctypes, os

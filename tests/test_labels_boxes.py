@@ -1,3 +1,5 @@
+"""How two boxes around faces lie together, against cases worked by hand."""
+
 import numpy as np
 import pytest
 

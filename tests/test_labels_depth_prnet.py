@@ -13,15 +13,8 @@ from torch import nn
 
 from labels.backends import DEPTH
 from labels.depth.maps import FLOOR
-from labels.depth.prnet import (
-    Convolution,
-    PRNet,
-    PRNetDepth,
-    Transposed,
-    convert,
-    load,
-    variable_names,
-)
+from labels.depth.prnet import PRNetDepth, load
+from labels.depth.prnet_network import Convolution, PRNet, Transposed, convert, variable_names
 from labels.depth.prnet_square import BOX, cut_square, square_affine
 from labels.view import LabelError, View
 from labels.weights import REGISTRY, Weights

@@ -1,3 +1,5 @@
+"""Where torch runs, and how that is told."""
+
 import pytest
 import torch
 

@@ -10,8 +10,8 @@ import cv2
 import numpy as np
 import pytest
 
-from labels.canonical import VERTICES
-from labels.landmarks import LEFT_EYE_OUTER, RIGHT_EYE_OUTER, Face
+from labels.canonical import LEFT_EYE_OUTER, RIGHT_EYE_OUTER, VERTICES
+from labels.landmarks import Face
 from labels.landmarks.embedded import FaceMesh, points_of
 from labels.landmarks.search import search_windows
 from labels.patches import PATCH, cut_patch, patch_affine
@@ -147,7 +147,7 @@ def test_nothing_is_written_to_standard_error() -> None:
 
 
 def test_pieces_of_a_picture_cover_it() -> None:
-    levels = list(search_windows(1920, 1080))
+    levels = list(search_windows(1920, 1080, PATCH, (2, 4)))
     assert levels[0] == [(0, 0, 1080, 1920)]
     assert len(levels) == 3
     for windows in levels:
@@ -160,7 +160,7 @@ def test_pieces_of_a_picture_cover_it() -> None:
 
 
 def test_small_pictures_are_not_cut_to_pieces() -> None:
-    assert len(list(search_windows(240, 320))) == 1
+    assert len(list(search_windows(240, 320, PATCH, (2, 4)))) == 1
 
 
 def test_at_the_place_of_a_detection_the_same_mesh_is_found(

@@ -19,7 +19,7 @@ from torch.nn import functional
 from labels import classes
 from labels.landmarks import load as load_landmarks
 from labels.parsing import runtimes
-from labels.parsing.bisenet import Parser, in_picture, load
+from labels.parsing.bisenet import Parser, load
 from labels.parsing.bisenet_network import BiSeNet
 from labels.parsing.by_torch import Torch, numbers_on_device, numbers_on_processor, on_device
 from labels.parsing.networks import NotFiniteError, normalised, threads
@@ -366,12 +366,6 @@ def test_a_frames_map_lies_where_the_looser_picture_was_cut():
     wanted = np.zeros((16, 32), np.uint8)
     wanted[:10, 10:25] = classes.NOSE
     assert (parsing == wanted).all()
-
-
-def test_landmarks_go_into_a_picture_with_their_depth():
-    turned = np.array([[0.0, -2, 100], [2, 0, 50]])
-    found = in_picture(np.array([[10.0, 20, 5]], np.float32), turned)
-    assert found.tolist() == [[60.0, 70.0, 10.0]]
 
 
 def test_networks_that_give_no_numbers_are_one_line():

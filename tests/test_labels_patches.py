@@ -1,3 +1,5 @@
+"""Patches for the mesh networks, against places and values worked by hand."""
+
 import numpy as np
 import pytest
 

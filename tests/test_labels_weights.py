@@ -16,16 +16,8 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 from labels import weights, weights_fetch
-from labels.weights import (
-    REGISTRY,
-    Weights,
-    digest,
-    find,
-    folder,
-    load_strict,
-    read_tensors,
-    record_path,
-)
+from labels.tensors import load_strict, read_tensors
+from labels.weights import REGISTRY, Weights, digest, find, folder, record_path
 from labels.weights_fetch import fetch
 from pipeline.errors import UserError
 
@@ -71,7 +63,7 @@ def server(tmp_path):
 
     bound = functools.partial(Handler, directory=str(tmp_path / "served"))
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), bound) as running:
-        thread = threading.Thread(target=running.serve_forever, daemon=True)
+        thread = threading.Thread(target=running.serve_forever, args=(0.02,), daemon=True)
         thread.start()
         yield tmp_path / "served", f"http://127.0.0.1:{running.server_port}/"
         running.shutdown()

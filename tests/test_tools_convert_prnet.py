@@ -10,8 +10,9 @@ import pytest
 import torch
 from test_labels_depth_prnet import tf_shapes
 
-from labels.depth.prnet import PRNet, convert
-from labels.weights import digest, find, load_strict, read_tensors
+from labels.depth.prnet_network import PRNet, convert
+from labels.tensors import load_strict, read_tensors
+from labels.weights import digest, find
 
 ROOT = Path(__file__).parents[1]
 EXTRA = ROOT / ".venv-extra" / "bin" / "python"

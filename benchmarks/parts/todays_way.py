@@ -27,7 +27,7 @@ from scipy.signal import medfilt2d
 
 from benchmarks.parts.fine_mesh import fine_mesh
 from benchmarks.parts.rule_tensors import rule_tensor
-from labels.depth.prnet import PRNet
+from labels.depth.prnet_network import PRNet
 from labels.parsing.bisenet_network import BiSeNet
 
 CROP, PARSED = 256, 512

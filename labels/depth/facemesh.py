@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from labels.affines import moved
 from labels.canonical import TRIANGLES
 from labels.depth.maps import normalise
 from labels.frames import clear_outside
@@ -25,12 +26,8 @@ def depth_map(
     without shear (the identity for the frame itself). Outside of the frame nothing is seen: 0.
     Raises labels.pose.PoseError where the landmarks are no face.
     """
-    posed = correct_pose(landmarks, frame_size)
-    affine = np.asarray(affine, np.float64)
-    vertices = np.empty_like(posed)
-    vertices[:, :2] = posed[:, :2] @ affine[:, :2].T + affine[:, 2]
-    scale = np.sqrt(abs(np.linalg.det(affine[:, :2])))
-    vertices[:, 2] = -posed[:, 2] * scale
+    vertices = moved(correct_pose(landmarks, frame_size), affine)
+    vertices[:, 2] *= -1
     nearness = zbuffer(vertices, TRIANGLES, height, width)
     clear_outside(nearness, affine, frame_size, np.nan)
     return normalise(nearness)

@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 
 from labels import devices
+from labels.affines import moved
 from labels.backends import DEPTH
 from labels.boxes import bounds, overlap
 from labels.canonical import TRIANGLES
@@ -44,7 +45,7 @@ class Fan3dDepth:
             if view.loose is None or view.loose_affine is None:
                 raise ValueError("fan3d reads the looser picture, and this view has none")
             images.append(view.loose)
-            boxes.append(bounds(points68(_moved(view.landmarks, view.loose_affine))))
+            boxes.append(bounds(points68(moved(view.landmarks, view.loose_affine))))
         found = self._landmarks(images, boxes)
         return [_depth(*each) for each in zip(views, found, strict=True)]
 
@@ -67,20 +68,12 @@ def _depth(view: View, points: np.ndarray) -> np.ndarray | LabelError:
         mesh = fit_mesh(points)
     except LabelError as error:
         return LabelError(f"FAN: {error}")
-    expected = _moved(view.landmarks, view.loose_affine)
+    expected = moved(view.landmarks, view.loose_affine)
     if overlap(bounds(mesh), bounds(expected)) < MIN_OVERLAP:
         return LabelError("FAN: the landmarks lie beside the face")
-    vertices = _moved(_moved(mesh, cv2.invertAffineTransform(view.loose_affine)), view.affine)
+    vertices = moved(moved(mesh, cv2.invertAffineTransform(view.loose_affine)), view.affine)
     vertices[:, 2] *= -1
     nearness = zbuffer(vertices, TRIANGLES, *view.picture.shape[:2])
     clear_outside(nearness, view.affine, view.frame_size, np.nan)
     depth = normalise(nearness)
     return depth if depth.any() else LabelError("FAN: the face lies outside of the frame")
-
-
-def _moved(points: np.ndarray, affine: np.ndarray) -> np.ndarray:
-    """Points (N, 3) float64 through a similarity (2, 3); z takes its scale."""
-    affine = np.asarray(affine, np.float64)
-    scale = np.sqrt(abs(np.linalg.det(affine[:, :2])))
-    flat = points[:, :2] @ affine[:, :2].T + affine[:, 2]
-    return np.column_stack([flat, points[:, 2] * scale])

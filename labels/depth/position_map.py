@@ -9,6 +9,7 @@ from pathlib import Path
 import numba
 import numpy as np
 
+from labels.affines import scale_of
 from labels.zbuffer import zbuffer
 from pipeline.errors import UserError
 
@@ -81,8 +82,8 @@ def nearness(
         raise ValueError(f"positions must be {(3, *valid.shape)}, not {positions.shape}")
     affine = np.ascontiguousarray(affine, np.float64)
     vertices = np.empty((np.count_nonzero(valid), 3))
-    scale = float(np.sqrt(abs(np.linalg.det(affine[:, :2]))))
-    _place(np.ascontiguousarray(positions, np.float32), valid, affine, scale, vertices)
+    positions = np.ascontiguousarray(positions, np.float32)
+    _place(positions, valid, affine, scale_of(affine), vertices)
     return zbuffer(vertices, triangles, height, width)
 
 

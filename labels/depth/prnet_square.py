@@ -3,6 +3,7 @@
 import cv2
 import numpy as np
 
+from labels.affines import scale_of
 from labels.depth.position_map import SIDE
 from labels.view import LabelError
 
@@ -38,8 +39,7 @@ def cut_square(picture: np.ndarray, affine: np.ndarray) -> np.ndarray:
 
     Bilinear; where it shrinks, drawn at a whole multiple and averaged. Outside is black.
     """
-    scale = float(np.sqrt(abs(np.linalg.det(affine[:, :2]))))
-    times = min(8, max(1, int(np.ceil(1 / scale - 1e-6))))
+    times = min(8, max(1, int(np.ceil(1 / scale_of(affine) - 1e-6))))
     large = affine * times
     large[:, 2] += large[:, :2].sum(1) / 2 - 0.5  # OpenCV counts from pixel centres
     drawn = cv2.warpAffine(
@@ -47,9 +47,3 @@ def cut_square(picture: np.ndarray, affine: np.ndarray) -> np.ndarray:
     )
     drawn = cv2.resize(drawn, (SIDE, SIDE), interpolation=cv2.INTER_AREA)
     return np.ascontiguousarray(drawn.transpose(2, 0, 1)) / np.float32(255)
-
-
-def after(second: np.ndarray, first: np.ndarray) -> np.ndarray:
-    """The affine that does `first`, then `second`."""
-    linear = second[:, :2] @ first[:, :2]
-    return np.column_stack([linear, second[:, :2] @ first[:, 2] + second[:, 2]])

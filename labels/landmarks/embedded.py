@@ -10,15 +10,14 @@ from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 
-import cv2
 import numpy as np
 
 from labels.boxes import bounds
-from labels.landmarks import LEFT_EYE_OUTER, RIGHT_EYE_OUTER
+from labels.canonical import LEFT_EYE_OUTER, RIGHT_EYE_OUTER
 from labels.landmarks.graph import Graph
 from labels.landmarks.quiet import quiet_stderr
-from labels.landmarks.search import Detection, Search
-from labels.patches import PATCH, cut_patch, patch_affine, to_frame
+from labels.landmarks.search import Detection, FaceFinder
+from labels.patches import PATCH, cut_patch, patch_affine, shrink, to_frame
 from pipeline.errors import UserError
 
 MIN_SCORE = 0.6
@@ -72,13 +71,16 @@ def _model() -> Path | None:
     return next((Path(place) / model for place in places if (Path(place) / model).is_file()), None)
 
 
-class FaceMesh(Search):
+class FaceMesh(FaceFinder):
     """Finds faces and both their meshes. Use as a context manager, or call close().
 
     Making one takes about a second (MediaPipe's import and its graphs). Standard error is turned
     off meanwhile, for MediaPipe writes notices there that mean nothing to a user. UserError under a
     MediaPipe that has no models.
     """
+
+    reach = PATCH
+    pieces = (2, 4)
 
     def __init__(self) -> None:
         model = _model()
@@ -108,13 +110,8 @@ class FaceMesh(Search):
 
     def detect(self, image: np.ndarray) -> list[Detection]:
         """The faces that the full-range detector sees."""
-        height, width = image.shape[:2]
-        scale = PATCH / max(height, width)
-        if scale < 1:
-            size = (max(1, round(width * scale)), max(1, round(height * scale)))
-            image = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
-        packet = self._detector.run(np.ascontiguousarray(image))
-        frame = np.array([width, height], np.float64)
+        frame = np.array(image.shape[1::-1], np.float64)
+        packet = self._detector.run(np.ascontiguousarray(shrink(image, PATCH)))
         found = []
         for detection in self._list(packet) if packet is not None else ():
             place = detection.location_data

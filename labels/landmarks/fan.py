@@ -5,13 +5,13 @@ For those who must not use MediaPipe. Its mesh is the better one: here 468 point
 ahead, and the refined mesh is the plain one.
 """
 
-import cv2
 import numpy as np
 
 from labels import devices
 from labels.fan import Detector, Landmarks, load_detector, load_landmarks
-from labels.landmarks.search import Detection, Search
+from labels.landmarks.search import Detection, FaceFinder
 from labels.mesh_fit import fit_mesh, with_irises
+from labels.patches import shrink
 from labels.view import LabelError
 
 LONGEST = 640
@@ -21,7 +21,7 @@ smallest anchor is 16 pixels: a face of a fortieth of the picture's longer side.
 _LEVEL = np.array([(0.0, 0.0), (1.0, 0.0)])
 
 
-class FanFinder(Search):
+class FanFinder(FaceFinder):
     """Finds faces and their meshes. Use as a context manager, or call close().
 
     The eyes that `at` takes are not used: 3DFAN was taught with turned pictures.
@@ -38,13 +38,10 @@ class FanFinder(Search):
 
     def detect(self, image: np.ndarray) -> list[Detection]:
         """The faces that S3FD sees; it says nothing of their eyes."""
-        height, width = image.shape[:2]
-        scale = min(1.0, LONGEST / max(height, width))
-        size = (max(1, round(width * scale)), max(1, round(height * scale)))
-        if scale < 1:
-            image = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
-        back = np.tile(np.array([width, height]) / size, 2)
-        return [Detection(float(one[4]), one[:4] * back, _LEVEL) for one in self._detector(image)]
+        seen = shrink(image, LONGEST)
+        back = np.tile(np.array(image.shape[1::-1]) / seen.shape[1::-1], 2)
+        faces = self._detector(seen)
+        return [Detection(float(face[4]), face[:4] * back, _LEVEL) for face in faces]
 
     def meshes(
         self, image: np.ndarray, box: np.ndarray, eyes: np.ndarray

@@ -2,14 +2,13 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from types import TracebackType
 from typing import NamedTuple, Self
 
 import numpy as np
 
 from labels.boxes import area, bounds, overlap, within
-from labels.landmarks import Face
-from labels.patches import PATCH
 
 MIN_OVERLAP = 0.3
 """A mesh whose box has a smaller overlap with the detection's box is elsewhere."""
@@ -19,6 +18,23 @@ SAME_FACE = 0.5
 
 CUT_FACE = 0.6
 """In a search by pieces, also one that lies within another by more: a face cut by a seam."""
+
+
+@dataclass(frozen=True, eq=False)
+class Face:
+    """One face of a picture.
+
+    score: the detector's, 0.5 to 1; NaN where the place was given. box: x0, y0, x1, y1 of the
+    detection, or as given, frame pixels.
+    landmarks: (468, 3) float32, the plain mesh: x, y in frame pixels, z in the same unit, smaller
+    is nearer, 0 near the head's centre. landmarks_refined: (478, 3) float32, the mesh that looks
+    again at eyes and lips, with ten points for the irises: better for parsing, worse for depth.
+    """
+
+    score: float
+    box: tuple[float, float, float, float]
+    landmarks: np.ndarray
+    landmarks_refined: np.ndarray
 
 
 class Detection(NamedTuple):
@@ -32,19 +48,20 @@ class Detection(NamedTuple):
     eyes: np.ndarray
 
 
-class Search(ABC):
+class FaceFinder(ABC):
     """Finds faces and both their meshes. Use as a context manager, or call close().
 
-    A runtime supplies `detect` and `meshes`, and says what its detector needs by these two.
+    A runtime supplies `detect`, `meshes` and `close`, and says what its detector needs by `reach`
+    and `pieces`.
     """
 
     made_on = "cpu"
-    """Where its networks run."""
+    """Where its networks run, and in which precision where that may differ."""
 
-    reach = PATCH
+    reach: int
     """Side in pixels of what the detector sees of a picture; pieces are not cut smaller."""
 
-    pieces: tuple[int, ...] = (2, 4)
+    pieces: tuple[int, ...]
     """Where the whole picture shows no face: parts of its longer side, in turn."""
 
     @abstractmethod
@@ -69,7 +86,7 @@ class Search(ABC):
 
     @abstractmethod
     def close(self) -> None:
-        """Free the graphs."""
+        """Free what it holds."""
 
     def find(self, image: np.ndarray, faces: int | None = None) -> list[Face]:
         """All faces of a picture, best first.
@@ -163,7 +180,7 @@ class Search(ABC):
 
 
 def search_windows(
-    height: int, width: int, reach: int = PATCH, pieces: Sequence[int] = (2, 4)
+    height: int, width: int, reach: int, pieces: Sequence[int]
 ) -> Iterator[list[tuple[int, int, int, int]]]:
     """Where to look for faces, in turn until one is found: lists of x0, y0, x1, y1.
 

@@ -13,10 +13,10 @@ import numpy as np
 
 from labels import weights
 from labels.boxes import bounds
-from labels.landmarks import LEFT_EYE_OUTER, RIGHT_EYE_OUTER
+from labels.canonical import LEFT_EYE_OUTER, RIGHT_EYE_OUTER
 from labels.landmarks.quiet import Sieve, quiet_stderr, without
-from labels.landmarks.search import Detection, Search
-from labels.patches import cut_patch, patch_affine, to_frame
+from labels.landmarks.search import Detection, FaceFinder
+from labels.patches import cut_patch, fitted_size, patch_affine, shrink, to_frame
 
 MIN_SCORE = 0.5
 
@@ -50,7 +50,7 @@ def load() -> "FaceTasks":
     return FaceTasks()
 
 
-class FaceTasks(Search):
+class FaceTasks(FaceFinder):
     """Finds faces and their refined mesh, whose first 468 points are the plain one here.
 
     Use as a context manager, or call close(). Making one takes about a second. Standard error is
@@ -98,14 +98,10 @@ class FaceTasks(Search):
 
     def detect(self, image: np.ndarray) -> list[Detection]:
         """The faces that the short-range detector sees."""
-        height, width = image.shape[:2]
-        frame = np.array([width, height], np.float64)
-        scale = SEEN / max(height, width)
-        small = (max(1, round(width * scale)), max(1, round(height * scale)))
-        if scale < 1:
-            image = cv2.resize(image, small, interpolation=cv2.INTER_AREA)
-        size = (small[0] * DETAIL, small[1] * DETAIL)
-        image = cv2.resize(image, size, interpolation=cv2.INTER_NEAREST)
+        frame = np.array(image.shape[1::-1], np.float64)
+        width, height = fitted_size(image, SEEN)
+        size = (width * DETAIL, height * DETAIL)
+        image = cv2.resize(shrink(image, SEEN), size, interpolation=cv2.INTER_NEAREST)
         found = []
         with self._sieve:
             detections = self._detector.detect(self._image(image)).detections

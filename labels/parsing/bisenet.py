@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from labels import weights as store
+from labels.affines import moved
 from labels.backends import PARSING
 from labels.frames import clear_outside
 from labels.parsing import runtimes
@@ -77,17 +78,10 @@ class Parser:
 
     def _finished(self, numbers: np.ndarray, view: View) -> np.ndarray:
         assert view.loose_affine is not None
-        landmarks = in_picture(view.landmarks_refined, view.loose_affine)
+        landmarks = moved(view.landmarks_refined, view.loose_affine)
         self._check.see(numbers, landmarks[:, :2])
         parsing = put_right(self._table[numbers], landmarks)
         height, width = view.picture.shape[:2]
         drawn = cut(parsing, view.loose_affine, view.affine, height, width)
         clear_outside(drawn, view.affine, view.frame_size)
         return drawn
-
-
-def in_picture(landmarks: np.ndarray, affine: np.ndarray) -> np.ndarray:
-    """Landmarks (N, 3) of the frame in the pixels of a picture, z as well; float64."""
-    linear = affine[:, :2]
-    depth = landmarks[:, 2:].astype(np.float64) * np.sqrt(abs(np.linalg.det(linear)))
-    return np.hstack([landmarks[:, :2] @ linear.T + affine[:, 2], depth])

@@ -57,24 +57,31 @@ class Ncnn:
 
 
 class _Writer:
-    """A network in ncnn's form, layer by layer: each method gives the name of what it makes."""
+    """A network in ncnn's form, layer by layer: each method gives the name of its output."""
 
     def __init__(self) -> None:
         self._layers: list[tuple[str, list[str], str, dict[int, int]]] = []
         self.weights: list[bytes] = []
 
-    def layer(self, kind: str, inputs: Sequence[str], **options: int) -> str:
-        """options: by ncnn's numbers, as p0=64."""
-        output = f"{kind.lower()}{len(self._layers)}"
-        numbered = {int(name[1:]): value for name, value in options.items()}
+    def layer(self, kind: str, inputs: Sequence[str], name: str = "", /, **options: int) -> str:
+        """name: of the output, where it matters. options: by ncnn's numbers, as p0=64."""
+        output = name or f"{kind.lower()}{len(self._layers)}"
+        numbered = {int(number[1:]): value for number, value in options.items()}
         self._layers.append((kind, list(inputs), output, numbered))
         return output
 
-    def conv(self, x: str, conv: nn.Conv2d, bn: nn.BatchNorm2d | None = None, then: int = 0) -> str:
+    def conv(
+        self,
+        x: str,
+        conv: nn.Conv2d,
+        bn: nn.BatchNorm2d | None = None,
+        then: int = 0,
+        name: str = "",
+    ) -> str:
         weight = self._fold(conv, bn)
         sizes = {"p0": len(weight), "p5": int(bn is not None), "p6": weight.numel(), "p9": then}
         shape = {"p1": conv.kernel_size[0], "p3": conv.stride[0], "p4": int(conv.padding[0])}
-        return self.layer("Convolution", [x], **shape, **sizes)
+        return self.layer("Convolution", [x], name, **shape, **sizes)
 
     def linear(
         self, x: str, conv: nn.Conv2d, bn: nn.BatchNorm2d | None = None, then: int = 0
@@ -132,21 +139,13 @@ class _Writer:
                 blobs += len(copies)
         return "\n".join(["7767517", f"{len(lines)} {blobs}", *lines, ""])
 
-    def rename(self, old: str, new: str) -> None:
-        """Give the output that was made last its own name."""
-        kind, inputs, output, options = self._layers.pop()
-        assert output == old
-        self._layers.append((kind, inputs, new, options))
-
 
 @torch.no_grad()
 def written(network: BiSeNet) -> tuple[str, bytes]:
     """A network up to its coarse logits as ncnn's text and bytes; `input` to `output`."""
     w, path = _Writer(), network.cp
     trunk = path.resnet
-    x = w.layer("Input", [])
-    w.rename(x, "input")
-    x = w.conv("input", trunk.conv1, trunk.bn1, RELU)
+    x = w.conv(w.layer("Input", [], "input"), trunk.conv1, trunk.bn1, RELU)
     x = w.layer("Pooling", [x], p0=0, p1=3, p2=2, p3=1, p5=1)
     stages = []
     for stage in (trunk.layer1, trunk.layer2, trunk.layer3, trunk.layer4):
@@ -166,7 +165,7 @@ def written(network: BiSeNet) -> tuple[str, bytes]:
     gate = w.linear(gate, network.ffm.conv2, then=SIGMOID)
     fused = w.add(w.times(features, gate), features)
     head = network.conv_out
-    w.rename(w.conv(_conv(w, fused, head.conv), head.conv_out), "output")
+    w.conv(_conv(w, fused, head.conv), head.conv_out, name="output")
     return w.text(), b"".join(w.weights)
 
 

@@ -31,12 +31,12 @@ class ONNXRuntime:
         self._output = self._session.get_outputs()[0].name
 
     @classmethod
-    def of(cls, network: BiSeNet) -> "ONNXRuntime":
+    def from_network(cls, network: BiSeNet) -> "ONNXRuntime":
         """Of a network in memory."""
         return cls(exported(Coarse(network)))
 
     @classmethod
-    def read(cls, path: Path, classes: int) -> "ONNXRuntime":
+    def from_file(cls, path: Path, classes: int) -> "ONNXRuntime":
         """From an .onnx file. UserError where it holds no network of so many classes."""
         try:
             made = cls(path.read_bytes())

@@ -34,7 +34,7 @@ class OpenVINO:
         self.made_on = f"openvino {precision}"
 
     @classmethod
-    def of(cls, network: BiSeNet, precision: str) -> "OpenVINO":
+    def from_network(cls, network: BiSeNet, precision: str) -> "OpenVINO":
         """Of a network in memory."""
         example = torch.zeros(1, 3, SIDE, SIDE)
         with warnings.catch_warnings(), torch.no_grad():
@@ -44,7 +44,7 @@ class OpenVINO:
         return cls(model, precision)
 
     @classmethod
-    def read(cls, path: Path, classes: int, precision: str) -> "OpenVINO":
+    def from_file(cls, path: Path, classes: int, precision: str) -> "OpenVINO":
         """From an .onnx file. UserError where it holds no network of so many classes."""
         try:
             model = openvino.Core().read_model(path)

@@ -52,11 +52,8 @@ class Torch:
     def coarse(self, pictures: list[np.ndarray]) -> Tensor:
         """Logits (N, C, 64, 64) float32 on the device, in front of the last enlargement."""
         x = on_device(pictures, self._device)
-        # TF32 is not float32, and an algorithm that is found by trying is not the same twice.
-        exact = torch.backends.cudnn.flags(
-            enabled=True, benchmark=False, deterministic=True, allow_tf32=False
-        )
-        with exact, torch.autocast(self._device.type, torch.bfloat16, enabled=self._bfloat16):
+        autocast = torch.autocast(self._device.type, torch.bfloat16, enabled=self._bfloat16)
+        with devices.exact(), autocast:
             return self._network.coarse(x).float()
 
 

@@ -65,15 +65,11 @@ def _enlarged(
     top = 0
     while top < above.size:
         row = above[top]
-        bottom = top
-        while bottom < above.size and above[bottom] == row:
-            bottom += 1
+        bottom = _run_end(above, top)
         left = 0
         while left < before.size:
             column = before[left]
-            right = left
-            while right < before.size and before[right] == column:
-                right += 1
+            right = _run_end(before, left)
             below = min(row + 1, coarse_height - 1)
             beside = min(column + 1, coarse_width - 1)
             corners = (
@@ -84,22 +80,36 @@ def _enlarged(
             )
             many = _able(corners, able)
             for y in range(top, bottom):
-                v = down[y]
                 for x in range(left, right):
-                    u = across[x]
-                    best, winner = np.float32(-np.inf), able[0]
-                    if many > 1:
-                        for k in range(many):
-                            c = able[k]
-                            upper = (1 - u) * corners[0][c] + u * corners[1][c]
-                            lower = (1 - u) * corners[2][c] + u * corners[3][c]
-                            value = (1 - v) * upper + v * lower
-                            if value > best:
-                                best, winner = value, c
-                    found[y, x] = winner
+                    if many == 1:
+                        found[y, x] = able[0]
+                    else:
+                        found[y, x] = _winner(corners, able[:many], across[x], down[y])
             left = right
         top = bottom
     return found
+
+
+@numba.njit(cache=True, inline="always")
+def _run_end(values: np.ndarray, start: int) -> int:
+    """Where the run of equal values that begins at start is over."""
+    end = start
+    while end < values.size and values[end] == values[start]:
+        end += 1
+    return end
+
+
+@numba.njit(cache=True, inline="always")
+def _winner(corners: tuple, able: np.ndarray, u: float, v: float) -> int:
+    """Of these classes the largest at a place between four corners: u of the way across, v down."""
+    best, winner = np.float32(-np.inf), able[0]
+    for c in able:
+        upper = (1 - u) * corners[0][c] + u * corners[1][c]
+        lower = (1 - u) * corners[2][c] + u * corners[3][c]
+        value = (1 - v) * upper + v * lower
+        if value > best:
+            best, winner = value, c
+    return winner
 
 
 @numba.njit(cache=True, inline="always")

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from labels import classes
+from labels.affines import scale_of
 from labels.canonical import TRIANGLES
 from labels.frames import clear_outside, drawn_mask
 from labels.parsing.polygons import (
@@ -83,7 +84,7 @@ def parse(
         raise LabelError("the landmarks are not finite")
     affine = np.asarray(affine, np.float64)
     points = landmarks_refined[:, :2] @ affine[:, :2].T + affine[:, 2]
-    nearness = -landmarks_refined[:, 2] * np.sqrt(abs(np.linalg.det(affine[:, :2])))
+    nearness = -landmarks_refined[:, 2] * scale_of(affine)
     axes = face_axes(points)
     height, width = image.shape[:2]
     if axes.length > height + width:  # filters grow with it, and would never end

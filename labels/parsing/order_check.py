@@ -5,8 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from labels import classes
+from labels.canonical import LEFT_EYE_OUTER, RIGHT_EYE_OUTER
 from labels.parsing.orders import ORDERS, table
-from labels.parsing.polygons import LEFT_BROW, RIGHT_BROW
+from labels.parsing.polygons import BRIDGE, LEFT_BROW, RIGHT_BROW
 from pipeline.errors import UserError
 
 # Landmarks that lie well inside each part: pairs, whose middles are looked at.
@@ -99,7 +100,7 @@ def _seen(numbers: np.ndarray, points: np.ndarray) -> dict[str, np.ndarray]:
 
 def _turned_away(points: np.ndarray) -> str:
     """The half of the face, `right` or `left`, that is much shorter in the picture, or ""."""
-    right, bridge, left = points[[33, 168, 263]]
+    right, bridge, left = points[[RIGHT_EYE_OUTER, BRIDGE[0], LEFT_EYE_OUTER]]
     along = left - right
     whole = along @ along
     share = float((bridge - right) @ along / whole) if whole > 0 else 0.5

@@ -15,7 +15,7 @@ import numba
 import numpy as np
 
 from labels import classes
-from labels.canonical import TRIANGLES, VERTICES
+from labels.canonical import LEFT_EYE_OUTER, RIGHT_EYE_OUTER, TRIANGLES, VERTICES
 from labels.view import LabelError
 
 OVAL = [10, 338, 297, 332, 284, 251, 389, 356, 454, 323, 361, 288, 397, 365, 379, 378, 400, 377]
@@ -33,7 +33,6 @@ OUTER_UPPER_LIP = [61, 185, 40, 39, 37, 0, 267, 269, 270, 409, 291]
 OUTER_LOWER_LIP = [61, 146, 91, 181, 84, 17, 314, 405, 321, 375, 291]
 INNER_UPPER_LIP = [78, 191, 80, 81, 82, 13, 312, 311, 310, 415, 308]
 INNER_LOWER_LIP = [78, 95, 88, 178, 87, 14, 317, 402, 318, 324, 308]
-EYE_CORNERS = 33, 263  # the outer ones
 
 LOWER = 0.004
 """Everything lies this much lower than the network says, in distances of the eyes' corners."""
@@ -78,7 +77,7 @@ class Axes:
 
 def face_axes(points: np.ndarray) -> Axes:
     """The axes of a mesh's points (N, 2) in pixels."""
-    right, left = points[list(EYE_CORNERS)]
+    right, left = points[[RIGHT_EYE_OUTER, LEFT_EYE_OUTER]]
     length = float(np.hypot(*(left - right)))
     if not length > 0:
         raise LabelError("the corners of the eyes fall together")

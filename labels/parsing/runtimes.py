@@ -16,7 +16,7 @@ import torch
 from labels.parsing.bisenet_network import BiSeNet
 from labels.parsing.by_torch import Torch
 from labels.parsing.networks import Network
-from labels.weights import load_strict, read_tensors
+from labels.tensors import load_strict, read_tensors
 from pipeline.errors import UserError
 
 RUNTIMES = ("auto", "torch", "ncnn", "onnxruntime", "openvino")
@@ -86,11 +86,11 @@ def load(path: Path, classes: int, runtime: str, precision: str, batch: int) -> 
         if runtime == "openvino":
             from labels.parsing.by_openvino import OpenVINO
 
-            return OpenVINO.read(path, classes, precision)
+            return OpenVINO.from_file(path, classes, precision)
         from labels.parsing.by_onnxruntime import ONNXRuntime
 
-        return ONNXRuntime.read(path, classes)
-    return of(read(path, classes), runtime, precision, batch)
+        return ONNXRuntime.from_file(path, classes)
+    return from_network(read(path, classes), runtime, precision, batch)
 
 
 def read(path: Path, classes: int) -> BiSeNet:
@@ -100,7 +100,7 @@ def read(path: Path, classes: int) -> BiSeNet:
     return network.eval()
 
 
-def of(network: BiSeNet, runtime: str, precision: str, batch: int) -> Network:
+def from_network(network: BiSeNet, runtime: str, precision: str, batch: int) -> Network:
     """A network in memory, ready to run; arguments as for load."""
     if runtime == "torch":
         if torch.cuda.is_available():
@@ -109,11 +109,11 @@ def of(network: BiSeNet, runtime: str, precision: str, batch: int) -> Network:
     if runtime == "openvino":
         from labels.parsing.by_openvino import OpenVINO
 
-        return OpenVINO.of(network, precision)
+        return OpenVINO.from_network(network, precision)
     if runtime == "ncnn":
         from labels.parsing.by_ncnn import Ncnn
 
         return Ncnn(network)
     from labels.parsing.by_onnxruntime import ONNXRuntime
 
-    return ONNXRuntime.of(network)
+    return ONNXRuntime.from_network(network)
