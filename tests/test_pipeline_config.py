@@ -1,3 +1,5 @@
+"""pipeline/config.py: its defaults are those of the pages, and what is refused, with which words."""
+
 from pathlib import Path
 
 import pytest

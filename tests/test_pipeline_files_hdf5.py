@@ -1,3 +1,5 @@
+"""pipeline/files/hdf5.py: texts, alignment, and a disk that refuses."""
+
 import errno
 import shutil
 import subprocess

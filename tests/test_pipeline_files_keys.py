@@ -1,3 +1,5 @@
+"""pipeline/files/keys.py: what a key is made of, and what hashes are remembered."""
+
 import hashlib
 import json
 import os

@@ -1,3 +1,5 @@
+"""pipeline/files/layers.py: the files between the stages come back as they were written."""
+
 import h5py
 import numpy as np
 import pytest

@@ -1,3 +1,5 @@
+"""pipeline/files/many.py: calls in processes give the results of calls in a row."""
+
 import os
 import signal
 import subprocess

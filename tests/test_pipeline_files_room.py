@@ -1,3 +1,5 @@
+"""pipeline/files/room.py: how much a disk must have before anything is begun."""
+
 import shutil
 from pathlib import Path
 

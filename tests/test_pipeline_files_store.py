@@ -1,3 +1,5 @@
+"""pipeline/files/store.py: files appear whole or not at all, and nothing is left over."""
+
 import json
 import multiprocessing
 import os

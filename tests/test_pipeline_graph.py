@@ -1,3 +1,5 @@
+"""pipeline/graph.py: what is refused before any work, and what makes work anew."""
+
 from pathlib import Path
 
 import pytest

@@ -1,3 +1,5 @@
+"""pipeline/files/urls.py and pipeline/layout.py: which URLs are taken, and where."""
+
 import pytest
 
 from pipeline.config import validate
