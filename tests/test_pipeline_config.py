@@ -1,4 +1,4 @@
-"""pipeline/config.py: its defaults are those of the pages, and what is refused, with which words."""
+"""pipeline/config.py: defaults are those of the pages, and what is refused says why."""
 
 from pathlib import Path
 
