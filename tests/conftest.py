@@ -19,6 +19,8 @@ sys.path.append(str(Path(__file__).parents[1]))  # benchmarks/ is not installed
 settings.register_profile("ocim", deadline=None)
 settings.load_profile("ocim")
 
+pytest.register_assert_rewrite("made_diff")  # which is imported, and a plug-in of fixtures too
+
 
 @pytest.fixture(autouse=True)
 def _own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,33 +9,14 @@ from typing import Any
 
 import h5py
 import pytest
-from click.testing import CliRunner, Result
 from made_bundle import change_shard, edit_manifest, make_bundle
+from made_diff import FAILED, TRAIN, ocim
 
 from pipeline.bundle import PIXELS, BundleError, Shard, canonical_json
-from pipeline.cli import cli
 from pipeline.inspect.diff import diff
 from pipeline.inspect.diff_text import to_lines
 
-FAILED = [{"dataset": "oulu", "split": "train", "video": "a", "frame": 5, "reason": "no face"}]
-TRAIN = "oulu-train-00000-of-00001.h5"
-
-
-@pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Two datasets, 4 samples a split."""
-    folder = tmp_path_factory.mktemp("made") / "bundle"
-    return make_bundle(folder, ["oulu", "msu"], 1, 2, failures=FAILED)
-
-
-@pytest.fixture
-def copy(made: Path, tmp_path: Path) -> Path:
-    """A copy that a test may change."""
-    return Path(shutil.copytree(made, tmp_path / "bundle"))
-
-
-def ocim(*words: str | Path) -> Result:
-    return CliRunner().invoke(cli, ["bundle", "diff", *map(str, words)])
+pytest_plugins = ["made_diff"]
 
 
 def train(found: dict[str, Any]) -> dict[str, Any]:

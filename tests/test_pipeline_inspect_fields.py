@@ -7,34 +7,15 @@ from typing import Any
 import h5py
 import numpy as np
 import pytest
-from click.testing import CliRunner, Result
 from made_bundle import make_bundle
+from made_diff import TRAIN, ocim
 
 from pipeline.bundle import PIXELS, Shard, canonical_json, sample_checksum
-from pipeline.cli import cli
 from pipeline.inspect import fields as of_fields
 from pipeline.inspect.diff import diff
 from pipeline.inspect.fields import Differences, differs
 
-FAILED = [{"dataset": "oulu", "split": "train", "video": "a", "frame": 5, "reason": "no face"}]
-TRAIN = "oulu-train-00000-of-00001.h5"
-
-
-@pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Two datasets, 4 samples a split."""
-    folder = tmp_path_factory.mktemp("made") / "bundle"
-    return make_bundle(folder, ["oulu", "msu"], 1, 2, failures=FAILED)
-
-
-@pytest.fixture
-def copy(made: Path, tmp_path: Path) -> Path:
-    """A copy that a test may change."""
-    return Path(shutil.copytree(made, tmp_path / "bundle"))
-
-
-def ocim(*words: str | Path) -> Result:
-    return CliRunner().invoke(cli, ["bundle", "diff", *map(str, words)])
+pytest_plugins = ["made_diff"]
 
 
 def only_fields(found: dict[str, Any]) -> dict[str, Any]:

@@ -14,19 +14,13 @@ from pipeline.verify.check import verify
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return train_and_test(tmp_path_factory.mktemp("made"))
-
-
-@pytest.fixture(scope="module")
 def pieces(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return two_pieces(tmp_path_factory.mktemp("pieces"))
 
 
 @pytest.fixture
-def bundle(made: Path, tmp_path: Path) -> Path:
-    """A copy that a test may spoil."""
-    return Path(shutil.copytree(made, tmp_path / "bundle"))
+def bundle(tmp_path: Path) -> Path:
+    return train_and_test(tmp_path / "bundle")
 
 
 def test_two_shards_in_each_others_place_are_told_by_name(pieces, tmp_path):

@@ -1,6 +1,5 @@
 """A layout that is not of the format: a bundle that has it in one place alone gives one line."""
 
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -14,15 +13,9 @@ from pipeline.verify.check import verify
 pytestmark = pytest.mark.slow  # each writes bundles, and many start a process
 
 
-@pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return one_shard(tmp_path_factory.mktemp("made"))
-
-
 @pytest.fixture
-def bundle(made: Path, tmp_path: Path) -> Path:
-    """A copy that a test may spoil."""
-    return Path(shutil.copytree(made, tmp_path / "bundle"))
+def bundle(tmp_path: Path) -> Path:
+    return one_shard(tmp_path / "bundle")
 
 
 @pytest.mark.parametrize(

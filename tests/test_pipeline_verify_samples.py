@@ -1,6 +1,5 @@
 """Each rule of a sample: a bundle that breaks it alone, every hash made to fit, gives one line."""
 
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -18,15 +17,9 @@ from pipeline.verify.findings import Finding
 pytestmark = pytest.mark.slow  # each writes bundles, and many start a process
 
 
-@pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return one_shard(tmp_path_factory.mktemp("made"))
-
-
 @pytest.fixture
-def bundle(made: Path, tmp_path: Path) -> Path:
-    """A copy that a test may spoil."""
-    return Path(shutil.copytree(made, tmp_path / "bundle"))
+def bundle(tmp_path: Path) -> Path:
+    return one_shard(tmp_path / "bundle")
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,5 @@
 """A shard is looked into by a process that may crash; its provenance must be its dataset's."""
 
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -17,15 +16,9 @@ from pipeline.verify.shard import look, time_limit
 pytestmark = pytest.mark.slow  # each writes bundles, and many start a process
 
 
-@pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return one_shard(tmp_path_factory.mktemp("made"))
-
-
 @pytest.fixture
-def bundle(made: Path, tmp_path: Path) -> Path:
-    """A copy that a test may spoil."""
-    return Path(shutil.copytree(made, tmp_path / "bundle"))
+def bundle(tmp_path: Path) -> Path:
+    return one_shard(tmp_path / "bundle")
 
 
 def test_a_made_bundle_is_right(bundle):
