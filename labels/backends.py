@@ -11,13 +11,15 @@ from dataclasses import dataclass
 class Backend:
     """What is known of a back end without importing it.
 
-    module: its full name. loose: whether it reads the looser picture. weights: names in
-    labels.weights of the files that it always needs. packages: distributions that decide its
-    bytes. batch: how many views it is given at a time, at most. never: classes it can never give.
-    version: raised when its own code gives other bytes than before.
+    module: its full name. options: the keys of its section of the configuration that `load` takes;
+    each decides bytes but `device` and `weights`. loose: whether it reads the looser picture.
+    weights: names in labels.weights of the files that it always needs. packages: distributions
+    that decide its bytes. batch: how many views it is given at a time, at most. never: classes it
+    can never give. version: raised when its own code gives other bytes than before.
     """
 
     module: str
+    options: tuple[str, ...] = ()
     loose: bool = False
     weights: tuple[str, ...] = ()
     packages: tuple[str, ...] = ()
@@ -27,9 +29,10 @@ class Backend:
 
 
 DEPTH = {
-    "facemesh": Backend("labels.depth.facemesh", packages=("numba", "opencv")),
+    "facemesh": Backend("labels.depth.facemesh", ("device",), packages=("numba", "opencv")),
     "prnet": Backend(
         "labels.depth.prnet",
+        ("device",),
         loose=True,
         weights=("prnet", "prnet-face-index"),
         packages=("numba", "opencv", "torch"),
@@ -37,6 +40,7 @@ DEPTH = {
     ),
     "fan3d": Backend(
         "labels.depth.fan3d",
+        ("device",),
         loose=True,
         weights=("3dfan4", "fan-depth"),
         packages=("face-alignment", "numba", "opencv", "scipy", "torch"),
@@ -48,11 +52,13 @@ DEPTH = {
 PARSING = {
     "facemesh": Backend(
         "labels.parsing.facemesh",
+        ("hair",),
         packages=("numba", "opencv"),
         never=("eyeglasses", "left ear", "right ear"),
     ),
     "bisenet": Backend(
         "labels.parsing.bisenet",
+        ("weights", "order", "runtime", "precision"),
         loose=True,
         packages=("numba", "opencv"),
         batch=32,

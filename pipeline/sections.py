@@ -84,7 +84,7 @@ class DepthSettings(Section):
             self.backend,
             backend,
             self.model_dump(exclude={"device"}),
-            {"device": self.device},
+            self.model_dump(include=set(backend.options)),
             backend.weights,
             backend.packages,
         )
@@ -106,15 +106,16 @@ class ParseSettings(Section):
     def choice(self) -> Choice:
         """The back end, and what decides its bytes."""
         backend = PARSING[self.backend]
-        of_backend, weights, packages = {"hair"}, backend.weights, backend.packages
-        if self.backend == "bisenet":
-            of_backend = {"weights", "order", "runtime", "precision"}
-            weights, packages = (self.weights,), (*packages, *RUNTIME_PACKAGES[self.runtime])
+        options, weights, packages = set(backend.options), backend.weights, backend.packages
+        if "weights" in options:
+            weights = (self.weights,)
+        if "runtime" in options:
+            packages = (*packages, *RUNTIME_PACKAGES[self.runtime])
         return Choice(
             self.backend,
             backend,
-            self.model_dump(include={"backend", *(of_backend - {"weights"})}),
-            self.model_dump(include=of_backend),
+            self.model_dump(include={"backend", *(options - {"weights"})}),
+            self.model_dump(include=options),
             weights,
             packages,
         )
