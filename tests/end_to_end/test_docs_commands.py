@@ -39,9 +39,6 @@ ELSEWHERE = {
     r"(snakemake|python) .*profiles/(slurm|kubernetes)": (
         "clusters: tests/end_to_end/test_slurm.py, tests/end_to_end/test_kubernetes.py"
     ),
-    r"snakemake --cores N |snakemake --profile profiles/\.\.\.": (
-        "no whole command: tests/end_to_end/test_whole_run.py"
-    ),
     r"snakemake .* config/ssdg\.yaml -- tables": (
         "36 trainings: tests/end_to_end/test_whole_run.py"
     ),
@@ -115,6 +112,7 @@ def project(
         (place / "data" / name).symlink_to(replica / dataset)
     (place / "runs" / "paper").symlink_to("demo")
     (place / "OTHER").symlink_to("runs/demo/bundle")
+    (place / "replica").symlink_to(replica)
 
     frames = [np.roll(portrait, n, axis=1) for n in range(6)]
     for name in ("clip.mp4", "door.mp4", "site/live/1.mp4", "site/spoof/1.mp4"):
