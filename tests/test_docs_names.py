@@ -1,4 +1,4 @@
-"""Files, functions, verbs and options that the pages name are there."""
+"""Files, functions, verbs, options and sections that the pages name or link to are there."""
 
 import re
 from importlib import import_module
@@ -18,6 +18,8 @@ EXAMPLES = {"labels/depth/paraboloid.py", "pipeline/datasets/siw.py"} | {
 """What a page tells its reader to write, or what another project has."""
 FOLDERS = ("pipeline", "labels", "train", "tests", "benchmarks", "tools", "profiles", "config")
 OPTION = re.compile(r"--[a-z][a-z-]*")
+LINK = re.compile(r"\]\(([^)\s#]*)(?:#([^)\s]*))?\)")
+"""A link: the file, empty for the page itself, and the section."""
 
 
 def spans(page: Path) -> list[str]:
@@ -29,6 +31,28 @@ def spans(page: Path) -> list[str]:
 def exists(name: str, folders: list[Path]) -> bool:
     """Whether a file is there: from the root, or in a folder that the page has named."""
     return any((folder / name).exists() for folder in folders)
+
+
+def sections(page: Path) -> set[str]:
+    """What a link to a section of a page may end in, as GitHub makes it of the headings."""
+    heads = re.findall(r"^#+ (.+)$", page.read_text("utf-8"), re.M)
+    return {re.sub(r"[^\w\- ]", "", head.lower()).replace(" ", "-") for head in heads}
+
+
+@pytest.mark.parametrize("page", pages(), ids=lambda page: page.name)
+def test_every_link_of_a_page_leads_to_a_file_and_a_section_that_are_there(page: Path):
+    for target, section in LINK.findall(page.read_text("utf-8")):
+        if "://" in target:
+            continue
+        file = page.parent / target if target else page
+        assert file.exists(), target
+        assert not section or section in sections(file), f"{target}#{section}"
+
+
+def test_every_page_is_one_click_from_the_readme():
+    linked = {target for target, _ in LINK.findall((ROOT / "README.md").read_text("utf-8"))}
+    there = {page.relative_to(ROOT).as_posix() for page in pages()} - {"README.md"}
+    assert there - linked == set()
 
 
 @pytest.mark.parametrize("page", pages(), ids=lambda page: page.name)
