@@ -50,7 +50,7 @@ ELSEWHERE = {
 OF_PAGE = {
     "docs/adding.md": "tests/test_docs_adding.py",
     "docs/own-data.md": "tests/test_docs_own_data.py",
-    "docs/stores.md": "tests/end_to_end/test_stores.py",
+    "docs/stores.md": "tests/end_to_end/test_stores.py, tests/test_docs_stores.py",
 }
 """Pages whose commands have a test of their own."""
 
