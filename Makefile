@@ -19,7 +19,7 @@ help: ## this list
 env: ## .venv with everything in it, the project included (2 minutes)
 	@sh tools/env.sh
 
-env-extra: ## .venv-extra with MediaPipe 1.x and what else only a few tests need (2 minutes)
+env-extra: ## .venv-extra with MediaPipe 1.x and what else only a few tests need (3 minutes)
 	@sh tools/env.sh extra
 
 demo: env ## the whole job on made videos, within 10 minutes on 2 cores; CORES=n
@@ -50,7 +50,7 @@ NOT_BENCH = benchmarks/faults.py benchmarks/reference_step.py
 bench: env ## every script of benchmarks/ that needs no file; each prints its figures as JSON
 	@for script in $(filter-out $(NOT_BENCH),$(wildcard benchmarks/*.py)); do echo "$$script" >&2; python "$$script" || exit 1; done
 
-faults: env ## kills, full disks, failing stores: every run must end in the same bytes (40 minutes; disks need root)
+faults: env ## kills, full disks, failing stores: every run must end in the same bytes (22 to 40 minutes; disks need root)
 	python benchmarks/faults.py
 
 clean: ## removes the demo's run and the caches; .venv, .venv-extra and other runs stay
