@@ -13,7 +13,7 @@ from face_alignment.detection.sfd.bbox import nms
 from face_alignment.detection.sfd.detect import detect
 from face_alignment.detection.sfd.net_s3fd import s3fd
 from face_alignment.models import FAN, ResNetDepth
-from made_fan import Depth, Dots, draw, face, square_side, tight_box
+from made_fan import Depth, Dots, Maps, draw, face, square_side, tight_box
 from safetensors.torch import save_file
 from torch import nn
 
@@ -174,30 +174,6 @@ def test_a_box_that_shows_nothing_gives_a_black_patch(box: tuple[float, ...]) ->
 
     found = Landmarks(Look(), Same(0))([np.full((60, 80, 3), 255, np.uint8)], [np.array(box)])
     assert np.isfinite(found).all() and seen == [0, 0]
-
-
-class Maps(nn.Module):
-    """S3FD's 12 maps for a picture of 64 x 128 or more: nothing but what `hot` says.
-
-    hot: (level, row, column, logit); a face's logit over the background's, which is 0.
-    """
-
-    def __init__(self, hot: list[tuple[int, int, int, float]]) -> None:
-        super().__init__()
-        self.hot = hot
-
-    def forward(self, picture: torch.Tensor) -> list[torch.Tensor]:
-        height, width = picture.shape[2:]
-        maps = []
-        for level in range(6):
-            shape = (-(-height // 2 ** (level + 2)), -(-width // 2 ** (level + 2)))
-            scores = torch.zeros(1, 2, *shape)
-            scores[:, 1] = -20
-            for own, row, column, logit in self.hot:
-                if own == level:
-                    scores[0, 1, row, column] = logit
-            maps += [scores, torch.zeros(1, 4, *shape)]
-        return maps
 
 
 def test_boxes_as_worked_out_by_hand() -> None:
