@@ -20,6 +20,7 @@ from labels.weights_fetch import fetch
 from pipeline.errors import UserError
 
 BATCH = DEPTH["prnet"].batch
+SAME = np.eye(2, 3)
 RADIUS = 70.0
 REACH_DEGREES = 60
 
@@ -51,12 +52,10 @@ def sphere():
     return SimpleNamespace(network=network, depth=PRNetDepth(network, network.valid, "cpu"))
 
 
-def view(low=(200, 120), high=(320, 260), affine=None, frame_size=(640, 480)):
+def view(low=(200, 120), high=(320, 260), affine=SAME, frame_size=(640, 480)):
     """A face whose box is known, in a frame of noise, with a looser picture turned by a quarter."""
     rng = np.random.default_rng(5)
     x, y = np.add(low, high) / 2
-    loose_affine = np.array([[0, -1.5, 256 + 1.5 * y], [1.5, 0, 256 - 1.5 * x]])
-    affine = np.eye(2, 3) if affine is None else affine
     return View(
         picture=np.zeros((480, 640, 3), np.uint8),
         affine=affine,
@@ -64,7 +63,7 @@ def view(low=(200, 120), high=(320, 260), affine=None, frame_size=(640, 480)):
         landmarks_refined=np.zeros((478, 3), np.float32),
         frame_size=frame_size,
         loose=rng.integers(0, 256, (512, 512, 3), np.uint8),
-        loose_affine=loose_affine,
+        loose_affine=np.array([[0, -1.5, 256 + 1.5 * y], [1.5, 0, 256 - 1.5 * x]]),
     )
 
 
@@ -112,9 +111,8 @@ def test_the_network_sees_the_looser_picture_and_a_batch_of_one_shape(sphere):
     assert (seen[2:] == 0).all()
     assert torch.equal(seen[0], seen[1])
     # The box's centre is the middle of both; 312 pixels of the looser picture are 255 of this one.
-    to_seen = np.array(
-        [[255 / 312, 0, 128 - 256 * 255 / 312], [0, 255 / 312, 128 - 256 * 255 / 312]]
-    )
+    scale, shift = 255 / 312, 128 - 256 * 255 / 312
+    to_seen = np.array([[scale, 0, shift], [0, scale, shift]])
     assert np.abs(seen[0].numpy() - cut_square(one.loose, to_seen)).max() < 0.02
 
 

@@ -181,14 +181,11 @@ def test_boxes_as_worked_out_by_hand() -> None:
     hot = [(1, 3, 5, 1.0), (2, 1, 6, 2.0), (2, 2, 1, -0.5), (1, 3, 6, 0.5)]
     found = Detector(Maps(hot))(np.zeros((64, 128, 3), np.uint8))
     # The third scores below 0.5; the last overlaps the first by more than 0.3.
-    assert found == pytest.approx(
-        np.array(
-            [
-                [104 - 32, 24 - 32, 104 + 32, 24 + 32, 1 / (1 + np.exp(-2))],
-                [44 - 16, 28 - 16, 44 + 16, 28 + 16, 1 / (1 + np.exp(-1))],
-            ]
-        )
-    )
+    wanted = [
+        [104 - 32, 24 - 32, 104 + 32, 24 + 32, 1 / (1 + np.exp(-2))],
+        [44 - 16, 28 - 16, 44 + 16, 28 + 16, 1 / (1 + np.exp(-1))],
+    ]
+    assert found == pytest.approx(np.array(wanted))
     assert Detector(Maps([]))(np.zeros((64, 128, 3), np.uint8)).shape == (0, 5)
 
 

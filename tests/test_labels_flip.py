@@ -34,15 +34,8 @@ def same(one: View, other: View) -> None:
 
 def test_each_landmark_changes_places_with_its_partner() -> None:
     # Outer corners of the eyes, corners of the mouth, brows, irises; the nose's tip is its own.
-    for one, other in (
-        (33, 263),
-        (61, 291),
-        (105, 334),
-        (468, 473),
-        (469, 476),
-        (1, 1),
-        (152, 152),
-    ):
+    pairs = [(33, 263), (61, 291), (105, 334), (468, 473), (469, 476), (1, 1), (152, 152)]
+    for one, other in pairs:
         assert MIRROR[one] == other
         assert MIRROR[other] == one
     assert np.array_equal(MIRROR[MIRROR], np.arange(478))
