@@ -36,6 +36,22 @@ def portrait() -> np.ndarray:
     return np.ascontiguousarray(astronaut()[:400, 80:400])
 
 
+@pytest.fixture(scope="module")
+def embedded() -> Iterator[Any]:
+    """The embedded runtime of landmarks, a FaceMesh."""
+    from labels.landmarks import load
+
+    with load("embedded") as finder:
+        yield finder
+
+
+@pytest.fixture(scope="module")
+def portrait_face(embedded: Any, portrait: np.ndarray) -> Any:
+    """The portrait's Face, by the embedded runtime."""
+    (face,) = embedded.find(portrait)
+    return face
+
+
 def write_video(
     path: Path,
     frames: Iterable[np.ndarray],
@@ -93,6 +109,23 @@ def reference(shared: Path) -> Callable[[str], Any]:
     return lambda name: json.loads((shared / "reference" / f"{name}.json").read_text())
 
 
+@pytest.fixture(scope="module")
+def parsed_photographs(shared: Path, embedded: Any) -> list[tuple[np.ndarray, ...]]:
+    """Four photographs (1024, 1024, 3) uint8 RGB of one face each, upright and from the front.
+
+    With each, the map (1024, 1024) uint8 that a real BiSeNet gave of it, in the order zllrunning,
+    and its refined landmarks (478, 3).
+    """
+    import cv2
+
+    photographs = []
+    for name in ("1", "1112", "1309", "1333"):
+        image = cv2.imread(str(shared / f"data/bisenet/{name}.jpg"), cv2.IMREAD_COLOR_RGB)
+        numbers = cv2.imread(str(shared / f"data/bisenet/{name}_mask.png"), cv2.IMREAD_UNCHANGED)
+        photographs.append((image, numbers, embedded.find(image)[0].landmarks_refined))
+    return photographs
+
+
 @pytest.fixture(scope="session")
 def extra_python() -> Path:
     """The Python of the second environment (MediaPipe 1.x, numpy 2, tensorflow; no torch)."""
@@ -102,6 +135,13 @@ def extra_python() -> Path:
     if not ready.is_file() or len(ready.read_text().splitlines()) != 2:
         pytest.skip("needs the second environment: make env-extra")
     return folder / "bin" / "python"
+
+
+@pytest.fixture
+def own_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A store of weights of the test's own, where nothing is yet, as $OCIM_WEIGHTS."""
+    monkeypatch.setenv("OCIM_WEIGHTS", str(tmp_path / "store"))
+    return tmp_path / "store"
 
 
 @pytest.fixture(scope="module")

@@ -1,20 +1,19 @@
-"""FAN's place taken by networks whose answer is known: they find 68 coloured dots in a picture.
+"""Networks whose answer is known, in the places of FAN and S3FD.
 
-A face is drawn as its 68 points, each a dot of its own colour on black. `Dots` looks for the dots
-in its patch and answers as FAN would, heatmaps of 64 x 64; so what comes out can be held against
-where the dots were drawn.
+A face is drawn as its 68 points, each a dot of its own colour on black. `Dots`, in FAN's place,
+looks for the dots in its patch and answers as FAN would, heatmaps of 64 x 64; so what comes out can
+be held against where the dots were drawn. `Depth` stands for the depth network, `Maps` for S3FD.
 """
 
 from itertools import product
 
 import numpy as np
 import torch
+from made_faces import rotation
+from made_meshes import FRONT
 from torch import nn
 
-from labels.canonical import VERTICES
 from labels.mesh_fit import points68
-
-FACE = VERTICES.astype(np.float64) * (1, -1, -1)  # centimetres; x right, y down, z away
 
 MIRRORED = [*range(16, -1, -1), *range(26, 16, -1), 27, 28, 29, 30, 35, 34, 33, 32, 31]
 MIRRORED += [45, 44, 43, 42, 47, 46, 39, 38, 37, 36, 41, 40, 54, 53, 52, 51, 50, 49, 48]
@@ -28,10 +27,7 @@ COLOURS = np.array(_BRIGHT[:: len(_BRIGHT) // 68][:68], np.float32)
 
 def face(scale: float, middle: tuple[float, float], yaw: float = 0, roll: float = 0) -> np.ndarray:
     """The canonical face (468, 3) in pixels: scale is those of a centimetre; angles in degrees."""
-    a, b = np.radians([yaw, roll])
-    about_y = np.array([[np.cos(a), 0, np.sin(a)], [0, 1, 0], [-np.sin(a), 0, np.cos(a)]])
-    about_z = np.array([[np.cos(b), -np.sin(b), 0], [np.sin(b), np.cos(b), 0], [0, 0, 1]])
-    return scale * FACE @ (about_z @ about_y).T + (*middle, 0)
+    return scale * FRONT @ rotation(yaw, roll=roll).T + (*middle, 0)
 
 
 def draw(mesh: np.ndarray, height: int, width: int, radius: float) -> np.ndarray:
@@ -95,3 +91,29 @@ class Depth(nn.Module):
     def forward(self, patches: torch.Tensor) -> torch.Tensor:
         assert patches.shape[1:] == (71, 256, 256)
         return self.known.expand(len(patches), -1)
+
+
+class Maps(nn.Module):
+    """S3FD's 12 maps of a picture, which show no face but where `hot` says.
+
+    hot: (level, row, column, logit) of a cell: a face's logit over the background's, which is 0;
+    after them, if at all, four numbers, S3FD's code for how the box differs from the cell's own.
+    """
+
+    def __init__(self, hot: list[tuple[float, ...]]) -> None:
+        super().__init__()
+        self.hot = hot
+        self.shapes: list[tuple[int, ...]] = []
+
+    def forward(self, picture: torch.Tensor) -> list[torch.Tensor]:
+        self.shapes.append(tuple(picture.shape))
+        maps = []
+        for level in range(6):
+            cells = [-(-side // 2 ** (level + 2)) for side in picture.shape[2:]]
+            scores, codes = torch.zeros(1, 2, *cells), torch.zeros(1, 4, *cells)
+            scores[:, 1] = -20
+            for row, column, logit, *code in (one[1:] for one in self.hot if one[0] == level):
+                scores[0, 1, row, column] = logit
+                codes[0, :, row, column] = torch.tensor(code or [0, 0, 0, 0])
+            maps += [scores, codes]
+        return maps

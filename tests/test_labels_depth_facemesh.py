@@ -7,11 +7,12 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from made_faces import turned
 
-from labels.canonical import TRIANGLES, VERTICES
+from labels.canonical import TRIANGLES
 from labels.depth.facemesh import depth_map, load
 from labels.depth.maps import FLOOR
-from labels.landmarks.embedded import FaceMesh
+from labels.landmarks import Face, FaceFinder
 from labels.pose import correct_pose
 from labels.view import LabelError, View
 
@@ -19,36 +20,32 @@ FRAME = (400, 300)
 SAME = np.eye(2, 3)
 
 
-def turned(yaw: float = 0, pitch: float = 0, scale: float = 9) -> np.ndarray:
-    """The canonical face as landmarks (468, 3) in the middle of a frame, without perspective."""
-    a, b = np.radians([yaw, pitch])
-    about_y = np.array([[np.cos(a), 0, np.sin(a)], [0, 1, 0], [-np.sin(a), 0, np.cos(a)]])
-    about_x = np.array([[1, 0, 0], [0, np.cos(b), -np.sin(b)], [0, np.sin(b), np.cos(b)]])
-    model = (VERTICES - VERTICES.mean(0)) * (1, -1, -1)
-    return scale * model @ (about_x @ about_y).T + (200, 150, 0)
+def head(yaw: float = 0, pitch: float = 0) -> np.ndarray:
+    """The canonical face as landmarks (468, 3) in the middle of a frame."""
+    return turned((200, 150), 9, yaw, pitch)
 
 
 def test_nearest_is_one_and_background_zero() -> None:
-    depth = depth_map(turned(), FRAME, SAME, 300, 400)
+    depth = depth_map(head(), FRAME, SAME, 300, 400)
     assert depth.shape == (300, 400)
     assert depth.dtype == np.float32
     assert depth.max() == 1
     assert depth[depth > 0].min() == np.float32(FLOOR)
     assert depth[0, 0] == depth[-1, -1] == 0
     row, column = np.unravel_index(depth.argmax(), depth.shape)
-    nose = turned()[4]
+    nose = head()[4]
     assert np.hypot(column + 0.5 - nose[0], row + 0.5 - nose[1]) < 5
 
 
 def test_eyes_and_mouth_are_closed() -> None:
-    depth = depth_map(turned(), FRAME, SAME, 300, 400)
+    depth = depth_map(head(), FRAME, SAME, 300, 400)
     face = (depth > 0).astype(np.uint8)
     _, _, holes, _ = cv2.connectedComponentsWithStats(1 - face, connectivity=4)
     assert len(holes) == 2  # what is not face is one piece: the background
 
 
 def test_a_symmetric_face_gives_a_symmetric_map() -> None:
-    depth = depth_map(turned(), FRAME, SAME, 300, 400)
+    depth = depth_map(head(), FRAME, SAME, 300, 400)
     mirrored = depth[:, ::-1]
     both = (depth > 0) & (mirrored > 0)
     assert both.sum() > 0.97 * (depth > 0).sum()
@@ -58,7 +55,7 @@ def test_a_symmetric_face_gives_a_symmetric_map() -> None:
 @settings(max_examples=20)
 @given(st.integers(-40, 40), st.integers(-30, 30), st.floats(-50, 50))
 def test_whole_shifts_of_the_picture_shift_the_map(dx: int, dy: int, yaw: float) -> None:
-    landmarks = turned(yaw)
+    landmarks = head(yaw)
     whole = depth_map(landmarks, FRAME, SAME, 300, 400)
     shift = np.array([[1, 0, dx], [0, 1, dy]], float)
     moved = depth_map(landmarks, FRAME, shift, 300, 400)
@@ -72,7 +69,7 @@ def test_whole_shifts_of_the_picture_shift_the_map(dx: int, dy: int, yaw: float)
 def test_the_scale_of_the_crop_scales_the_map(scale: float, yaw: float, pitch: float) -> None:
     # The same places of the face have the same depth but for the range's end, which is the lowest
     # pixel on a steep rim: one straight line takes one map to the other.
-    landmarks = turned(yaw, pitch)
+    landmarks = head(yaw, pitch)
     whole = depth_map(landmarks, FRAME, SAME, 300, 400)
     affine = np.array([[scale, 0, 0], [0, scale, 0]])
     other = depth_map(landmarks, FRAME, affine, 600, 800)
@@ -85,7 +82,7 @@ def test_the_scale_of_the_crop_scales_the_map(scale: float, yaw: float, pitch: f
 
 
 def test_a_turned_crop_turns_the_map() -> None:
-    landmarks = turned(20)
+    landmarks = head(20)
     upright = depth_map(landmarks, FRAME, np.array([[1, 0, -72], [0, 1, -22]], float))
     quarter = depth_map(landmarks, FRAME, np.array([[0, -1, 278], [1, 0, -72]], float))
     assert (np.abs(quarter - np.rot90(upright, -1)) > 1e-3).sum() < 10
@@ -94,8 +91,8 @@ def test_a_turned_crop_turns_the_map() -> None:
 @pytest.mark.parametrize("yaw", [-60, 60])
 def test_what_the_head_hides_when_it_turns_is_not_seen(yaw: float) -> None:
     # By brute force: of all triangles that the line of sight through a pixel meets, the nearest.
-    landmarks = correct_pose(turned(yaw), FRAME)
-    depth = depth_map(turned(yaw), FRAME, SAME, 300, 400)
+    landmarks = correct_pose(head(yaw), FRAME)
+    depth = depth_map(head(yaw), FRAME, SAME, 300, 400)
     rows, columns = np.nonzero(depth)
     corners = landmarks[TRIANGLES]
     matrices = np.stack([corners[..., 0], corners[..., 1], np.ones(corners.shape[:2])], 1)
@@ -116,7 +113,7 @@ def test_what_the_head_hides_when_it_turns_is_not_seen(yaw: float) -> None:
 
 def test_what_lies_outside_of_the_frame_has_no_depth() -> None:
     # The face stands at the frame's left border, half of it outside; the crop shows both halves.
-    landmarks = turned() - (200, 0, 0)
+    landmarks = head() - (200, 0, 0)
     shift = np.array([[1, 0, 128], [0, 1, -22]], float)
     depth = depth_map(landmarks.astype(np.float32), FRAME, shift)
     assert not depth[:, :128].any()
@@ -126,19 +123,17 @@ def test_what_lies_outside_of_the_frame_has_no_depth() -> None:
 
 def test_a_batch_gives_each_view_its_map_or_its_reason() -> None:
     picture, affine = np.zeros((256, 256, 3), np.uint8), np.array([[1, 0, -72], [0, 1, -22]], float)
-    good = View(picture, affine, turned(), np.zeros((478, 3)), FRAME)
-    no_face = good._replace(landmarks=np.random.default_rng(0).permutation(turned()))
-    outside = good._replace(landmarks=turned() + (300, 0, 0))
+    good = View(picture, affine, head(), np.zeros((478, 3)), FRAME)
+    no_face = good._replace(landmarks=np.random.default_rng(0).permutation(head()))
+    outside = good._replace(landmarks=head() + (300, 0, 0))
     made, shapeless, away = load("auto")([good, no_face, outside])
-    assert np.array_equal(made, depth_map(turned(), FRAME, affine))
+    assert np.array_equal(made, depth_map(head(), FRAME, affine))
     assert isinstance(shapeless, LabelError) and "face" in str(shapeless)
     assert isinstance(away, LabelError) and "outside" in str(away)
 
 
-def test_the_nose_of_a_photograph_is_brightest(portrait: np.ndarray) -> None:
-    with FaceMesh() as mesh:
-        face = mesh.find(portrait, faces=1)[0]
-    depth = depth_map(face.landmarks, (320, 400), SAME, 400, 320)
+def test_the_nose_of_a_photograph_is_brightest(portrait_face: Face) -> None:
+    depth = depth_map(portrait_face.landmarks, (320, 400), SAME, 400, 320)
     row, column = np.unravel_index(depth.argmax(), depth.shape)
     assert np.hypot(column - 144.5, row - 126) < 6
     for x, y in [(123, 101), (166, 103), (142, 146), (142, 170)]:  # eyes, mouth, chin
@@ -147,12 +142,11 @@ def test_the_nose_of_a_photograph_is_brightest(portrait: np.ndarray) -> None:
         assert depth[y, x] == 0
 
 
-def test_the_map_agrees_with_the_one_that_prnet_made(shared: Path) -> None:
-    image = cv2.cvtColor(cv2.imread(str(shared / "data/prnet/face.jpg")), cv2.COLOR_BGR2RGB)
+def test_the_map_agrees_with_the_one_that_prnet_made(shared: Path, embedded: FaceFinder) -> None:
+    image = cv2.imread(str(shared / "data/prnet/face.jpg"), cv2.IMREAD_COLOR_RGB)
     theirs = cv2.imread(str(shared / "data/prnet/face_prnet_depth.png"), cv2.IMREAD_GRAYSCALE)
     height, width = theirs.shape
-    with FaceMesh() as mesh:
-        face = mesh.find(image, faces=1)[0]
+    face = embedded.find(image, faces=1)[0]
     ours = depth_map(face.landmarks, (width, height), SAME, height, width)
     both = (ours > 0) & (theirs > 0)
     assert np.corrcoef(ours[both], theirs[both])[0, 1] >= 0.96

@@ -143,10 +143,7 @@ def test_it_needs_the_looser_picture() -> None:
         backend(mesh)([view(mesh)._replace(loose=None)])
 
 
-def test_missing_weights_are_told_in_one_line(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("OCIM_WEIGHTS", str(tmp_path))
+def test_missing_weights_are_told_in_one_line(own_store: Path) -> None:
     with pytest.raises(UserError, match="ocim weights fetch 3dfan4"):
         fan3d.load("cpu")
 

@@ -1,170 +1,26 @@
-"""PRNet: the network against the authors' own, the way from picture to depth against geometry."""
+"""PRNet's way from picture to depth, with a network that gives a part of a sphere."""
 
 import hashlib
-from importlib import import_module
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
-from make_prnet_checkpoint import made
+from made_prnet import made_variables, mesh
+from made_weights import register
 from safetensors.numpy import save_file
 from torch import nn
 
 from labels.backends import DEPTH
 from labels.depth.maps import FLOOR
 from labels.depth.prnet import PRNetDepth, load
-from labels.depth.prnet_network import Convolution, PRNet, Transposed, convert, variable_names
-from labels.depth.prnet_square import BOX, cut_square, square_affine
+from labels.depth.prnet_square import cut_square
 from labels.view import LabelError, View
-from labels.weights import REGISTRY, Weights
 from labels.weights_fetch import fetch
 from pipeline.errors import UserError
 
 BATCH = DEPTH["prnet"].batch
-
-
-def tf_shapes():
-    """TensorFlow's shapes of the network's variables, from its structure here."""
-    state = PRNet().state_dict()
-    shapes = {}
-    for name, variable in variable_names().items():
-        shape = tuple(state[name].shape)
-        shapes[variable] = (*shape[2:], shape[1], shape[0]) if len(shape) == 4 else shape
-    return shapes
-
-
-@pytest.fixture(scope="module")
-def variables():
-    """Made values of the network's variables."""
-    return {name: made(name, shape) for name, shape in tf_shapes().items()}
-
-
-def test_the_variables_are_those_of_the_released_checkpoint(reference):
-    released = {name: tuple(shape) for name, shape in reference("prnet_variables").items()}
-    assert tf_shapes() == released
-    assert len(released) == 245
-
-
-@pytest.mark.slow
-def test_positions_are_those_of_the_authors_network(reference, shared):
-    rule = {}
-    exec((shared / "reference" / "rule_tensors.py").read_text(), rule)
-    shapes = reference("prnet_variables")
-    network = PRNet().eval()
-    network.load_state_dict(
-        convert({name: rule["tensor"](name, shape) for name, shape in shapes.items()}), strict=True
-    )
-    with np.load(shared / "reference" / "prnet_case.npz") as case:
-        picture = torch.from_numpy(case["image"].transpose(2, 0, 1)[None].copy())
-        with torch.inference_mode():
-            position = network(picture)[0].numpy()
-        y, x = case["points_yx"].T
-        assert np.abs(position[:, y, x].T - case["position"]).max() < 1e-3
-
-
-def test_what_an_optimiser_left_is_passed_over(variables):
-    more = variables | {"resfcn256/Conv/weights/Adam": np.ones(1), "global_step": np.int64(3)}
-    wanted = convert(variables)
-    given = convert(more)
-    assert given.keys() == wanted.keys() == PRNet().state_dict().keys()
-    assert all(torch.equal(given[name], one) for name, one in wanted.items())
-
-
-def test_a_missing_variable_is_named(variables):
-    name = "resfcn256/resBlock_3/Conv_1/BatchNorm/moving_mean"
-    with pytest.raises(UserError, match=f"{name} is missing"):
-        convert({one: value for one, value in variables.items() if one != name})
-
-
-def test_a_variable_of_another_shape_is_named_with_both_shapes(variables):
-    name = "resfcn256/Conv2d_transpose_1/weights"
-    with pytest.raises(UserError) as caught:
-        convert(variables | {name: np.zeros((4, 4, 512, 256))})
-    said = str(caught.value)
-    assert name in said
-    assert "(4, 4, 512, 256), not (4, 4, 256, 512)" in said
-
-
-def footprint(layer, size, place):
-    """Where along a row a layer gives something of a single lit pixel, and with which weight."""
-    picture = torch.zeros(1, 1, size, size)
-    picture[0, 0, place, place] = 1
-    layer.eval()
-    layer.convolution.weight.data[:] = torch.arange(1.0, 5.0)  # by column; all rows alike
-    with torch.no_grad():
-        line = layer(picture)[0, 0].amax(0) * np.sqrt(1.001)  # off with the norm's epsilon
-    return {int(i): round(float(line[i]), 3) for i in line.nonzero()[:, 0]}
-
-
-# TensorFlow pads a kernel of 4 by 1 before and 2 after at stride 1, by 1 and 1 at stride 2, and its
-# transposed convolution is the way back: column k of the kernel stands k - 1 from the output.
-
-
-def test_convolutions_are_padded_as_tensorflow_does():
-    assert footprint(Convolution(1, 1, 4, 1), 8, 4) == {2: 4, 3: 3, 4: 2, 5: 1}
-    assert footprint(Convolution(1, 1, 4, 2), 8, 4) == {1: 4, 2: 2}
-    assert footprint(Convolution(1, 1, 4, 2), 8, 5) == {2: 3, 3: 1}
-
-
-def test_transposed_convolutions_are_cut_as_tensorflow_does():
-    assert footprint(Transposed(1, 1, 1), 8, 4) == {3: 1, 4: 2, 5: 3, 6: 4}
-    assert footprint(Transposed(1, 1, 2), 8, 4) == {7: 1, 8: 2, 9: 3, 10: 4}
-
-
-def test_another_size_of_picture_is_refused():
-    with pytest.raises(ValueError, match="256"):
-        PRNet()(torch.zeros(1, 3, 128, 128))
-
-
-# The square that the network sees.
-
-
-def mesh(low, high):
-    """Landmarks whose jaw and brows span a box; all others, forehead too, lie far off."""
-    landmarks = np.full((468, 3), -50.0, np.float32)
-    landmarks[BOX, :2] = (np.add(low, high)) / 2
-    landmarks[BOX[0], :2], landmarks[BOX[1], :2] = low, high
-    landmarks[:, 2] = 0
-    return landmarks
-
-
-def test_the_square_is_the_authors_around_jaw_and_brows():
-    affine = square_affine(mesh((100, 50), (300, 210)))
-    # Sides 200 and 160, so 1.6 * 180 = 288 about (200, 130): from 56 and -14 to 344 and 274.
-    corners = np.array([(56, -14), (344, 274)]) @ affine[:, :2].T + affine[:, 2]
-    assert np.allclose(corners, [(0.5, 0.5), (255.5, 255.5)])  # centres of the outer pixels
-
-
-@pytest.mark.parametrize("low", [(np.nan, 50), (300, 210)])
-def test_landmarks_without_a_box_give_no_square(low):
-    with pytest.raises(LabelError):
-        square_affine(mesh(low, (300, 210)))
-
-
-@pytest.mark.parametrize("scale", [0.55, 0.8, 1.0, 1.7])
-def test_the_cut_shows_each_place_where_the_affine_says(scale):
-    ramp = np.repeat(np.arange(256, dtype=np.uint8)[None, :, None], 200, axis=0)
-    picture = np.concatenate([ramp, ramp // 2, 255 - ramp], axis=2)
-    affine = np.array([[scale, 0, 20.0], [0, scale, 30.0]])
-    seen = cut_square(picture, affine) * 255
-    x = (np.arange(256) + 0.5 - 20) / scale  # picture places of the columns' centres
-    good = (x > 3) & (x < 253)
-    row = int(30 + 100 * scale)
-    assert np.abs(seen[0, row, good] - (x[good] - 0.5)).max() < 0.05
-    assert np.abs(seen[2, row, good] - (255.5 - x[good])).max() < 0.05
-    assert (seen[:, :, x < -1] == 0).all()  # outside is black
-
-
-def test_the_cut_averages_what_it_shrinks():
-    stripes = np.zeros((512, 512, 3), np.uint8)
-    stripes[:, ::2] = 200
-    seen = cut_square(stripes, np.array([[0.5, 0, 0.0], [0, 0.5, 0.0]])) * 255
-    assert np.abs(seen[:, 2:-2, 2:-2] - 100).max() < 1
-
-
-# From picture to depth, with a network that gives a part of a sphere.
-
+SAME = np.eye(2, 3)
 RADIUS = 70.0
 REACH_DEGREES = 60
 
@@ -196,12 +52,10 @@ def sphere():
     return SimpleNamespace(network=network, depth=PRNetDepth(network, network.valid, "cpu"))
 
 
-def view(low=(200, 120), high=(320, 260), affine=None, frame_size=(640, 480)):
+def view(low=(200, 120), high=(320, 260), affine=SAME, frame_size=(640, 480)):
     """A face whose box is known, in a frame of noise, with a looser picture turned by a quarter."""
     rng = np.random.default_rng(5)
     x, y = np.add(low, high) / 2
-    loose_affine = np.array([[0, -1.5, 256 + 1.5 * y], [1.5, 0, 256 - 1.5 * x]])
-    affine = np.eye(2, 3) if affine is None else affine
     return View(
         picture=np.zeros((480, 640, 3), np.uint8),
         affine=affine,
@@ -209,7 +63,7 @@ def view(low=(200, 120), high=(320, 260), affine=None, frame_size=(640, 480)):
         landmarks_refined=np.zeros((478, 3), np.float32),
         frame_size=frame_size,
         loose=rng.integers(0, 256, (512, 512, 3), np.uint8),
-        loose_affine=loose_affine,
+        loose_affine=np.array([[0, -1.5, 256 + 1.5 * y], [1.5, 0, 256 - 1.5 * x]]),
     )
 
 
@@ -257,9 +111,8 @@ def test_the_network_sees_the_looser_picture_and_a_batch_of_one_shape(sphere):
     assert (seen[2:] == 0).all()
     assert torch.equal(seen[0], seen[1])
     # The box's centre is the middle of both; 312 pixels of the looser picture are 255 of this one.
-    to_seen = np.array(
-        [[255 / 312, 0, 128 - 256 * 255 / 312], [0, 255 / 312, 128 - 256 * 255 / 312]]
-    )
+    scale, shift = 255 / 312, 128 - 256 * 255 / 312
+    to_seen = np.array([[scale, 0, shift], [0, scale, shift]])
     assert np.abs(seen[0].numpy() - cut_square(one.loose, to_seen)).max() < 0.02
 
 
@@ -278,20 +131,15 @@ def test_a_view_without_the_looser_picture_and_too_many_views_are_mistakes(spher
         sphere.depth([view()] * (BATCH + 1))
 
 
-# With weights from the store.
-
-
 @pytest.fixture
-def fetched(variables, tmp_path, monkeypatch):
+def fetched(own_store, tmp_path, monkeypatch):
     """Made weights and a made face index, fetched as a user fetches them."""
-    monkeypatch.setenv("OCIM_WEIGHTS", str(tmp_path / "store"))
-    save_file(variables, tmp_path / "prnet.safetensors")
+    save_file(made_variables(), tmp_path / "prnet.safetensors")
     fetch("prnet", tmp_path / "prnet.safetensors")
     index = tmp_path / "face_ind.txt"
     index.write_text("".join(f"{n}\n" for n in range(10 * 256, 240 * 256)))
     digest = hashlib.sha256(index.read_bytes()).hexdigest()
-    made_entry = Weights("face_ind.txt", "a test", "none", "http://x", sha256=digest)
-    monkeypatch.setitem(REGISTRY, "prnet-face-index", made_entry)
+    register(monkeypatch, "prnet-face-index", sha256=digest)
     fetch("prnet-face-index", index)
 
 
@@ -312,8 +160,7 @@ def test_a_samples_map_is_the_same_alone_and_among_others(fetched):
     assert [one.tobytes() for one in again[::-1]] == [one.tobytes() for one in among]
 
 
-def test_without_weights_the_line_says_what_to_run(monkeypatch, tmp_path):
-    monkeypatch.setenv("OCIM_WEIGHTS", str(tmp_path))
+def test_without_weights_the_line_says_what_to_run(own_store):
     with pytest.raises(UserError, match="ocim weights fetch prnet"):
         load("cpu")
 
@@ -322,7 +169,3 @@ def test_without_weights_the_line_says_what_to_run(monkeypatch, tmp_path):
 def test_a_gpu_that_is_not_there_is_not_replaced_silently():
     with pytest.raises(UserError, match="cuda"):
         load("cuda")
-
-
-def test_the_back_end_is_where_the_registry_says():
-    assert import_module(DEPTH["prnet"].module).load is load

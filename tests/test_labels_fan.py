@@ -13,7 +13,7 @@ from face_alignment.detection.sfd.bbox import nms
 from face_alignment.detection.sfd.detect import detect
 from face_alignment.detection.sfd.net_s3fd import s3fd
 from face_alignment.models import FAN, ResNetDepth
-from made_fan import Depth, Dots, draw, face, square_side, tight_box
+from made_fan import Depth, Dots, Maps, draw, face, square_side, tight_box
 from safetensors.torch import save_file
 from torch import nn
 
@@ -176,43 +176,16 @@ def test_a_box_that_shows_nothing_gives_a_black_patch(box: tuple[float, ...]) ->
     assert np.isfinite(found).all() and seen == [0, 0]
 
 
-class Maps(nn.Module):
-    """S3FD's 12 maps for a picture of 64 x 128 or more: nothing but what `hot` says.
-
-    hot: (level, row, column, logit); a face's logit over the background's, which is 0.
-    """
-
-    def __init__(self, hot: list[tuple[int, int, int, float]]) -> None:
-        super().__init__()
-        self.hot = hot
-
-    def forward(self, picture: torch.Tensor) -> list[torch.Tensor]:
-        height, width = picture.shape[2:]
-        maps = []
-        for level in range(6):
-            shape = (-(-height // 2 ** (level + 2)), -(-width // 2 ** (level + 2)))
-            scores = torch.zeros(1, 2, *shape)
-            scores[:, 1] = -20
-            for own, row, column, logit in self.hot:
-                if own == level:
-                    scores[0, 1, row, column] = logit
-            maps += [scores, torch.zeros(1, 4, *shape)]
-        return maps
-
-
 def test_boxes_as_worked_out_by_hand() -> None:
     # Level 1 has steps of 8 pixels and boxes of 32; level 2 steps of 16 and boxes of 64.
     hot = [(1, 3, 5, 1.0), (2, 1, 6, 2.0), (2, 2, 1, -0.5), (1, 3, 6, 0.5)]
     found = Detector(Maps(hot))(np.zeros((64, 128, 3), np.uint8))
     # The third scores below 0.5; the last overlaps the first by more than 0.3.
-    assert found == pytest.approx(
-        np.array(
-            [
-                [104 - 32, 24 - 32, 104 + 32, 24 + 32, 1 / (1 + np.exp(-2))],
-                [44 - 16, 28 - 16, 44 + 16, 28 + 16, 1 / (1 + np.exp(-1))],
-            ]
-        )
-    )
+    wanted = [
+        [104 - 32, 24 - 32, 104 + 32, 24 + 32, 1 / (1 + np.exp(-2))],
+        [44 - 16, 28 - 16, 44 + 16, 28 + 16, 1 / (1 + np.exp(-1))],
+    ]
+    assert found == pytest.approx(np.array(wanted))
     assert Detector(Maps([]))(np.zeros((64, 128, 3), np.uint8)).shape == (0, 5)
 
 

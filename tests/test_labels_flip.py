@@ -9,23 +9,16 @@ from labels import classes
 from labels.canonical import TRIANGLES, VERTICES
 from labels.depth.facemesh import depth_map
 from labels.flip import MIRROR, flip_affine, flip_landmarks, flip_sample, flip_view
-from labels.landmarks import Face, load
+from labels.landmarks import Face, FaceFinder
 from labels.parsing.facemesh import parse
 from labels.view import View
 from pipeline import crops
 
 
 @pytest.fixture(scope="module")
-def faces(portrait: np.ndarray) -> tuple[Face, Face]:
-    """The portrait's face, and that of the portrait mirrored."""
-    with load("embedded") as finder:
-        (face,) = finder.find(portrait)
-        (mirrored,) = finder.find(np.ascontiguousarray(portrait[:, ::-1]))
-    return face, mirrored
-
-
-def view_of(portrait: np.ndarray, face: Face) -> View:
-    """A crop of an odd shape, so that a mistaken width shows."""
+def view(portrait: np.ndarray, portrait_face: Face) -> View:
+    """A crop of the portrait, of an odd shape, so that a mistaken width shows."""
+    face = portrait_face
     square = crops.crop_affine(face.landmarks, "aligned", 1.5, 0.0, 200)
     picture = crops.warp(portrait, square, (200, 220))
     wide = crops.crop_affine(face.landmarks, "box", 2.0, 0.0, 512)
@@ -41,15 +34,8 @@ def same(one: View, other: View) -> None:
 
 def test_each_landmark_changes_places_with_its_partner() -> None:
     # Outer corners of the eyes, corners of the mouth, brows, irises; the nose's tip is its own.
-    for one, other in (
-        (33, 263),
-        (61, 291),
-        (105, 334),
-        (468, 473),
-        (469, 476),
-        (1, 1),
-        (152, 152),
-    ):
+    pairs = [(33, 263), (61, 291), (105, 334), (468, 473), (469, 476), (1, 1), (152, 152)]
+    for one, other in pairs:
         assert MIRROR[one] == other
         assert MIRROR[other] == one
     assert np.array_equal(MIRROR[MIRROR], np.arange(478))
@@ -106,11 +92,11 @@ def test_a_sample_is_mirrored_as_a_whole() -> None:
 
 
 def test_the_mesh_of_a_mirrored_photograph_is_the_mesh_mirrored(
-    faces: tuple[Face, Face], portrait: np.ndarray
+    embedded: FaceFinder, portrait_face: Face, portrait: np.ndarray
 ) -> None:
-    face, mirrored = faces
+    (mirrored,) = embedded.find(np.ascontiguousarray(portrait[:, ::-1]))
     for name in ("landmarks", "landmarks_refined"):
-        points = getattr(face, name)
+        points = getattr(portrait_face, name)
         away = flip_landmarks(points, portrait.shape[1]) - getattr(mirrored, name)
         height = np.ptp(points[:468, 1])
         away = np.hypot(away[:, 0], away[:, 1]) / height
@@ -119,10 +105,7 @@ def test_the_mesh_of_a_mirrored_photograph_is_the_mesh_mirrored(
     assert away[468:].max() < 0.02  # an iris is 0.07 wide
 
 
-def test_a_mirrored_view_shows_the_mirrored_frame(
-    faces: tuple[Face, Face], portrait: np.ndarray
-) -> None:
-    view = view_of(portrait, faces[0])
+def test_a_mirrored_view_shows_the_mirrored_frame(view: View, portrait: np.ndarray) -> None:
     flipped = flip_view(view)
     frame = np.ascontiguousarray(portrait[:, ::-1])
     drawn = crops.warp(frame, flipped.affine, (200, 220)).astype(int)
@@ -134,20 +117,14 @@ def test_a_mirrored_view_shows_the_mirrored_frame(
     same(flip_view(flipped), view)
 
 
-def test_a_view_without_the_loose_picture_is_mirrored_too(
-    faces: tuple[Face, Face], portrait: np.ndarray
-) -> None:
-    view = view_of(portrait, faces[0])
+def test_a_view_without_the_loose_picture_is_mirrored_too(view: View) -> None:
     bare = flip_view(view._replace(loose=None, loose_affine=None))
     assert bare.loose is None
     assert bare.loose_affine is None
     assert np.array_equal(bare.picture, flip_view(view).picture)
 
 
-def test_the_labels_of_a_mirrored_view_are_the_labels_mirrored(
-    faces: tuple[Face, Face], portrait: np.ndarray
-) -> None:
-    view = view_of(portrait, faces[0])
+def test_the_labels_of_a_mirrored_view_are_the_labels_mirrored(view: View) -> None:
     flipped = flip_view(view)
     one, other = (parse(v.picture, v.landmarks_refined, v.affine) for v in (view, flipped))
     assert (classes.flip(one) != other).sum() < 0.005 * (one > 0).sum()

@@ -4,9 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
-from made_fan import Depth, Dots, draw, face, tight_box
-from torch import nn
+from made_fan import Depth, Dots, Maps, draw, face, tight_box
 
 from labels.fan import Detector, Landmarks
 from labels.landmarks import fan
@@ -14,35 +12,22 @@ from labels.landmarks.fan import LONGEST, FanFinder
 from pipeline.errors import UserError
 
 
-class Boxes(nn.Module):
-    """S3FD's maps that hold given boxes: (x0, y0, x1, y1, score) in pixels of what it is shown."""
+def hot(boxes: list[tuple[float, ...]]) -> list[tuple[float, ...]]:
+    """Cells with given boxes: (x0, y0, x1, y1, score) in pixels of what the detector is shown.
 
-    def __init__(self, boxes: list[tuple[float, ...]]) -> None:
-        super().__init__()
-        self.boxes = boxes
-        self.seen: list[tuple[int, ...]] = []
-
-    def forward(self, picture: torch.Tensor) -> list[torch.Tensor]:
-        self.seen.append(tuple(picture.shape))
-        maps = []
-        for level in range(6):
-            cells = [-(-side // 2 ** (level + 2)) for side in picture.shape[2:]]
-            scores, places = torch.zeros(1, 2, *cells), torch.zeros(1, 4, *cells)
-            scores[:, 1] = -20
-            for i, (x0, y0, x1, y1, score) in enumerate(self.boxes if level == 1 else []):
-                # Level 1 has steps of 8 and boxes of 32 pixels; the places are S3FD's code for
-                # how a box differs from the one at its cell. Row 0 takes them all.
-                scores[0, 1, 0, i] = np.log(score / (1 - score))
-                own = np.array([4 + 8 * i, 4])
-                middle, size = np.array([x0 + x1, y0 + y1]) / 2, np.array([x1 - x0, y1 - y0])
-                code = [*(middle - own) / 32 / 0.1, *np.log(size / 32) / 0.2]
-                places[0, :, 0, i] = torch.tensor(code)
-            maps += [scores, places]
-        return maps
+    All are in row 0 of level 1, which has steps of 8 and boxes of 32 pixels.
+    """
+    cells = []
+    for i, (x0, y0, x1, y1, score) in enumerate(boxes):
+        logit, own = np.log(score / (1 - score)), np.array([4 + 8 * i, 4])
+        middle, size = np.array([x0 + x1, y0 + y1]) / 2, np.array([x1 - x0, y1 - y0])
+        code = [*(middle - own) / 32 / 0.1, *np.log(size / 32) / 0.2]
+        cells.append((1, 0, i, logit, *code))
+    return cells
 
 
 def finder(mesh: np.ndarray, boxes: list[tuple[float, ...]]) -> FanFinder:
-    return FanFinder(Detector(Boxes(boxes)), Landmarks(Dots(), Depth(mesh)), "cpu float32")
+    return FanFinder(Detector(Maps(hot(boxes))), Landmarks(Dots(), Depth(mesh)), "cpu float32")
 
 
 def test_a_face_is_found_where_it_was_drawn() -> None:
@@ -70,7 +55,7 @@ def test_a_large_picture_is_shrunk_for_the_detector_alone() -> None:
     box = tight_box(mesh)
     runtime = finder(mesh, [(*box / 3, 0.8)])
     (found,) = runtime.find(picture)
-    seen = runtime._detector._network.seen
+    seen = runtime._detector._network.shapes
     assert seen == [(1, 3, 427, LONGEST)]
     assert found.box == pytest.approx(tuple(box), rel=0.002)  # 427 is not quite a third of 1280
     assert np.abs((found.landmarks - mesh)[:, :2]).max() < 0.02 * np.ptp(mesh[:, 1])
@@ -79,7 +64,7 @@ def test_a_large_picture_is_shrunk_for_the_detector_alone() -> None:
 def test_a_picture_without_faces_is_looked_at_once() -> None:
     runtime = finder(face(10, (100, 100)), [])
     assert runtime.find(np.zeros((900, 1600, 3), np.uint8)) == []
-    assert len(runtime._detector._network.seen) == 1
+    assert len(runtime._detector._network.shapes) == 1
 
 
 def test_the_better_score_comes_first_and_what_is_no_face_is_left_out() -> None:
@@ -105,9 +90,6 @@ def test_a_face_is_found_at_a_given_box() -> None:
     assert runtime.at(picture, (700, 10, 800, 90)) is None
 
 
-def test_missing_weights_are_told_in_one_line(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("OCIM_WEIGHTS", str(tmp_path))
+def test_missing_weights_are_told_in_one_line(own_store: Path) -> None:
     with pytest.raises(UserError, match="ocim weights fetch s3fd"):
         fan.load("cpu")

@@ -1,14 +1,11 @@
 """From a weight file's 19 numbers to the thirteen classes, and wrong orders found out."""
 
 from collections.abc import Callable
-from pathlib import Path
 
-import cv2
 import numpy as np
 import pytest
 
 from labels import classes
-from labels.landmarks import load
 from labels.parsing.order_check import FACES, OrderCheck
 from labels.parsing.orders import ORDERS, order_of, table
 from pipeline.errors import UserError
@@ -17,20 +14,13 @@ from pipeline.errors import UserError
 TO_CELEBAMASK = np.array(
     [0, 1, 6, 7, 4, 5, 3, 8, 9, 15, 2, 10, 11, 12, 17, 16, 18, 13, 14], np.uint8
 )
-Faces = list[tuple[np.ndarray, np.ndarray]]
+Faces = list[tuple[np.ndarray, ...]]
 
 
 @pytest.fixture(scope="module")
-def faces(shared: Path) -> Faces:
+def faces(parsed_photographs: Faces) -> Faces:
     """Real maps in the order of face-parsing.PyTorch, and the landmarks of their photographs."""
-    found = []
-    with load("embedded") as finder:
-        for name in ("1", "1112", "1309", "1333"):
-            image = cv2.imread(str(shared / f"data/bisenet/{name}.jpg"))[..., ::-1]
-            theirs = cv2.imread(str(shared / f"data/bisenet/{name}_mask.png"), cv2.IMREAD_UNCHANGED)
-            points = finder.find(np.ascontiguousarray(image))[0].landmarks_refined[:, :2]
-            found.append((theirs, points))
-    return found
+    return [(numbers, landmarks[:, :2]) for _, numbers, landmarks in parsed_photographs]
 
 
 def test_the_public_checkpoints_numbers_become_the_thirteen():

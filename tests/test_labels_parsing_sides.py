@@ -3,15 +3,14 @@
 import cv2
 import numpy as np
 import pytest
+from made_faces import turned
 
 from labels import classes
-from labels.canonical import VERTICES
-from labels.landmarks import load
+from labels.flip import flip_landmarks
 from labels.parsing.orders import table
 from labels.parsing.polygons import LEFT_BROW, LEFT_EYE, RIGHT_BROW, RIGHT_EYE
 from labels.parsing.sides import put_right
 
-MIRROR = np.abs(VERTICES[:, None] * (-1, 1, 1) - VERTICES).sum(2).argmin(1)
 PARTS = {
     classes.LEFT_BROW: LEFT_BROW[0] + LEFT_BROW[1][::-1],
     classes.RIGHT_BROW: RIGHT_BROW[0] + RIGHT_BROW[1][::-1],
@@ -21,13 +20,9 @@ PARTS = {
 PAIRS = (2, 3), (4, 5), (7, 8)
 
 
-def turned(yaw: float = 0, roll: float = 0) -> np.ndarray:
+def head(yaw: float = 0, roll: float = 0) -> np.ndarray:
     """The canonical face (468, 3) in 512 x 512 pixels; yaw to its own left, roll clockwise."""
-    a, b = np.radians([yaw, roll])
-    about_y = np.array([[np.cos(a), 0, -np.sin(a)], [0, 1, 0], [np.sin(a), 0, np.cos(a)]])
-    about_z = np.array([[np.cos(b), -np.sin(b), 0], [np.sin(b), np.cos(b), 0], [0, 0, 1]])
-    model = (VERTICES - VERTICES.mean(0)) * (1, -1, -1)
-    return 14 * model @ (about_z @ about_y).T + (256, 256, 0)
+    return turned((256, 256), 14, -yaw, roll=roll)
 
 
 def drawn(points: np.ndarray) -> np.ndarray:
@@ -53,21 +48,21 @@ def confused(parsing: np.ndarray, how: str) -> np.ndarray:
 @pytest.mark.parametrize("how", ["left", "right", "swapped"])
 @pytest.mark.parametrize("yaw, roll", [(0, 0), (0, 90), (0, 180), (30, 20), (-45, 0), (45, -70)])
 def test_sides_come_right_whatever_they_were_called(how, yaw, roll):
-    points = turned(yaw, roll)
+    points = head(yaw, roll)
     right = drawn(points)
     assert set(np.unique(right)) == {1, 2, 3, 4, 5, 7, 8}
     assert (put_right(confused(right, how), points) == right).all()
 
 
 def test_the_left_is_at_the_right_of_an_upright_picture():
-    fixed = put_right(confused(drawn(turned()), "left"), turned())
+    fixed = put_right(confused(drawn(head()), "left"), head())
     for left, right in PAIRS:
         assert np.nonzero(fixed == left)[1].min() > 256 > np.nonzero(fixed == right)[1].max()
 
 
 @pytest.mark.parametrize("yaw", [80, 90, -80, -90])
 def test_in_profile_all_is_the_near_side(yaw):
-    points = turned(yaw)
+    points = head(yaw)
     near = 1 if yaw > 0 else 0  # a face that turns to its left shows its right side
     seen = np.ones((512, 512), np.uint8)
     for pair in PAIRS[:2]:
@@ -77,7 +72,7 @@ def test_in_profile_all_is_the_near_side(yaw):
 
 
 def test_brows_that_meet_are_cut_between_the_eyes():
-    points = turned()
+    points = head()
     parsing = np.ones((512, 512), np.uint8)
     ends = points[[LEFT_BROW[0][0], RIGHT_BROW[0][0]], :2].round().astype(int)
     cv2.line(parsing, ends[0].tolist(), ends[1].tolist(), classes.LEFT_BROW, 9)
@@ -88,7 +83,7 @@ def test_brows_that_meet_are_cut_between_the_eyes():
 
 
 def test_a_piece_that_reaches_over_a_little_stays_whole():
-    points = turned()
+    points = head()
     right = drawn(points)
     x, y = points[LEFT_BROW[0][4], :2]
     cv2.line(right, (int(x), int(y)), (250, int(y)), classes.LEFT_BROW, 2)
@@ -96,33 +91,27 @@ def test_a_piece_that_reaches_over_a_little_stays_whole():
 
 
 def test_a_mirrored_map_gives_the_mirrored_answer():
-    points = turned(25, 10)
+    points = head(25, 10)
     called = confused(drawn(points), "left")
-    mirrored = (points * (-1, 1, 1) + (512, 0, 0))[MIRROR]
-    assert (
-        put_right(classes.flip(called), mirrored) == classes.flip(put_right(called, points))
-    ).all()
+    mirrored = put_right(classes.flip(called), flip_landmarks(points, 512))
+    assert (mirrored == classes.flip(put_right(called, points))).all()
 
 
 def test_other_classes_and_the_given_map_stay_as_they_are():
     parsing = np.random.default_rng(1).choice([0, 1, 6, 9, 10, 11, 12], (512, 512)).astype(np.uint8)
-    assert (put_right(parsing, turned()) == parsing).all()
-    called = confused(drawn(turned()), "left")
+    assert (put_right(parsing, head()) == parsing).all()
+    called = confused(drawn(head()), "left")
     kept = called.copy()
-    put_right(called, turned())
+    put_right(called, head())
     assert (called == kept).all()
 
 
-def test_sides_of_real_maps_are_those_of_the_picture(shared):
-    with load("embedded") as finder:
-        for name in ("1", "1112", "1309", "1333"):
-            image = cv2.imread(str(shared / f"data/bisenet/{name}.jpg"))[..., ::-1]
-            theirs = cv2.imread(str(shared / f"data/bisenet/{name}_mask.png"), cv2.IMREAD_UNCHANGED)
-            points = finder.find(np.ascontiguousarray(image))[0].landmarks_refined
-            fixed = put_right(table("zllrunning")[theirs], points)
-            bridge = points[168, 0]  # all four look at the camera, upright
-            for left, right in PAIRS:
-                assert (np.nonzero(fixed == left)[1] > bridge).all(), name
-                assert (np.nonzero(fixed == right)[1] < bridge).all(), name
-                either = np.isin(table("zllrunning")[theirs], (left, right))
-                assert (np.isin(fixed, (left, right)) == either).all()
+def test_sides_of_real_maps_are_those_of_the_picture(parsed_photographs):
+    for _, numbers, landmarks in parsed_photographs:
+        called = table("zllrunning")[numbers]
+        fixed = put_right(called, landmarks)
+        bridge = landmarks[168, 0]  # all four look at the camera, upright
+        for left, right in PAIRS:
+            assert (np.nonzero(fixed == left)[1] > bridge).all()
+            assert (np.nonzero(fixed == right)[1] < bridge).all()
+            assert (np.isin(fixed, (left, right)) == np.isin(called, (left, right))).all()

@@ -38,10 +38,22 @@ def nowhere() -> np.ndarray:
     return np.zeros((SIDE, SIDE), bool)
 
 
+def hair_at(place: tuple[slice, ...] | slice) -> np.ndarray:
+    hair = nowhere()
+    hair[place] = True
+    return hair
+
+
+def cleared(hair: np.ndarray, rule: str = "colour") -> np.ndarray:
+    """What is left of the face that is painted with that hair."""
+    parsing = drawn()
+    clear_hair(parsing, painted(hair), POINTS, AXES, rule=rule)
+    return parsing
+
+
 @RULES
 def test_a_face_without_hair_keeps_all_its_skin(rule: str) -> None:
-    parsing = drawn()
-    clear_hair(parsing, painted(nowhere()), POINTS, AXES, rule=rule)
+    parsing = cleared(nowhere(), rule)
     # Within a pixel of the wall its colour is in the skin's.
     inside = cv2.erode((drawn() > 0).astype(np.uint8), np.ones((5, 5), np.uint8)) > 0
     assert np.array_equal(parsing[inside], drawn()[inside])
@@ -49,10 +61,7 @@ def test_a_face_without_hair_keeps_all_its_skin(rule: str) -> None:
 
 @RULES
 def test_a_fringe_is_taken_away_to_its_edge(rule: str) -> None:
-    hair = nowhere()
-    hair[:62] = True
-    parsing = drawn()
-    clear_hair(parsing, painted(hair), POINTS, AXES, rule=rule)
+    parsing = cleared(hair_at(np.s_[:62]), rule)
     assert not parsing[:61].any()
     seen = np.s_[64:75, 80:176]
     assert np.array_equal(parsing[seen], drawn()[seen])
@@ -60,10 +69,7 @@ def test_a_fringe_is_taken_away_to_its_edge(rule: str) -> None:
 
 @RULES
 def test_hair_beside_the_cheek_is_taken_away(rule: str) -> None:
-    hair = nowhere()
-    hair[60:150, :66] = True
-    parsing = drawn()
-    clear_hair(parsing, painted(hair), POINTS, AXES, rule=rule)
+    parsing = cleared(hair_at(np.s_[60:150, :66]), rule)
     assert not parsing[70:125, :64].any()
     seen = np.s_[90:180, 75:180]
     assert np.array_equal(parsing[seen], drawn()[seen])
@@ -71,10 +77,7 @@ def test_hair_beside_the_cheek_is_taken_away(rule: str) -> None:
 
 @RULES
 def test_a_beard_stays(rule: str) -> None:
-    hair = nowhere()
-    hair[190:] = True  # below the mouth; a face parser calls it skin
-    parsing = drawn()
-    clear_hair(parsing, painted(hair), POINTS, AXES, rule=rule)
+    parsing = cleared(hair_at(np.s_[190:]), rule)  # below the mouth; a face parser calls it skin
     chin = np.s_[192:205, 118:138]
     assert (drawn()[chin] == classes.SKIN).all()
     assert (parsing[chin] == classes.SKIN).all()
@@ -84,29 +87,20 @@ def test_a_beard_stays(rule: str) -> None:
 
 @RULES
 def test_skin_that_hair_cuts_off_goes_with_it(rule: str) -> None:
-    hair = nowhere()
-    hair[45:62] = True
-    parsing = drawn()
-    clear_hair(parsing, painted(hair), POINTS, AXES, rule=rule)
+    parsing = cleared(hair_at(np.s_[45:62]), rule)
     assert (drawn()[30:40, 120:136] == classes.SKIN).all()
     assert not parsing[:44].any()
 
 
 def test_strands_of_the_skins_colour_between_hair_are_cut() -> None:
-    hair = nowhere()
-    hair[:62] = True
+    hair = hair_at(np.s_[:62])
     hair[:62, 120:126] = False  # six pixels wide; the eyes' corners are 80 apart
-    parsing = drawn()
-    clear_hair(parsing, painted(hair), POINTS, AXES)
-    assert not parsing[:55].any()
+    assert not cleared(hair)[:55].any()
 
 
 @RULES
 def test_no_part_but_skin_is_taken(rule: str) -> None:
-    hair = nowhere()
-    hair[:130] = True
-    parsing = drawn()
-    clear_hair(parsing, painted(hair), POINTS, AXES, rule=rule)
+    parsing = cleared(hair_at(np.s_[:130]), rule)
     parts = drawn() > classes.SKIN
     parts[:85] = False  # a brow wholly under hair is no longer joined to the nose
     assert np.array_equal(parsing[parts & (parsing > 0)], drawn()[parts & (parsing > 0)])
@@ -166,10 +160,9 @@ def test_a_face_of_which_no_pixel_is_known_stays_as_it_is(rule: str) -> None:
 
 
 def test_a_large_picture_gives_grabcut_no_more_to_do_and_the_same_face() -> None:
-    hair = nowhere()
-    hair[:62] = True
-    image = cv2.resize(painted(hair), None, fx=4, fy=4, interpolation=cv2.INTER_NEAREST)
-    parsing = np.repeat(np.repeat(drawn(), 4, 0), 4, 1)
+    image, parsing = (
+        small.repeat(4, 0).repeat(4, 1) for small in (painted(hair_at(np.s_[:62])), drawn())
+    )
     large = POINTS * 4
     before = parsing.copy()
     clear_hair(parsing, image, large, face_axes(large), rule="grabcut")

@@ -1,14 +1,12 @@
 """Labels in turned crops: nothing in labels/ may take it that a crop is upright."""
 
-from collections.abc import Iterator
-
 import cv2
 import numpy as np
 import pytest
 
 from labels import classes
 from labels.depth.facemesh import depth_map
-from labels.landmarks import Face, FaceFinder, load
+from labels.landmarks import Face, FaceFinder
 from labels.parsing.facemesh import parse
 from pipeline import crops
 
@@ -18,12 +16,6 @@ FINE = 768
 
 Scene = tuple[np.ndarray, Face, float]
 """A picture, its face, and by how many degrees it was turned clockwise."""
-
-
-@pytest.fixture(scope="module")
-def mesh() -> Iterator[FaceFinder]:
-    with load("embedded") as made:
-        yield made
 
 
 @pytest.fixture(scope="module")
@@ -43,9 +35,9 @@ def turn(picture: np.ndarray, clockwise: float) -> np.ndarray:
 
 
 @pytest.fixture(scope="module", params=[0, 15, 30, -25])
-def scene(request: pytest.FixtureRequest, wide: np.ndarray, mesh: FaceFinder) -> Scene:
+def scene(request: pytest.FixtureRequest, wide: np.ndarray, embedded: FaceFinder) -> Scene:
     picture = turn(wide, request.param)
-    (face,) = mesh.find(picture)
+    (face,) = embedded.find(picture)
     return picture, face, request.param
 
 
@@ -102,10 +94,10 @@ def test_classes_in_an_aligned_crop_are_those_of_the_box_crop_turned(scene: Scen
 
 
 def test_the_aligned_crop_of_a_turned_picture_looks_like_that_of_the_upright_one(
-    scene: Scene, wide: np.ndarray, mesh: FaceFinder
+    scene: Scene, wide: np.ndarray, embedded: FaceFinder
 ) -> None:
     picture, face, clockwise = scene
-    (upright,) = mesh.find(wide)
+    (upright,) = embedded.find(wide)
     aligned, box = (
         [
             crops.warp(one, affine_of(found, mode, SIDE), (SIDE, SIDE)).astype(float)

@@ -7,20 +7,15 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from made_weights import CONTENT, SHA256, register, write
 
-from labels.weights import REGISTRY, Weights, find
+from labels.weights import REGISTRY, find
 from pipeline.cli import cli
 from pipeline.errors import UserError
 
 OCIM = Path(sys.executable).with_name("ocim")
-CONTENT = b"weights" * 1000
-SHA256 = hashlib.sha256(CONTENT).hexdigest()
 
-
-@pytest.fixture(autouse=True)
-def store(tmp_path, monkeypatch):
-    monkeypatch.setenv("OCIM_WEIGHTS", str(tmp_path / "store"))
-    return tmp_path / "store"
+pytestmark = pytest.mark.usefixtures("own_store")
 
 
 @pytest.fixture
@@ -28,10 +23,9 @@ def made(monkeypatch, tmp_path):
     """The registry holds one made entry; a right copy of it, and a wrong one."""
     for name in list(REGISTRY):
         monkeypatch.delitem(REGISTRY, name)
-    entry = Weights("made.bin", "a test", "CC0", "http://127.0.0.1:1/made.bin", 7000, SHA256)
-    monkeypatch.setitem(REGISTRY, "made", entry)
-    (tmp_path / "right").write_bytes(CONTENT)
-    (tmp_path / "wrong").write_bytes(CONTENT + b"!")
+    register(monkeypatch, size=len(CONTENT), sha256=SHA256)
+    write(tmp_path / "right")
+    write(tmp_path / "wrong", CONTENT + b"!")
     return tmp_path
 
 
@@ -77,8 +71,7 @@ def test_a_wrong_copy_is_refused_with_both_hashes(made):
 
 
 def test_of_several_one_that_fails_does_not_stop_the_others(made, monkeypatch):
-    other = Weights("other.bin", "a test", "CC0", "http://127.0.0.1:1/o", sha256=SHA256)
-    monkeypatch.setitem(REGISTRY, "other", other)
+    register(monkeypatch, "other", sha256=SHA256)
     run("fetch", "other", "--from", made / "right")
     done = run("fetch", "all")
     assert "other: " in done.output

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from test_labels_depth_prnet import tf_shapes
+from made_prnet import tf_shapes
 
 from labels.depth.prnet_network import PRNet, convert
 from labels.tensors import load_strict, read_tensors
