@@ -12,17 +12,17 @@ from train.evaluation.published import RESULTS_SCHEMA
 from train.evaluation.scores import LevelName
 
 RULES = ("target_eer", "sources_eer", "fixed", "ssdg")
-"""How a threshold was come by; the first that there is decides where only one can be shown."""
+"""Of train/evaluation/thresholds.py; the first that there is stands where only one can be shown."""
 
 
-def _number(value: float) -> float:
+def _not_nan(value: float) -> float:
     if math.isnan(value):
         raise ValueError("no number")
     return value
 
 
-Threshold = Annotated[float, AfterValidator(_number)]
-"""Also infinite, which JSON writes as "inf" and "-inf"."""
+Number = Annotated[float, AfterValidator(_not_nan)]
+"""A threshold: also infinite, which JSON writes as "inf" and "-inf"."""
 Rate = Annotated[float, Field(ge=0, le=1)]
 Count = Annotated[int, Field(ge=0)]
 Interval = tuple[Rate, Rate]
@@ -35,7 +35,7 @@ class _Read(BaseModel):
 class Point(_Read):
     """What one threshold does, as fractions; apcer by instrument."""
 
-    threshold: Threshold
+    threshold: Number
     far: Rate
     frr: Rate
     hter: Rate
@@ -83,15 +83,17 @@ class Level(_Read):
 
 
 class Rule(_Read):
-    """A threshold by frame and by video; made_from: its data, or why there is none."""
+    """A Rule of train/evaluation/thresholds.py, read back: a threshold by frame and by video, None
+    where there is none; how it was found, and from what (or why there is none).
+    """
 
-    frame: Threshold | None
-    video: Threshold | None
+    frame: Number | None
+    video: Number | None
     how: str
-    made_from: str = Field(alias="from")
+    origin: str = Field(alias="from")
 
-    def of(self, level: LevelName) -> float | None:
-        """The threshold of one level."""
+    def at(self, level: LevelName) -> float | None:
+        """Its threshold at a level."""
         return self.frame if level == "frame" else self.video
 
 
@@ -132,7 +134,7 @@ class Results(_Read):
 
     def rules(self, level: LevelName) -> dict[str, float]:
         """The thresholds that there are, in the order of RULES."""
-        found = {name: self.thresholds[name].of(level) for name in RULES if name in self.thresholds}
+        found = {name: self.thresholds[name].at(level) for name in RULES if name in self.thresholds}
         return {name: value for name, value in found.items() if value is not None}
 
 

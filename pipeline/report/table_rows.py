@@ -127,7 +127,7 @@ def at_rules(results: Results) -> list[AtRule]:
             point = numbers.at.get(rule)
             if point is None:
                 described = results.thresholds.get(rule)
-                why = described.made_from if described else "not in these results"
+                why = described.origin if described else "not in these results"
                 rows.append(AtRule(rule, level, "–", "", {}, "", why))
                 continue
             within = numbers.intervals.at.get(rule) if numbers.intervals else None

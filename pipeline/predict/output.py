@@ -1,4 +1,4 @@
-"""What is told of scored files: lines for people, JSON, and rows of a CSV."""
+"""What is printed and written of scored files: lines for people, JSON, and rows of a CSV."""
 
 import csv
 import io
@@ -6,6 +6,8 @@ import math
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any
+
+import numpy as np
 
 from pipeline.predict.file import QUALITY, Prediction
 from pipeline.predict.inputs import PassedOver
@@ -20,12 +22,12 @@ COLUMNS = ("video", "frame", "score")
 
 
 def shown(path: object) -> str:
-    """A path as it may stand in a line: what would break or colour the line becomes a ?."""
+    """A path as it may stand in a line: every letter that is not printable becomes a ?."""
     return "".join(letter if letter.isprintable() else "?" for letter in str(path))
 
 
 def number(value: float | None) -> str:
-    """A score or a threshold for people."""
+    """A score or a threshold with four decimals; `none` for None."""
     return "none" if value is None else format(value, ".4f")
 
 
@@ -44,59 +46,61 @@ def head(scorer: Scorer, threshold: Threshold) -> Iterator[str]:
     yield f"live from {numbers} on ({threshold.rule}: {shown(origin)})"
 
 
-def lines(made: Prediction, threshold: Threshold, frames: bool) -> Iterator[str]:
+def lines(prediction: Prediction, threshold: Threshold, frames: bool) -> Iterator[str]:
     """The lines of one file. frames: a line for each of its frames as well, and every remark."""
-    path, score = shown(made.path), made.score
+    path, score = shown(prediction.path), prediction.score
 
     def of_frame(value: float) -> str:
         return f"{number(value)} {threshold.decide('frame', value) or ''}".rstrip()
 
     if score is None:
-        yield f"{path}: no score: {made.reason}"
+        yield f"{path}: no score: {prediction.reason}"
     else:
-        decision = threshold.decide(made.level, score)
+        decision = threshold.decide(prediction.level, score)
         parts = [f"{decision}, score {number(score)}" if decision else f"score {number(score)}"]
-        if not made.picture:
-            parts.append(_count(len(made.frames), "frame"))
-        if lost := sum(failure.frame >= 0 for failure in made.failures):
+        if not prediction.picture:
+            parts.append(_count(len(prediction.frames), "frame"))
+        if lost := sum(failure.frame >= 0 for failure in prediction.failures):
             parts.append(f"{lost} without a score")
-        if unsure := sum(remark.frame >= 0 for remark in made.remarks):
+        if unsure := sum(remark.frame >= 0 for remark in prediction.remarks):
             parts.append(_count(unsure, "remark"))
         yield f"{path}: {', '.join(parts)}"
-    told: list[tuple[int, str]] = []
-    if score is not None or (frames and len(made.failures) > 1):
-        told += [(one.frame, one.reason) for one in made.failures if frames or one.frame < 0]
-    told += [(one.frame, one.text) for one in made.remarks if frames or one.frame < 0]
-    if frames and not made.picture:
-        told += list(zip(made.frames.tolist(), map(of_frame, made.scores.tolist()), strict=True))
-    for place, text in sorted(told):
-        yield f"  {'the file' if place < 0 else f'frame {place}'}: {text}"
+    details = [(one.frame, one.text) for one in prediction.remarks]
+    if score is not None or (frames and len(prediction.failures) > 1):
+        details += [(one.frame, one.reason) for one in prediction.failures]
+    if not frames:
+        details = [(frame, text) for frame, text in details if frame < 0]
+    elif not prediction.picture:
+        texts = map(of_frame, prediction.scores.tolist())
+        details += zip(prediction.frames.tolist(), texts, strict=True)
+    for frame, text in sorted(details):
+        yield f"  {'the file' if frame < 0 else f'frame {frame}'}: {text}"
 
 
 def _count(count: int, what: str) -> str:
     return f"{count} {what}{'' if count == 1 else 's'}"
 
 
-def foot(decisions: Counter[str], passed_over: Sequence[PassedOver]) -> Iterator[str]:
+def foot(outcomes: Counter[str], passed_over: Sequence[PassedOver]) -> Iterator[str]:
     """The lines that come last: how many of each, what was passed over, what a score is not.
 
-    decisions: how many files are `live`, `spoof`, `scored` without a decision, and `no score`.
+    outcomes: how many files have each `outcome`.
     """
-    if decisions.total() > 1:
-        counts = [f"{decisions[kind]} {kind}" for kind in ("live", "spoof", "scored", "no score")
-                  if decisions[kind]]  # fmt: skip
-        yield f"{decisions.total()} files: {', '.join(counts)}"
+    if outcomes.total() > 1:
+        names = ("live", "spoof", "scored", "no score")
+        counts = [f"{outcomes[name]} {name}" for name in names if outcomes[name]]
+        yield f"{outcomes.total()} files: {', '.join(counts)}"
     for reason, count in sorted(Counter(one.reason for one in passed_over).items()):
         first = shown(next(one.path for one in passed_over if one.reason == reason))
         yield f"passed over: {first}{f' and {count - 1} more' if count > 1 else ''}: {reason}"
     yield NO_PROOF
 
 
-def kind(made: Prediction, threshold: Threshold) -> str:
-    """What a file is counted as in `foot`."""
-    if made.score is None:
+def outcome(prediction: Prediction, threshold: Threshold) -> str:
+    """What a file is counted as in `foot`: live, spoof, scored (no threshold), or no score."""
+    if prediction.score is None:
         return "no score"
-    return threshold.decide(made.level, made.score) or "scored"
+    return threshold.decide(prediction.level, prediction.score) or "scored"
 
 
 def as_json(
@@ -105,7 +109,9 @@ def as_json(
     files: Sequence[Prediction],
     passed_over: Sequence[PassedOver],
 ) -> dict[str, Any]:
-    """What was found; docs/schemas/predict.schema.json says what each key is."""
+    """The JSON object of --json but for every and upside_down, which run.py adds;
+    docs/schemas/predict.schema.json says what each key is.
+    """
     return {
         "schema": SCHEMA,
         "model": scorer.about(),
@@ -116,18 +122,19 @@ def as_json(
             "how": threshold.how,
             "from": threshold.origin,
         },
-        "files": [_file(made, threshold) for made in files],
+        "files": [_file(one, threshold) for one in files],
         "passed_over": [one._asdict() for one in passed_over],
         "note": NO_PROOF,
     }
 
 
-def _file(made: Prediction, threshold: Threshold) -> dict[str, Any]:
+def _file(prediction: Prediction, threshold: Threshold) -> dict[str, Any]:
+    columns = (prediction.frames, prediction.scores, prediction.quality)
     return {
-        "path": str(made.path),
-        "kind": "picture" if made.picture else "video",
-        "score": made.score,
-        "decision": threshold.decide(made.level, made.score),
+        "path": str(prediction.path),
+        "kind": "picture" if prediction.picture else "video",
+        "score": prediction.score,
+        "decision": threshold.decide(prediction.level, prediction.score),
         "frames": [
             {
                 "frame": frame,
@@ -138,23 +145,23 @@ def _file(made: Prediction, threshold: Threshold) -> dict[str, Any]:
                     for name, value in zip(QUALITY, measured, strict=True)
                 },
             }
-            for frame, score, measured in zip(
-                made.frames.tolist(), made.scores.tolist(), made.quality.tolist(), strict=True
-            )
+            for frame, score, measured in zip(*map(np.ndarray.tolist, columns), strict=True)
         ],
-        "failures": [{"frame": one.frame, "reason": one.reason} for one in made.failures],
-        "remarks": [{"frame": one.frame, "text": one.text} for one in made.remarks],
+        "failures": [{"frame": one.frame, "reason": one.reason} for one in prediction.failures],
+        "remarks": [{"frame": one.frame, "text": one.text} for one in prediction.remarks],
     }
 
 
 def scores_text(files: Sequence[Prediction]) -> str:
-    """A CSV with COLUMNS: a line a frame, by file and frame; an empty score for what gave none."""
+    """A CSV with COLUMNS: a line a frame, by file and frame, each score so that it reads back
+    equal. What gave no score has an empty one, and the file as a whole the frame -1.
+    """
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(COLUMNS)
-    for made in files:
-        texts = [format(score, ".17g") for score in made.scores.tolist()]
-        scored = list(zip(made.frames.tolist(), texts, strict=True))
-        failed = [(one.frame, "") for one in made.failures]
-        writer.writerows((made.path, frame, score) for frame, score in sorted(scored + failed))
+    for prediction in files:
+        texts = [format(score, ".17g") for score in prediction.scores.tolist()]
+        rows = list(zip(prediction.frames.tolist(), texts, strict=True))
+        rows += [(one.frame, "") for one in prediction.failures]
+        writer.writerows((prediction.path, frame, score) for frame, score in sorted(rows))
     return text.getvalue()
