@@ -116,23 +116,13 @@ def trace(shard: Shard, row: int, roots: Roots) -> Traced:
     landmarks = column(shard, "landmarks", [row])[0][:, :2]
     known |= {
         "size": [width, height],
-        "turns": turns(source),
+        "turns": source.turns(),
         "proof": proof,
         "because": because,
         "outline": outline(affine),
         "landmarks": _numbers(landmarks[np.isfinite(landmarks).all(axis=1)].round(1)),
     }
     return Traced(known, pictures.frame(found.frame))
-
-
-def turns(source: origin.Origin) -> list[str]:
-    """How the frame was turned, besides what its file says of itself."""
-    words = [
-        f"turned {one.value}° by hand"
-        for one in source.corrected
-        if one.action == "rotate" and one.covers(source.frame)
-    ]
-    return [*words, "its file is listed as upside down"] if source.upside_down else words
 
 
 def outline(affine: np.ndarray) -> list[list[float]] | None:

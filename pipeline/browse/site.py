@@ -17,7 +17,7 @@ import numpy as np
 from labels import classes
 from pipeline.browse import detail, lists, pictures
 from pipeline.browse.catalogue import FIGURES, read_catalogue
-from pipeline.browse.query import QueryError, parse, whole_number
+from pipeline.browse.query import Query, QueryError, parse, whole_number
 from pipeline.browse.search import BINS, Search
 from pipeline.bundle import FIELDS, BundleError, Shard
 from pipeline.errors import UserError
@@ -155,9 +155,7 @@ class Site:
 
     def samples(self, query: str) -> dict[str, Any]:
         """The samples at some places of a query's order, with what stands below their pictures."""
-        parsed, also = parse(query, ("start", "count"))
-        start = whole_number(also, "start", 0, _LAST)
-        count = whole_number(also, "count", AT_ONCE, AT_ONCE)
+        parsed, start, count = page_of(query)
         numbers = self.search.numbers(parsed)
         figure = self.catalogue.figures.get(parsed.sort)
         rows = []
@@ -242,10 +240,17 @@ class Site:
 
     def list(self, name: str, query: str) -> dict[str, Any]:
         """Some rows of a list of the manifest."""
-        parsed, also = parse(query, ("start", "count"))
-        start = whole_number(also, "start", 0, _LAST)
-        count = whole_number(also, "count", AT_ONCE, AT_ONCE)
-        return lists.answer(name, self.opened.rows(name), parsed, start, count)
+        return lists.answer(name, self.opened.rows(name), *page_of(query))
+
+
+def page_of(query: str) -> tuple[Query, int, int]:
+    """A query, and of what it asks for the number of the first (0) and how many (AT_ONCE) to give.
+
+    Raises QueryError for what is no query or no such number.
+    """
+    parsed, also = parse(query, ("start", "count"))
+    start = whole_number(also, "start", 0, _LAST)
+    return parsed, start, whole_number(also, "count", AT_ONCE, AT_ONCE)
 
 
 def picture_options(query: str) -> dict[str, str]:

@@ -62,7 +62,7 @@ def explain(
         figures = list(drawn(looked, sight, options))
     content = _content(material, looked, sight, figures, notes, options)
     page = template("explain.html").render(
-        told=content,
+        content=content,
         figures=[(one, data_uri("png", one.png)) for one in figures],
         notice=str(material.bundle.manifest.get("notice", "")),
         number=written,
@@ -176,7 +176,7 @@ def _content(
         else None,
         "measured": {"of_each_dataset_and_class_at_most": options.points},
         "samples": shown,
-        "runs": [{**of.run.told(), **of.told(options)} for of in looked],
+        "runs": [{**of.run.to_json(), **of.to_json(options)} for of in looked],
         "remarks": list(notes),
         "versions": {name: version(name) for name in PACKAGES},
     }

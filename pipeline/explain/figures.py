@@ -158,8 +158,8 @@ def parsing(
     for of in having:
         maps = of.shown.parsing
         assert maps is not None and of.tally is not None
-        told = of.tally.parsing()
-        note = [] if told is None else [f"mean IoU {written(told['mean_iou']['all'], '.3f')}"]
+        counted = of.tally.parsing()
+        note = [f"mean IoU {written(counted['mean_iou']['all'], '.3f')}"] if counted else []
         rows.append(Row(of.run.name, note, [Cell(classes.COLOURS[one]) for one in maps]))
         present |= set(np.unique(maps).tolist())
     rows.append(Row("label", [], [Cell(classes.COLOURS[one.parsing]) for one in sight]))
@@ -189,10 +189,10 @@ def depth(
     for of in having:
         maps = of.shown.depth
         assert maps is not None and of.tally is not None
-        told = of.tally.depth()
+        counted = of.tally.depth()
         notes = [f"map {maps.shape[-1]} × {maps.shape[-1]}"]
-        if told is not None:
-            error = told["mean_absolute_error"]
+        if counted:
+            error = counted["mean_absolute_error"]
             notes += [
                 f"error live {written(error['live'], '.3f')}",
                 f"spoof {written(error['spoof'], '.3f')}",

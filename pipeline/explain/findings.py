@@ -84,7 +84,7 @@ class RunFindings(NamedTuple):
             }
         return found
 
-    def told(self, options: Options) -> dict[str, Any]:
+    def to_json(self, options: Options) -> dict[str, Any]:
         """What explain.json says of the run besides what it is."""
         settings = self.run.model.settings
         inside = INTERNALS[settings.method]

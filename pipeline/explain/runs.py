@@ -33,8 +33,8 @@ class Run(NamedTuple):
         except UserError as error:
             raise UserError(f"{self.path}: {error}") from None
 
-    def told(self) -> dict[str, Any]:
-        """What explain.json and the page say of it."""
+    def to_json(self) -> dict[str, Any]:
+        """What explain.json and the page say of it; docs/explain.md has the keys."""
         model, settings = self.model, self.model.settings
         return {
             "name": self.name,

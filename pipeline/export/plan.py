@@ -179,8 +179,8 @@ class Part:
             "videos": len(self.videos), "live": live, "spoof": spoof, "left_out": self.left_out,
         }  # fmt: skip
 
-    def told(self) -> str:
-        """One line for people."""
+    def line(self) -> str:
+        """Its counts in one line for people."""
         rows = self.counts()
         left = f"; {self.left_out} videos left out" if self.left_out else ""
         return (

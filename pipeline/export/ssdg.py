@@ -65,17 +65,17 @@ def check_none_short(
     kept: dict[str, list[Video]], left: dict[str, list[Video]], choice: Choice
 ) -> None:
     """Raise UserError, telling of every dataset, where videos have too few frames."""
-    told = [
+    lines = [
         f"{dataset}: {len(short)} of {len(short) + len(kept[dataset])} videos have too few frames"
         f" for SSDG, the first {short[0].path} with {len(short[0].samples)} where"
         f" {frames_needed(dataset, choice)} are needed"
         for dataset, short in left.items()
         if short
     ]
-    if told:
+    if lines:
         first = next(dataset for dataset, short in left.items() if short)
         raise UserError(
-            f"{'; '.join(told)}. datasets.{first}.sampling: all, or a smaller every, gives more;"
+            f"{'; '.join(lines)}. datasets.{first}.sampling: all, or a smaller every, gives more;"
             f" --drop-short leaves these videos out and lists them in {LEFT_OUT}"
         )
 

@@ -65,7 +65,7 @@ def export(plan: Plan, out: Path, jobs: int, tell: Callable[[str], None]) -> boo
     """
     if is_finished(plan, out):
         for part in plan.parts:
-            tell(part.told())
+            tell(part.line())
         return False
     check_replaceable(out)
     check_room(plan, out)
@@ -87,7 +87,7 @@ def fill(plan: Plan, folder: Path, jobs: int, tell: Callable[[str], None]) -> No
     size = write_files(folder, plan.files)
     for part in plan.parts:
         size += write_part(part, folder, jobs)
-        tell(part.told())
+        tell(part.line())
     (folder / MARKER).write_text(canonical_json({**about(plan), "bytes": size}), "utf-8")
 
 

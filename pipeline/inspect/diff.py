@@ -12,7 +12,15 @@ from typing import Any
 
 from pipeline.bundle import BundleError, canonical_json
 from pipeline.inspect.fields import Differences, Sample
-from pipeline.inspect.read import SHOWN, Opened, column, damage_told, flat, printable, videos_of
+from pipeline.inspect.read import (
+    SHOWN,
+    Opened,
+    as_bundle_errors,
+    column,
+    flat,
+    printable,
+    videos_of,
+)
 
 LISTS = ("failures", "remarks", "corrections")
 _ELSEWHERE = {"hash", "counts", "shards", "provenance", *LISTS}
@@ -176,7 +184,7 @@ def rows_apart(
     """The rows of a list of the manifest that only a, and that only b, has."""
     counted = []
     for opened in (a, b):
-        with damage_told(opened.path):
+        with as_bundle_errors(opened.path):
             counted.append(Counter(canonical_json(row) for row in opened.rows(name)))
     left, right = counted
     return _only(a.rows(name), left - right), _only(b.rows(name), right - left)

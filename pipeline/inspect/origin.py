@@ -21,7 +21,7 @@ from pipeline.frames.video import VideoError, frames
 from pipeline.index import dataset_root
 from pipeline.indexing import corrections
 from pipeline.indexing.correction_fields import Correction, parse
-from pipeline.inspect.read import column, damage_told, printable, provenance_of, videos_of
+from pipeline.inspect.read import as_bundle_errors, column, printable, provenance_of, videos_of
 
 
 class Origin(NamedTuple):
@@ -39,6 +39,15 @@ class Origin(NamedTuple):
     upside_down: bool
     corrected: Sequence[Correction]
     unknown: str
+
+    def turns(self) -> list[str]:
+        """How the frame was turned, in words, besides what its file says of itself."""
+        words = [
+            f"turned {one.value}° by hand"
+            for one in self.corrected
+            if one.action == "rotate" and one.covers(self.frame)
+        ]
+        return [*words, "its file is listed as upside down"] if self.upside_down else words
 
 
 class Found(NamedTuple):
@@ -62,7 +71,7 @@ def origin_of(shard: Shard, row: int) -> Origin:
             f"{shard.path}: its table of videos lacks {printable(video)}; ocim bundle verify says"
             " more"
         )
-    with damage_told(shard.path):
+    with as_bundle_errors(shard.path):
         sha256, upside_down = str(listed[video]["sha256"]), bool(listed[video]["upside_down"])
     corrected, unknown = corrections_of(shard, video)
     return Origin(shard.dataset, video, frame, sha256, upside_down, corrected, unknown)
@@ -80,7 +89,7 @@ def corrections_of(shard: Shard, video: str) -> tuple[list[Correction], str]:
         manifest = Bundle(folder).manifest
     except BundleError as error:
         return [], str(error)
-    with damage_told(folder / MANIFEST):
+    with as_bundle_errors(folder / MANIFEST):
         keys = {entry["file"]: entry["key"] for entry in manifest["shards"]}
         if keys.get(shard.name) != shard.key:
             return [], f"the {MANIFEST} beside the shard is that of another"
@@ -191,10 +200,10 @@ def other_versions(provenance: Mapping[str, Any]) -> str:
     """Packages that decide how a frame is decoded and drawn, where other versions are installed."""
     makers = provenance.get("backends", {}).get("landmarks", [])
     here = versions(("av", "opencv", "pillow"))
-    told = dict.fromkeys(
+    differing = dict.fromkeys(
         f"{name} {maker['versions'][name]} (here {version})"
         for maker in makers
         for name, version in here.items()
         if maker.get("versions", {}).get(name, version) != version
     )
-    return ", ".join(told)
+    return ", ".join(differing)

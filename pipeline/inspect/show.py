@@ -153,11 +153,7 @@ def frame_lines(
         yield Line("frame", f"not shown: {found.reason}")
         return
     height, width = found.frame.shape[:2]
-    turns = [f"turned {one.value}° by hand" for one in source.corrected if one.action == "rotate"
-             and one.covers(source.frame)]  # fmt: skip
-    if source.upside_down:
-        turns.append("its file is listed as upside down")
-    yield Line("frame", ", ".join([f"{width} x {height}, upright", *turns]))
+    yield Line("frame", ", ".join([f"{width} x {height}, upright", *source.turns()]))
     proof = origin.proof(found.frame, values["affine"], values["image"])
     if proof != "yes" and (why := origin.reasons(shard, source, found, checksum_right)):
         proof += f"; {why}"

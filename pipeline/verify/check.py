@@ -110,8 +110,8 @@ def _check(folder: Path, names: Sequence[str], jobs: int, done: Callable[[str], 
         findings, notice_size = check_notice(folder, manifest)
         found += [(NOTICE, finding) for finding in findings]
         size += notice_size
-    told = verify_manifest.names(manifest) if manifest else set()
-    unlisted = [name for name in names if name.endswith(".h5") and name not in told]
+    named = verify_manifest.names(manifest) if manifest else set()
+    unlisted = [name for name in names if name.endswith(".h5") and name not in named]
     shards = [*listed]
     if not (manifest and manifest.trusted):  # what it says of the files may be what is damaged
         shards += [name for name in unlisted if not _UNFINISHED.fullmatch(name)]
