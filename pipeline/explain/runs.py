@@ -34,7 +34,7 @@ class Run(NamedTuple):
             raise UserError(f"{self.path}: {error}") from None
 
     def to_json(self) -> dict[str, Any]:
-        """What explain.json and the page say of it; docs/explain.md has the keys."""
+        """What explain.json and explain.html say of it."""
         model, settings = self.model, self.model.settings
         return {
             "name": self.name,

@@ -11,9 +11,8 @@ import cv2
 import numpy as np
 
 from pipeline.replica.mesh import draw_mesh, grid_triangles, rotation
-from pipeline.replica.pixels import light_screen
+from pipeline.replica.pixels import colour_matrix, light_screen
 
-_GREY = np.array([[0.299, 0.587, 0.114]])
 _CELLS = 13
 MARGIN = 4  # transparent pixels around a sheet's texture, so that its edges are drawn softly
 
@@ -36,6 +35,10 @@ class Medium:
     cast: tuple[float, float, float]
     texture: float
     period: float
+
+    def border_px(self, width: int) -> int:
+        """Pixels of the border around a picture of so many pixels' width, two at least."""
+        return max(2, round(self.border * width / (1 - 2 * self.border)))
 
 
 _BLACK = (0.02, 0.02, 0.025)
@@ -81,15 +84,14 @@ MEDIA = {
 
 def _grade(picture: np.ndarray, medium: Medium, gamma: float) -> np.ndarray:
     """Narrow the gamut of a picture (H, W, 3) uint8: less colour, no deep black, a cast."""
-    keep = medium.saturation
-    mixed = cv2.transform(picture, keep * np.eye(3) + (1 - keep) * _GREY)
+    mixed = cv2.transform(picture, colour_matrix(medium.saturation))
     levels = medium.black + (0.97 - medium.black) * np.linspace(0, 1, 256) ** gamma
     table = np.clip(levels[:, None] * medium.cast * 255, 0, 255)
     return cv2.LUT(mixed, np.rint(table).astype(np.uint8)[None])
 
 
 def show_print(picture: np.ndarray, medium: Medium, zoom: float) -> np.ndarray:
-    """The picture (H, W, 3) uint8 in ink: narrow gamut, mild halftone, soft; uint8.
+    """The picture (H, W, 3) uint8 RGB in ink: narrow gamut, mild halftone, soft; as uint8.
 
     `zoom` is texture pixels a frame pixel, so that the dots keep their size in the frame.
     """
@@ -115,7 +117,7 @@ def show_screen(picture: np.ndarray, medium: Medium) -> np.ndarray:
 def sheet_texture(picture: np.ndarray, medium: Medium) -> np.ndarray:
     """The picture with its border and a transparent MARGIN: (H', W', 4) uint8, premultiplied."""
     height, width = picture.shape[:2]
-    border = max(2, round(medium.border * width / (1 - 2 * medium.border)))
+    border = medium.border_px(width)
     out = np.full((height + 2 * border, width + 2 * border, 4), 255, np.uint8)
     out[..., :3] = np.rint(np.array(medium.colour) * 255)
     out[border : border + height, border : border + width, :3] = picture
@@ -193,7 +195,9 @@ _GRID_TRIANGLES = grid_triangles(_CELLS, _CELLS)
 
 
 def place_sheet(texture: np.ndarray, pose: SheetPose, height: int, width: int) -> Placed:
-    """Draw the sheet into a frame of height x width."""
+    """Draw the sheet, its texture (H', W', 4) uint8 premultiplied, into a frame of height x width
+    px.
+    """
     points, shade = sheet_mesh(pose, texture.shape[0] / texture.shape[1])
     steps = np.linspace(0, 1, _CELLS)
     v, u = np.meshgrid(steps, steps, indexing="ij")
@@ -210,7 +214,12 @@ def place_sheet(texture: np.ndarray, pose: SheetPose, height: int, width: int) -
 
 @dataclass(frozen=True)
 class Moire:
-    """Grey interference of a screen's pixels with the camera's: waves over the screen and glare."""
+    """Grey interference of a screen's pixels with the camera's, and glare on it.
+
+    `amount` is a share of the light; `waves_x`, `waves_y` are waves over the sheet's width and
+    height, to which `curve` adds its u² + v² fold; `glare` is added to colours, at `glare_x`,
+    `glare_y` in shares of the sheet.
+    """
 
     amount: float
     waves_x: float
@@ -222,7 +231,9 @@ class Moire:
 
 
 def add_screen_light(placed: Placed, moire: Moire, phase: float) -> np.ndarray:
-    """The lit colour (H, W, 4) uint8 of a screen with moire and glare; `phase` moves in time."""
+    """The lit colour (H, W, 4) uint8, premultiplied, of a screen with moire and glare. `phase`, in
+    radians, moves in time.
+    """
     waves = np.array([moire.amount, moire.waves_x, moire.waves_y, moire.curve])
     glare = np.array([moire.glare, moire.glare_x, moire.glare_y])
     return light_screen(placed.colour, placed.shade, placed.place, waves, glare, phase)
