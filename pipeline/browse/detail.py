@@ -37,7 +37,9 @@ def fields(shard: Shard, row: int) -> dict[str, Any]:
     """Every field of a sample but the large ones, and what is wrong with it.
 
     fields: name, value (None: no number), unit, meaning. pixels: `right`, or what is wrong with
-    image, depth and parsing. depth_is_zero: whether depth is 0 everywhere.
+    image, depth and parsing. depth_is_zero: whether depth is 0 everywhere; depth_range: its least
+    and most above 0. classes: how many pixels of each. affine: 2 x 3, None for what is not finite.
+    Raises BundleError where a field cannot be read.
     """
     there = fields_of(shard)
     rows = []
@@ -126,7 +128,9 @@ def trace(shard: Shard, row: int, roots: Roots) -> Traced:
 
 
 def outline(affine: np.ndarray) -> list[list[float]] | None:
-    """The corners (x, y) of the crop in the frame; None where the affine has no inverse."""
+    """The corners (x, y) of the crop in the frame, four in pixels; None where the affine (2, 3) has
+    no inverse.
+    """
     if not origin.usable(affine):
         return None
     corners = crops.corners(affine, (IMAGE_SIDE, IMAGE_SIDE))

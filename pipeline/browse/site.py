@@ -121,7 +121,9 @@ class Site:
         return json_answer(self.traced(number, gone).known)
 
     def bundle(self) -> dict[str, Any]:
-        """What does not depend on a query."""
+        """What does not depend on a query: names, counts, classes, figures, lists, settings, the
+        notice.
+        """
         manifest = self.opened.bundle.manifest
         return {
             "name": str(self.opened.folder.absolute()),
@@ -154,7 +156,10 @@ class Site:
         }
 
     def samples(self, query: str) -> dict[str, Any]:
-        """The samples at some places of a query's order, with what stands below their pictures."""
+        """The samples at some places of a query's order, with what stands below their pictures.
+
+        Raises QueryError for what is no query.
+        """
         parsed, start, count = page_of(query)
         numbers = self.search.numbers(parsed)
         figure = self.catalogue.figures.get(parsed.sort)
@@ -171,6 +176,8 @@ class Site:
     def sample(self, number: int, query: str) -> dict[str, Any]:
         """All that is stored of a sample, and its neighbours: in the query's order, and of its
         video (those that are nearest).
+
+        Raises QueryError for what is no query.
         """
         parsed, _ = parse(query)
         shard, row = self.place(number)
@@ -199,7 +206,10 @@ class Site:
         }  # fmt: skip
 
     def traced(self, number: int, gone: Callable[[], bool]) -> detail.Traced:
-        """The way back to a sample's frame. One at a time: decoding takes a whole core."""
+        """The way back to a sample's frame. One at a time: decoding takes a whole core.
+
+        gone: whether nobody waits for it any more; raises GoneError then.
+        """
         if found := self._traced.get(number):
             return found
         with self._tracing:
@@ -218,7 +228,11 @@ class Site:
     def picture(
         self, number: int, part: str | None, query: str, gone: Callable[[], bool]
     ) -> Answer:
-        """One picture of a sample."""
+        """One picture of a sample: `part` is crop, depth, parsing or frame.
+
+        Raises QueryError for options that it does not have, BundleError for a class that there is
+        not, GoneError as `traced`.
+        """
         if part not in ("crop", "depth", "parsing", "frame"):
             return refused(404, "no such picture: crop, depth, parsing or frame")
         also = picture_options(query)
@@ -239,7 +253,9 @@ class Site:
             raise BundleError(f"{shard.path}: sample {row}: {error}") from None
 
     def list(self, name: str, query: str) -> dict[str, Any]:
-        """Some rows of a list of the manifest."""
+        """Some rows of a list of the manifest, as lists.answer gives them; QueryError for another
+        query.
+        """
         return lists.answer(name, self.opened.rows(name), *page_of(query))
 
 
@@ -262,7 +278,10 @@ def picture_options(query: str) -> dict[str, str]:
 
 
 def shown_classes(also: dict[str, str]) -> list[int]:
-    """The classes that are shown: those of `classes`, else all but background."""
+    """The classes that are shown: those of `classes`, else all but background.
+
+    Raises QueryError for one that there is not.
+    """
     if "classes" not in also:
         return list(range(1, len(classes.NAMES)))
     parts = [part for part in also["classes"].split(",") if part]
@@ -271,7 +290,7 @@ def shown_classes(also: dict[str, str]) -> list[int]:
 
 
 def json_answer(known: Any, status: int = 200) -> Answer:
-    """Plain JSON."""
+    """Plain JSON with a status of HTTP."""
     text = json.dumps(known, ensure_ascii=False, allow_nan=False)
     return Answer(status, "application/json; charset=utf-8", text.encode())
 

@@ -63,8 +63,8 @@ class RunFindings(NamedTuple):
         return bool(self.shown.score[number] >= self.run.threshold)
 
     def on_face(self, number: int, one: StoredSample) -> float | None:
-        """The share of a sample's map that lies on its face, which is all but the background of the
-        label; None of a map of zeros, or without a map.
+        """The share, 0 to 1, of a sample's map that lies on its face, which is all but the
+        background of the label; None of a map of zeros, or without a map.
         """
         heat = self.shown.heat
         return None if heat is None else share_within(heat[number], one.parsing > 0)
@@ -85,7 +85,9 @@ class RunFindings(NamedTuple):
         return found
 
     def to_json(self, options: Options) -> dict[str, Any]:
-        """What explain.json says of the run besides what it is."""
+        """What explain.json says of the run besides Run.to_json: by figure, None where it was not
+        asked for.
+        """
         settings = self.run.model.settings
         inside = INTERNALS[settings.method]
         parts = ("gradcam", "measured", "parsing", "depth", "tsne")
@@ -113,7 +115,9 @@ class RunFindings(NamedTuple):
 
 
 def counts(points: Points) -> dict[str, int]:
-    """How many samples of each kind were measured."""
+    """How many samples of each kind were measured: source_live, source_spoof, target_live and
+    target_spoof.
+    """
     return {
         f"{domain}_{kind}": int(((points.source == source) & (points.live == live)).sum())
         for domain, source in (("source", True), ("target", False))

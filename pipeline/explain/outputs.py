@@ -37,7 +37,7 @@ class Shown(NamedTuple):
 
 
 def batches(samples: Sequence[Sample], run: Run, device: torch.device) -> Iterator[Batch]:
-    """The samples at the run's input size, with their labels, at most 16 at once."""
+    """The samples at the run's input size, with their labels, at most IMAGES_AT_ONCE at once."""
     for first in range(0, len(samples), IMAGES_AT_ONCE):
         part = samples[first : first + IMAGES_AT_ONCE]
         image, depth, parsing = (_read(part, field).to(device) for field in PIXELS)
@@ -63,7 +63,12 @@ def show(
     towards: str,
     with_heat: bool,
 ) -> Shown:
-    """Look at the samples that are shown."""
+    """What a run makes of the samples that are shown.
+
+    networks: the run's, on `device`. layer: where Grad-CAM looks. towards: `live`, `spoof`, or
+    `decision` for the class that the run gives each sample. with_heat: whether Grad-CAM is asked
+    for. Raises UserError where the networks give numbers that are not finite.
+    """
     inside = INTERNALS[run.model.settings.method]
     scores, signs, heats, depths, parsings, size = [], [], [], [], [], 0
     for batch in batches(samples, run, device):
@@ -94,7 +99,10 @@ def show(
 def measure(
     networks: nn.Module, run: Run, samples: Sequence[Sample], device: torch.device
 ) -> tuple[Points, Tally]:
-    """Embeddings of all samples; parsing and depth counted over those of the run's target."""
+    """Embeddings of all samples; parsing and depth counted over those of the run's target.
+
+    Raises UserError where the networks give numbers that are not finite.
+    """
     settings, tally = run.model.settings, Tally()
     target = settings.target
     embeddings, scores, done = [], [], 0

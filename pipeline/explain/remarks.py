@@ -13,33 +13,35 @@ COARSE = 4  # places a side; below that a map says little of where
 def all_remarks(
     bundle: Bundle,
     target: str,
-    looked: Sequence[RunFindings],
-    sight: Sequence[StoredSample],
+    findings: Sequence[RunFindings],
+    samples: Sequence[StoredSample],
     options: Options,
 ) -> list[str]:
-    """All remarks."""
+    """All remarks, in the order of the page. bundle: that the samples are of. target: its dataset
+    that the runs leave out. findings: of each run. samples: those shown.
+    """
     return [
-        *_samples(target, sight, options),
-        *_bundles(bundle, target, looked),
-        *_sources(bundle, looked, options),
-        *_maps(looked, options),
-        *_perplexity(looked, options),
-        *_missing(looked, options),
+        *_samples(target, samples, options),
+        *_bundles(bundle, target, findings),
+        *_sources(bundle, findings, options),
+        *_maps(findings, options),
+        *_perplexity(findings, options),
+        *_missing(findings, options),
     ]
 
 
-def _samples(target: str, sight: Sequence[StoredSample], options: Options) -> Iterator[str]:
+def _samples(target: str, samples: Sequence[StoredSample], options: Options) -> Iterator[str]:
     if options.samples is None and options.named:
         return
     wanted = halves(SHOWN if options.samples is None else options.samples)
     for live, word, most in zip((True, False), ("live", "spoof"), wanted, strict=True):
-        have = sum(one.live == live for one in sight)
+        have = sum(one.live == live for one in samples)
         if have < most:
             yield f"{target} has {have} {word} samples to show, fewer than the {most} asked for"
 
 
-def _bundles(bundle: Bundle, target: str, looked: Sequence[RunFindings]) -> Iterator[str]:
-    for of_run in looked:
+def _bundles(bundle: Bundle, target: str, findings: Sequence[RunFindings]) -> Iterator[str]:
+    for of_run in findings:
         run = of_run.run
         if run.model.bundle != bundle.hash:
             yield f"{run.name} was trained on another bundle than this ({run.model.bundle[:12]})"
@@ -52,36 +54,36 @@ def _bundles(bundle: Bundle, target: str, looked: Sequence[RunFindings]) -> Iter
         yield "spoofs keep the depth that was made of them in this bundle: their label is not 0"
 
 
-def _sources(bundle: Bundle, looked: Sequence[RunFindings], options: Options) -> Iterator[str]:
+def _sources(bundle: Bundle, findings: Sequence[RunFindings], options: Options) -> Iterator[str]:
     if "tsne" not in options.only:
         return
-    for one in looked:
+    for one in findings:
         gone = [name for name in one.run.model.settings.sources if name not in bundle.datasets]
         if gone:
             yield (
                 f"{one.run.name}: this bundle has no {', '.join(gone)}, of which no point is shown"
             )
-    if len({frozenset(one.run.model.settings.sources) for one in looked}) > 1:
+    if len({frozenset(one.run.model.settings.sources) for one in findings}) > 1:
         yield "the runs have different sources, so their points are not all of the same samples"
 
 
-def _maps(looked: Sequence[RunFindings], options: Options) -> Iterator[str]:
+def _maps(findings: Sequence[RunFindings], options: Options) -> Iterator[str]:
     if "gradcam" not in options.only:
         return
     finer = "; --layer stage3 is finer" if options.layer == "meta" else ""
-    sizes = {(one.shown.size, one.run.model.settings.input_size) for one in looked}
+    sizes = {(one.shown.size, one.run.model.settings.input_size) for one in findings}
     for size, side in sorted(sizes):
         if 0 < size < COARSE:
             those = [
                 one.run.name
-                for one in looked
+                for one in findings
                 if (one.shown.size, one.run.model.settings.input_size) == (size, side)
             ]
             yield (
                 f"Grad-CAM has {size} x {size} places at an input of {side} pixels, too few to say"
                 f" where{finer}: {', '.join(those)}"
             )
-    for one in looked:
+    for one in findings:
         heat = one.shown.heat
         empty = 0 if heat is None else sum(not of_one.any() for of_one in heat)
         if empty:
@@ -91,8 +93,8 @@ def _maps(looked: Sequence[RunFindings], options: Options) -> Iterator[str]:
             )
 
 
-def _perplexity(looked: Sequence[RunFindings], options: Options) -> Iterator[str]:
-    known = [one for one in looked if one.points is not None and one.perplexity]
+def _perplexity(findings: Sequence[RunFindings], options: Options) -> Iterator[str]:
+    known = [one for one in findings if one.points is not None and one.perplexity]
     for perplexity in sorted({one.perplexity for one in known}):
         if perplexity < options.perplexity:
             those = [one.run.name for one in known if one.perplexity == perplexity]
@@ -105,12 +107,12 @@ def _perplexity(looked: Sequence[RunFindings], options: Options) -> Iterator[str
             yield f"{one.run.name}: all its embeddings are equal, so there is nothing to lay out"
 
 
-def _missing(looked: Sequence[RunFindings], options: Options) -> Iterator[str]:
+def _missing(findings: Sequence[RunFindings], options: Options) -> Iterator[str]:
     for name, what in (("parsing", "parser"), ("depth", "depth estimator")):
         if name not in options.only:
             continue
-        without = [one.run.name for one in looked if getattr(one.shown, name) is None]
+        without = [one.run.name for one in findings if getattr(one.shown, name) is None]
         if without:
             yield f"without a {what}, so without a row in {name}.png: {', '.join(without)}"
-        if len(without) == len(looked):
+        if len(without) == len(findings):
             yield f"{name}.png is not made: no run has a {what}"

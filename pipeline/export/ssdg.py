@@ -81,7 +81,7 @@ def check_none_short(
 
 
 def left_out(left: dict[str, list[Video]], choice: Choice) -> str:
-    """The CSV of the videos that are left out: dataset, video, frames, needed."""
+    """The CSV of the videos that are left out: dataset, video, frames (it has), needed."""
     text = io.StringIO()
     table = csv.writer(text, lineterminator="\n")
     table.writerow(("dataset", "video", "frames", "needed"))
@@ -92,7 +92,11 @@ def left_out(left: dict[str, list[Video]], choice: Choice) -> str:
 
 
 def plan_dataset(dataset: str, videos: Sequence[Video], left: int, prefix: str) -> Part:
-    """Plan the pictures and lists of one dataset; a video's records are neighbours in a list."""
+    """Plan the pictures and lists of one dataset; a video's records are neighbours in a list.
+
+    left: how many videos are left out. prefix: what stands for the export's folder in the lists.
+    Raises UserError where two videos would become one, or a path leads elsewhere.
+    """
     pictures, records = [], []
     for name, video in named(dataset, videos, lambda path: "/".join(parts_of(dataset, path))):
         for frame, shard, row in video.samples:

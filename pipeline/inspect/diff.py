@@ -69,7 +69,9 @@ def _size(opened: Opened) -> int:
 
 
 def settings(a: Opened, b: Opened) -> Iterator[dict[str, Any]]:
-    """The dotted keys whose values differ."""
+    """The dotted keys whose values differ: rows of dataset ("" for the manifest's own), key, and a
+    and b where they are there.
+    """
     parts = []
     for opened in (a, b):
         manifest = opened.bundle.manifest
@@ -107,7 +109,10 @@ def samples(
 ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """A row for each split of a dataset, and one for each two splits between which samples moved.
 
-    Samples in both are counted, and their fields compared, under the split that they have in a.
+    Of a split: dataset, split, both (samples in both), only_a and only_b (count, and the first
+    few), fields (those that differ, as Difference.to_json). Of a move: dataset, from, to, count,
+    first. Samples in both are counted, and their fields compared, under the split that they have in
+    a. Raises BundleError for a sample that stands twice, or a damaged shard.
     """
     split_of = {
         side: {entry["file"]: entry["split"] for entry in opened.entries}
@@ -158,7 +163,10 @@ def _first(those: Sequence[Sample]) -> dict[str, Any]:
 
 
 def videos(a: Opened, b: Opened, dataset: str) -> Iterator[dict[str, Any]]:
-    """The source videos of a dataset that are only in one bundle, or not the same in both."""
+    """The source videos of a dataset that are only in one bundle, or not the same in both: rows of
+    dataset, video, and only_in (a or b), or one column of the table `videos` with its value in a
+    and b.
+    """
     left, right = (_videos(opened, dataset) for opened in (a, b))
     for video in sorted({*left, *right}):
         if video not in left or video not in right:
@@ -181,7 +189,7 @@ def _videos(opened: Opened, dataset: str) -> dict[str, dict[str, Any]]:
 def rows_apart(
     a: Opened, b: Opened, name: str
 ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    """The rows of a list of the manifest that only a, and that only b, has."""
+    """The rows of a list of the manifest that only a has, and those that only b has."""
     counted = []
     for opened in (a, b):
         with as_bundle_errors(opened.path):

@@ -90,7 +90,10 @@ def _of_shard(shard: Shard) -> dict[str, Any]:
 
 
 def split_row(dataset: str, split: str, shards: Iterable[Shard]) -> dict[str, Any]:
-    """What the samples of one split are; the shards are read one after the other."""
+    """What the samples of one split are, as `info` says; the shards are read one after the other.
+
+    Raises BundleError for a damaged one.
+    """
     samples = live = count = 0
     frames: Counter[str] = Counter()
     attacks: Counter[str] = Counter()
@@ -248,7 +251,7 @@ def _maker_lines(provenance: Mapping[str, Any]) -> Iterator[str]:
 
 
 def maker_lines(maker: Mapping[str, Any]) -> Iterator[str]:
-    """One back end, in lines."""
+    """One back end in lines, by what a provenance says of it; what it does not say is unknown."""
     yield f"{maker.get('backend', 'unknown')} on {maker.get('made_on', 'unknown')}"
     versions = (f"{name} {version}" for name, version in maker.get("versions", {}).items())
     yield f"  versions  {', '.join(versions) or 'none given'}"

@@ -80,7 +80,8 @@ def origin_of(shard: Shard, row: int) -> Origin:
 def corrections_of(shard: Shard, video: str) -> tuple[list[Correction], str]:
     """The corrections by hand of a video from the manifest beside the shard; why they are unknown.
 
-    The second is "" where the manifest is there and lists this shard.
+    The second is "" where the manifest is there and lists this shard. Raises BundleError where the
+    list of corrections is damaged.
     """
     folder = shard.path.parent
     if not (folder / MANIFEST).is_file():
@@ -103,7 +104,8 @@ def corrections_of(shard: Shard, video: str) -> tuple[list[Correction], str]:
 def root_of(
     shard: Shard, video: str, root: Path | None, config_path: Path | None
 ) -> tuple[Path | None, str]:
-    """The folder that the dataset's paths are relative to, or None and why it is not known.
+    """The folder that the dataset's paths are relative to, or None; and why it is not known, else
+    "".
 
     root: as the user gave it, or one level above. config_path: a configuration that names it. With
     neither the config.yaml of the run that the shard lies in is read, if there is one. Raises
@@ -147,7 +149,9 @@ def _below(root: Path, video: str) -> tuple[Path | None, str]:
 
 
 def find_frame(origin: Origin, root: Path) -> Found:
-    """Decode the frame of a sample from the dataset's folder, as the crop stage does."""
+    """Decode the frame of a sample from the dataset's folder, as the crop stage does; what is wrong
+    with the video is Found.reason.
+    """
     path, why = _below(root, origin.video)
     if path is None:
         return Found(None, "", why)
@@ -165,13 +169,18 @@ def find_frame(origin: Origin, root: Path) -> Found:
 
 
 def usable(affine: np.ndarray) -> bool:
-    """Whether a stored affine is one that a face can have: it has an inverse, and a scale."""
+    """Whether a stored affine (2, 3) is one that a face can have: finite, and of a scale from
+    0.0001 to 10,000 pixels of the crop for one of the frame.
+    """
     with np.errstate(all="ignore"):
         return bool(np.isfinite(affine).all() and 1e-4 < crops.scale_of(affine) < 1e4)
 
 
 def proof(frame: np.ndarray, affine: np.ndarray, image: np.ndarray) -> str:
-    """`yes` where the frame gives the stored crop byte for byte, else how far it is from it."""
+    """`yes` where the frame gives the stored crop byte for byte, else how far it is from it.
+
+    frame: H x W x 3 uint8; affine: 2 x 3, frame to crop; image: the crop, 256 x 256 x 3 uint8.
+    """
     if not usable(affine):
         return "no: the stored affine is no turn, scale and shift"
     made = crops.warp(frame, affine, (IMAGE_SIDE, IMAGE_SIDE))

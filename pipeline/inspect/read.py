@@ -77,7 +77,10 @@ class Opened:
         return self.bundle.datasets
 
     def rows(self, name: str) -> list[dict[str, Any]]:
-        """A list of the manifest; empty where it has none of that name."""
+        """A list of the manifest; empty where it has none of that name.
+
+        Raises BundleError where that is no list.
+        """
         found = self.bundle.manifest.get(name, [])
         if not isinstance(found, list):
             raise BundleError(f"{self.path}: '{name}' is no list; ocim bundle verify says more")
@@ -98,13 +101,19 @@ class Opened:
 
 
 def column(shard: Shard, name: str, rows: Sequence[int] | None = None) -> np.ndarray:
-    """`shard.read`, its damage told."""
+    """A field of some samples, of all without `rows`: (rows, ...) in the stored dtype, text as str.
+
+    Raises BundleError where that part of the shard is missing or damaged.
+    """
     with as_bundle_errors(shard.path):
         return shard.read(name, rows)
 
 
 def fields_of(shard: Shard) -> set[str]:
-    """Names of the fields that the shard has; one of another version may lack some."""
+    """Names of the fields that the shard has; one of another version may lack some.
+
+    This, and the rest that is read of a shard below, raises BundleError where it is damaged.
+    """
     with as_bundle_errors(shard.path), h5py.File(shard.path, "r") as file:
         return set(FIELDS) & set(file)
 

@@ -55,10 +55,11 @@ class Shown(NamedTuple):
 
 
 def show(sample: str, out: Path | None, root: Path | None, config: Path | None) -> Shown:
-    """Write the picture of SHARD.h5:INDEX; the lines that are told of it end with its path.
+    """Write the picture of SHARD.h5:INDEX; the lines that are printed of it end with its path.
 
     out: the picture, by default SHARD-INDEX.png in the working folder. root, config: see
-    origin.root_of. Raises UserError or BundleError where there is no such sample.
+    origin.root_of. Raises UserError or BundleError where there is no such sample, and BundleError
+    where it has a class that there is not.
     """
     shard, row = find(sample)
     values = {

@@ -47,7 +47,9 @@ def published(config: Config, layout: Layout) -> dict[str, Comparison]:
 
 
 def quality_rows(shards: dict[str, list[Shard]]) -> list[dict[str, Any]]:
-    """Quantiles of each quality figure by dataset and class: text, "-" where nothing is known."""
+    """Quantiles of each quality figure by dataset and class: rows of dataset, kind, and by the
+    names of QUALITY the texts, "-" where nothing is known.
+    """
     rows = []
     for dataset, of_dataset in shards.items():
         for live in (1, 0):
@@ -65,7 +67,7 @@ def quality_rows(shards: dict[str, list[Shard]]) -> list[dict[str, Any]]:
 
 
 def column(shards: Iterable[Shard], name: str, live: int) -> np.ndarray:
-    """One field of all samples of a class."""
+    """One field of all N samples of a class: (N,) in its stored dtype."""
     parts = [getattr(shard, name)[shard.live == live] for shard in shards]
     return np.concatenate(parts) if parts else np.zeros(0)
 
@@ -73,7 +75,8 @@ def column(shards: Iterable[Shard], name: str, live: int) -> np.ndarray:
 def shipped_rows(shards: dict[str, list[Shard]]) -> list[dict[str, Any]]:
     """The meshes against the face positions that a dataset ships, for those that ship any.
 
-    Distances are in sides of the face square; `worst` names the samples that are furthest off.
+    median and high (95%) are distances in sides of the face square; far: how many are above FAR;
+    worst: up to three of these, as (distance, video, frame); of: how many samples there are.
     """
     rows = []
     for dataset, of_dataset in shards.items():
@@ -119,7 +122,8 @@ def versions_of(provenance: dict[str, Any]) -> dict[str, str]:
 def count_rows(
     config: Config, layout: Layout, bundle: Bundle, shards: dict[str, list[Shard]]
 ) -> list[dict[str, Any]]:
-    """Videos, samples and failures by dataset, split, attack and instrument.
+    """Videos, samples and failures by dataset, split, attack and instrument, which are the keys of
+    a row.
 
     Raises UserError where the bundle holds a video that the index has not.
     """
@@ -157,7 +161,8 @@ def count_rows(
 def truth_of(
     config: Config, layout: Layout, shards: dict[str, list[Shard]]
 ) -> dict[str, Any] | None:
-    """The labels' agreement with the truth where videos have one beside them, else None.
+    """The labels' agreement with the truth, as pipeline/truth.py gives it, where videos have one
+    beside them, else None.
 
     Also None when the videos are no longer at hand: a report needs only the run.
     """

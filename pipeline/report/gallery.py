@@ -52,7 +52,7 @@ def worst(rows: Sequence[Score], live: int) -> list[Score]:
 def cards(
     rows: Sequence[Score], shards: Mapping[str, Sequence[Shard]], rules: Mapping[str, float]
 ) -> list[Card]:
-    """Frames with their pictures from the bundle's shards by dataset."""
+    """Frames with their pictures from the bundle's shards by dataset. rules: thresholds by rule."""
     return [
         Card(
             row,

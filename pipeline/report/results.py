@@ -56,7 +56,9 @@ class PointIntervals(_Read):
 
 
 class Intervals(_Read):
-    """From resampled subjects; share: how much of the resamples lies within; by: what was drawn."""
+    """From resampled subjects, as fractions (lowest, highest); share: how much of the resamples
+    lies within; by: what was drawn.
+    """
 
     share: Rate
     resamples: Count
@@ -133,13 +135,16 @@ class Results(_Read):
         return self.frame if name == "frame" else self.video
 
     def rules(self, level: LevelName) -> dict[str, float]:
-        """The thresholds that there are, in the order of RULES."""
+        """The thresholds that there are at a level, in the order of RULES."""
         found = {name: self.thresholds[name].at(level) for name in RULES if name in self.thresholds}
         return {name: value for name, value in found.items() if value is not None}
 
 
 def text_of(path: Path, verb: str) -> str:
-    """The text of a file that an earlier stage wrote; UserError names the stage."""
+    """The text of a file that an earlier stage wrote.
+
+    Raises UserError, naming the stage, where it cannot be read.
+    """
     try:
         return path.read_text("utf-8")
     except OSError as error:
@@ -149,7 +154,10 @@ def text_of(path: Path, verb: str) -> str:
 
 
 def read_results(path: Path) -> Results:
-    """The results that evaluate wrote; UserError when they are another program's, or damaged."""
+    """The results that evaluate wrote.
+
+    Raises UserError where they are missing, another program's or version's, or damaged.
+    """
     again = f"{path}: not the results of this version; run ocim evaluate again"
     try:
         values = json.loads(text_of(path, "evaluate"))

@@ -54,7 +54,7 @@ class Report(NamedTuple):
 
     @property
     def as_json(self) -> dict[str, Any]:
-        """The report as JSON holds it; `line` is what is told where JSON is not asked for."""
+        """The report as JSON holds it; `line` is what is printed where JSON is not asked for."""
         findings = [
             {"file": file, **finding._asdict(), "line": finding.line(file)}
             for file, finding in self.findings
@@ -84,8 +84,8 @@ class _RefusedError(Exception):
 def verify(
     folder: Path, jobs: int | None = None, done: Callable[[str], None] = lambda file: None
 ) -> Report:
-    """Check a whole bundle. jobs: shards at once; None: one a core. done: is told each shard's name
-    when it has been looked at.
+    """Check a whole bundle. jobs: shards at once; None: one a core. done: takes each shard's name
+    when it has been checked.
 
     Raises UserError for a folder that is no bundle at all.
     """
@@ -190,7 +190,10 @@ def check_notice(folder: Path, manifest: Manifest) -> tuple[list[Finding], int]:
 
 
 def check_shard(folder: Path, manifest: Manifest | None, file: str) -> Checked:
-    """Check one file: its hash, what is in it, and whether it is what the manifest says."""
+    """Check one file: its hash, what is in it, and whether it is what the manifest says.
+
+    manifest: None where it cannot be read; then only what is in the file is checked.
+    """
     findings: list[Finding] = []
     entries = manifest.entries if manifest else []
     entry = next((entry for entry in entries if entry.file == file), None)
