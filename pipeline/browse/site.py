@@ -55,7 +55,10 @@ class GoneError(Exception):
 
 
 class Site:
-    """A bundle open for looking through. Every method may be called by several threads."""
+    """A bundle open for looking through. Every method may be called by several threads.
+
+    Those that take a query raise QueryError for what is none, those that read a shard BundleError.
+    """
 
     def __init__(self, folder: Path, roots: detail.Roots) -> None:
         """Read the columns of the bundle. Raises BundleError for what is no bundle, UserError for
@@ -156,10 +159,7 @@ class Site:
         }
 
     def samples(self, query: str) -> dict[str, Any]:
-        """The samples at some places of a query's order, with what stands below their pictures.
-
-        Raises QueryError for what is no query.
-        """
+        """The samples at some places of a query's order, with what stands below their pictures."""
         parsed, start, count = page_of(query)
         numbers = self.search.numbers(parsed)
         figure = self.catalogue.figures.get(parsed.sort)
@@ -176,8 +176,6 @@ class Site:
     def sample(self, number: int, query: str) -> dict[str, Any]:
         """All that is stored of a sample, and its neighbours: in the query's order, and of its
         video (those that are nearest).
-
-        Raises QueryError for what is no query.
         """
         parsed, _ = parse(query)
         shard, row = self.place(number)
@@ -228,10 +226,8 @@ class Site:
     def picture(
         self, number: int, part: str | None, query: str, gone: Callable[[], bool]
     ) -> Answer:
-        """One picture of a sample: `part` is crop, depth, parsing or frame.
-
-        Raises QueryError for options that it does not have, BundleError for a class that there is
-        not, GoneError as `traced`.
+        """One picture of a sample: `part` is crop, depth, parsing or frame. Raises GoneError as
+        `traced`.
         """
         if part not in ("crop", "depth", "parsing", "frame"):
             return refused(404, "no such picture: crop, depth, parsing or frame")
@@ -253,9 +249,7 @@ class Site:
             raise BundleError(f"{shard.path}: sample {row}: {error}") from None
 
     def list(self, name: str, query: str) -> dict[str, Any]:
-        """Some rows of a list of the manifest, as lists.answer gives them; QueryError for another
-        query.
-        """
+        """Some rows of a list of the manifest, as lists.answer gives them."""
         return lists.answer(name, self.opened.rows(name), *page_of(query))
 
 

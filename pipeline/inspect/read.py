@@ -86,12 +86,12 @@ class Opened:
             raise BundleError(f"{self.path}: '{name}' is no list; ocim bundle verify says more")
         return found
 
-    def of_split(self, dataset: str, split: str | None = None) -> list[str]:
-        """File names of the shards of a dataset, or of one split of it."""
+    def of_split(self, dataset: str, split: str) -> list[str]:
+        """File names of the shards of one split of a dataset."""
         return [
             entry["file"]
             for entry in self.entries
-            if entry["dataset"] == dataset and split in (None, entry["split"])
+            if (entry["dataset"], entry["split"]) == (dataset, split)
         ]
 
     def _shard(self, file: str) -> Shard:
