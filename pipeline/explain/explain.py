@@ -65,7 +65,7 @@ def explain(
     content = _content(material, findings, stored, figures, notes, options)
     page = template("explain.html").render(
         content=content,
-        figures=[(one, data_uri("png", one.png)) for one in figures],
+        figures=[(figure, data_uri("png", figure.png)) for figure in figures],
         notice=str(material.bundle.manifest.get("notice", "")),
         number=written,
     )
@@ -155,19 +155,19 @@ def _content(
     """explain.json."""
     shown = [
         {
-            **one.identity._asdict(),
-            "live": one.live,
-            **one.texts,
-            "runs": {found.run.name: found.of_sample(number, one) for found in findings},
+            **sample.identity._asdict(),
+            "live": sample.live,
+            **sample.texts,
+            "runs": {found.run.name: found.of_sample(number, sample) for found in findings},
         }
-        for number, one in enumerate(stored)
+        for number, sample in enumerate(stored)
     ]
     return {
         "schema": SCHEMA,
         "bundle": material.bundle.hash,
         "target": material.target.name,
         "seed": options.seed,
-        "figures": {one.file: hashlib.sha256(one.png).hexdigest() for one in figures},
+        "figures": {figure.file: hashlib.sha256(figure.png).hexdigest() for figure in figures},
         "gradcam": {
             "layer": options.layer,
             "layer_is": LAYERS[options.layer],

@@ -53,19 +53,19 @@ def drawn(
 
 def columns(samples: Sequence[StoredSample]) -> list[Column]:
     """The heads of the columns: the attack, and the dataset where not all are of one."""
-    several = len({one.identity.dataset for one in samples}) > 1
+    several = len({sample.identity.dataset for sample in samples}) > 1
     return [
         Column(
-            one.live,
-            " ".join(filter(None, (one.identity.dataset if several else "", one.texts["attack"]))),
+            sample.live,
+            f"{sample.identity.dataset if several else ''} {sample.texts['attack']}".strip(),
         )
-        for one in samples
+        for sample in samples
     ]
 
 
 def inputs(samples: Sequence[StoredSample]) -> Row:
     """The row of crops."""
-    return Row("input", [], [Cell(one.image, smooth=True) for one in samples])
+    return Row("input", [], [Cell(sample.image, smooth=True) for sample in samples])
 
 
 def gradcam(
@@ -79,22 +79,21 @@ def gradcam(
         heat = found.shown.heat
         assert heat is not None
         cells = []
-        for number, one in enumerate(samples):
+        for number, sample in enumerate(samples):
             live = found.decision(number)
             text = f"{'live' if live else 'spoof'} {found.shown.score[number]:.3f}"
-            picture = drawing.over(one.image, heat[number], HEAT)
+            picture = drawing.over(sample.image, heat[number], HEAT)
             empty = "" if heat[number].any() else "0 everywhere"
-            cells.append(Cell(picture, text, True, live != one.live, empty))
-        shares = [
-            share for n, one in enumerate(samples) if (share := found.on_face(n, one)) is not None
-        ]
+            cells.append(Cell(picture, text, True, live != sample.live, empty))
+        on_face = [found.on_face(number, sample) for number, sample in enumerate(samples)]
+        shares = [share for share in on_face if share is not None]
         notes = [f"map {found.shown.size} × {found.shown.size}"]
         if shares:
             some = "" if len(shares) == len(samples) else f", {len(shares)} of {len(samples)} maps"
             notes.append(f"{np.mean(shares):.0%} on the face{some}")
         notes.append(f"live from {found.run.threshold:.3f}")
         rows.append(Row(found.run.name, notes, cells))
-    face = np.mean([(one.parsing > 0).mean() for one in samples])
+    face = np.mean([(sample.parsing > 0).mean() for sample in samples])
     what = (
         f"Grad-CAM of {LAYERS[options.layer]}, towards {TOWARDS[options.towards]}. ReLU, each"
         " map over its own maximum."

@@ -62,14 +62,14 @@ class RunFindings(NamedTuple):
         """Whether the run calls a shown sample live."""
         return bool(self.shown.score[number] >= self.run.threshold)
 
-    def on_face(self, number: int, one: StoredSample) -> float | None:
+    def on_face(self, number: int, sample: StoredSample) -> float | None:
         """The share, 0 to 1, of a sample's map that lies on its face, which is all but the
         background of the label; None of a map of zeros, or without a map.
         """
         heat = self.shown.heat
-        return None if heat is None else share_within(heat[number], one.parsing > 0)
+        return None if heat is None else share_within(heat[number], sample.parsing > 0)
 
-    def of_sample(self, number: int, one: StoredSample) -> dict[str, Any]:
+    def of_sample(self, number: int, sample: StoredSample) -> dict[str, Any]:
         """What explain.json says of one shown sample in this run."""
         found: dict[str, Any] = {
             "score": float(self.shown.score[number]),
@@ -79,8 +79,8 @@ class RunFindings(NamedTuple):
             found |= {
                 "gradcam_towards": "live" if self.shown.towards[number] > 0 else "spoof",
                 "gradcam_empty": not self.shown.heat[number].any(),
-                "gradcam_on_face": self.on_face(number, one),
-                "face": float((one.parsing > 0).mean()),
+                "gradcam_on_face": self.on_face(number, sample),
+                "face": float((sample.parsing > 0).mean()),
             }
         return found
 

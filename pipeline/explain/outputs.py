@@ -41,16 +41,17 @@ def batches(samples: Sequence[Sample], run: Run, device: torch.device) -> Iterat
     for first in range(0, len(samples), IMAGES_AT_ONCE):
         part = samples[first : first + IMAGES_AT_ONCE]
         image, depth, parsing = (_read(part, field).to(device) for field in PIXELS)
-        live = torch.tensor([float(one.domain.live[one.at]) for one in part], device=device)
-        yield prepare(image, depth, parsing, live, run.model.settings)
+        live = [float(sample.domain.live[sample.at]) for sample in part]
+        is_live = torch.tensor(live, device=device)
+        yield prepare(image, depth, parsing, is_live, run.model.settings)
 
 
 def _read(samples: Sequence[Sample], field: str) -> torch.Tensor:
     """A field of samples, which may be of several domains."""
     parts = []
-    for _, those in itertools.groupby(samples, lambda one: id(one.domain)):
-        run = list(those)
-        parts.append(run[0].domain.read([one.at for one in run], field))
+    for _, group in itertools.groupby(samples, lambda sample: id(sample.domain)):
+        of_domain = list(group)
+        parts.append(of_domain[0].domain.read([sample.at for sample in of_domain], field))
     return torch.cat(parts)
 
 
@@ -114,15 +115,13 @@ def measure(
             if samples[done + place].domain.name == target:
                 _count(tally, batch, seen, place)
         done += len(batch.live)
-    subject = {
-        name: domain.column("subject")
-        for name, domain in {one.domain.name: one.domain for one in samples}.items()
-    }
+    domains = {sample.domain.name: sample.domain for sample in samples}
+    subjects = {name: domain.column("subject") for name, domain in domains.items()}
     return Points(
         compared(np.concatenate(embeddings), INTERNALS[settings.method].distance(settings)),
-        np.array([bool(one.domain.live[one.at]) for one in samples]),
-        np.array([one.domain.name != target for one in samples]),
-        np.array([f"{one.domain.name} {subject[one.domain.name][one.at]}" for one in samples]),
+        np.array([bool(domain.live[at]) for domain, at in samples]),
+        np.array([domain.name != target for domain, _ in samples]),
+        np.array([f"{domain.name} {subjects[domain.name][at]}" for domain, at in samples]),
         np.concatenate(scores),
     ), tally
 

@@ -65,9 +65,9 @@ def lines(prediction: Prediction, threshold: Threshold, frames: bool) -> Iterato
         if unsure := sum(remark.frame >= 0 for remark in prediction.remarks):
             parts.append(_count(unsure, "remark"))
         yield f"{path}: {', '.join(parts)}"
-    details = [(one.frame, one.text) for one in prediction.remarks]
+    details = [(remark.frame, remark.text) for remark in prediction.remarks]
     if score is not None or (frames and len(prediction.failures) > 1):
-        details += [(one.frame, one.reason) for one in prediction.failures]
+        details += [(failure.frame, failure.reason) for failure in prediction.failures]
     if not frames:
         details = [(frame, text) for frame, text in details if frame < 0]
     elif not prediction.picture:
@@ -90,8 +90,8 @@ def foot(outcomes: Counter[str], passed_over: Sequence[PassedOver]) -> Iterator[
         names = ("live", "spoof", "scored", "no score")
         counts = [f"{outcomes[name]} {name}" for name in names if outcomes[name]]
         yield f"{outcomes.total()} files: {', '.join(counts)}"
-    for reason, count in sorted(Counter(one.reason for one in passed_over).items()):
-        first = shown(next(one.path for one in passed_over if one.reason == reason))
+    for reason, count in sorted(Counter(entry.reason for entry in passed_over).items()):
+        first = shown(next(entry.path for entry in passed_over if entry.reason == reason))
         yield f"passed over: {first}{f' and {count - 1} more' if count > 1 else ''}: {reason}"
     yield NO_PROOF
 
@@ -162,6 +162,6 @@ def scores_text(files: Sequence[Prediction]) -> str:
     for prediction in files:
         texts = [format(score, ".17g") for score in prediction.scores.tolist()]
         rows = list(zip(prediction.frames.tolist(), texts, strict=True))
-        rows += [(one.frame, "") for one in prediction.failures]
+        rows += [(failure.frame, "") for failure in prediction.failures]
         writer.writerows((prediction.path, frame, score) for frame, score in sorted(rows))
     return text.getvalue()

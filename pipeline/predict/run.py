@@ -45,7 +45,7 @@ def run(model: Path, paths: Sequence[Path], options: Options, say: Callable[[str
     inputs = gather(paths)
     if options.scores is not None:
         check_apart(options.scores, [model, *inputs.files])
-    made: list[Prediction] = []
+    predictions: list[Prediction] = []
     with scoring(model, options.threads) as scorer:
         threshold = given or scorer.threshold
 
@@ -56,18 +56,18 @@ def run(model: Path, paths: Sequence[Path], options: Options, say: Callable[[str
         with scorer.crop.choice().load() as landmarks:
             lines(output.head(scorer, threshold))
             for path in inputs.files:
-                made.append(
+                predictions.append(
                     predict_file(path, scorer, landmarks, options.every, options.upside_down)
                 )
-                lines(output.lines(made[-1], threshold, options.frames))
+                lines(output.lines(predictions[-1], threshold, options.frames))
         if options.scores is not None:
             # A name that is no UTF-8 is written so that the file is.
-            text = output.scores_text(made)
+            text = output.scores_text(predictions)
             write_bytes(options.scores, text.encode("utf-8", "backslashreplace"))
         if options.as_json:
             about = {"every": options.every, "upside_down": options.upside_down}
-            found = output.as_json(scorer, threshold, made, inputs.passed_over)
+            found = output.as_json(scorer, threshold, predictions, inputs.passed_over)
             say(json.dumps({**found, **about}, indent=1, sort_keys=True, allow_nan=False))
-        outcomes = Counter(output.outcome(one, threshold) for one in made)
+        outcomes = Counter(output.outcome(prediction, threshold) for prediction in predictions)
         lines(output.foot(outcomes, inputs.passed_over))
-    return all(one.score is not None for one in made)
+    return all(prediction.score is not None for prediction in predictions)

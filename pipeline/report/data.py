@@ -43,7 +43,7 @@ def published(config: Config, layout: Layout) -> dict[str, Comparison]:
         dataset: compare(read_index(layout.index(dataset)), adapter(dataset, settings))
         for dataset, settings in sorted(config.datasets.items())
     }
-    return {dataset: one for dataset, one in compared.items() if one is not None}
+    return {dataset: found for dataset, found in compared.items() if found is not None}
 
 
 def quality_rows(shards: dict[str, list[Shard]]) -> list[dict[str, Any]]:

@@ -88,8 +88,8 @@ def det(samples: Samples, rules: Mapping[str, float], around: Band | None = None
         for rule, (x, y) in operating(samples, rules).items():
             _mark(axis, rule, axis_of(x), axis_of(y))
         ticks = axis_of(TICKS)
-        for one in (axis.xaxis, axis.yaxis):
-            one.set_ticks(ticks, [f"{tick * 100:g}" for tick in TICKS])
+        for scale in (axis.xaxis, axis.yaxis):
+            scale.set_ticks(ticks, [f"{tick * 100:g}" for tick in TICKS])
         axis.set_xlim(*axis_of(EDGES))
         axis.set_ylim(*axis_of(EDGES))
         axis.grid(color=NEUTRAL, linewidth=0.4, alpha=0.5)

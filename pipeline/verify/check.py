@@ -117,15 +117,15 @@ def _check(folder: Path, names: Sequence[str], jobs: int, done: Callable[[str], 
         shards += [name for name in unlisted if not _UNFINISHED.fullmatch(name)]
     with ThreadPoolExecutor(jobs) as pool:
         checked = []
-        for one in pool.map(partial(check_shard, folder, manifest), sorted(shards)):
-            done(one.file)
-            checked.append(one)
-    found += [(one.file, finding) for one in checked for finding in one.findings]
-    results = {one.file: one.result for one in checked if one.result and one.is_listed}
+        for shard in pool.map(partial(check_shard, folder, manifest), sorted(shards)):
+            done(shard.file)
+            checked.append(shard)
+    found += [(shard.file, finding) for shard in checked for finding in shard.findings]
+    results = {shard.file: shard.result for shard in checked if shard.result and shard.is_listed}
     found += _limited(join.between(results))
     found += _strangers(names, unlisted if manifest else [])
-    samples = sum(one.result.samples for one in checked if one.result)
-    return Report(found, len(checked), samples, size + sum(one.size for one in checked))
+    samples = sum(shard.result.samples for shard in checked if shard.result)
+    return Report(found, len(checked), samples, size + sum(shard.size for shard in checked))
 
 
 def _limited(found: Iterator[tuple[str, Finding]]) -> list[tuple[str, Finding]]:
