@@ -85,10 +85,10 @@ def open_runs(given: Sequence[Path], names: Sequence[str]) -> list[Run]:
     called = checked(names, len(given)) or named_apart(
         [model.settings.variant for model in models], given
     )
-    found = []
-    for name, path, model in zip(called, files, models, strict=True):
-        found.append(Run(name, path, sha256_file(path), model, *frame_threshold(model)))
-    return found
+    return [
+        Run(name, path, sha256_file(path), model, *frame_threshold(model))
+        for name, path, model in zip(called, files, models, strict=True)
+    ]
 
 
 def frame_threshold(model: checkpoint.Model) -> tuple[float, str]:

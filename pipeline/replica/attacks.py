@@ -21,13 +21,13 @@ MARGIN = 4  # transparent pixels around a sheet's texture, so that its edges are
 class Medium:
     """How an instrument shows a picture. Lengths are shares of the sheet's width.
 
-    `border` and its colour; `widths`: the sheet's width in face widths, least and most; `aspect`
-    height over width; the rest are strengths that show_print or show_screen read.
+    `border` and its `colour` (R, G, B in [0, 1]; a screen's is black); `widths`: the sheet's width
+    in face widths, least and most; `aspect` height over width; the rest are strengths that
+    show_print or show_screen read.
     """
 
     screen: bool
     border: float
-    colour: tuple[float, float, float]
     widths: tuple[float, float]
     aspect: float
     saturation: float
@@ -35,50 +35,36 @@ class Medium:
     cast: tuple[float, float, float]
     texture: float
     period: float
+    colour: tuple[float, float, float] = (0.02, 0.02, 0.025)
 
     def border_px(self, width: int) -> int:
         """Pixels of the border around a picture of so many pixels' width, two at least."""
         return max(2, round(self.border * width / (1 - 2 * self.border)))
 
 
-_BLACK = (0.02, 0.02, 0.025)
 MEDIA = {
     "printer1": Medium(
-        False, 0.055, (0.97, 0.97, 0.94), (1.9, 2.3), 1.32, 0.62, 0.17, (1.0, 0.97, 0.90), 0.30, 3.3
+        False, 0.055, (1.9, 2.3), 1.32, 0.62, 0.17, (1.0, 0.97, 0.90), 0.30, 3.3, (0.97, 0.97, 0.94)
     ),
     "printer2": Medium(
-        False, 0.050, (0.96, 0.96, 0.98), (1.8, 2.2), 1.30, 0.70, 0.14, (0.96, 0.95, 1.0), 0.24, 2.8
+        False, 0.050, (1.8, 2.2), 1.30, 0.70, 0.14, (0.96, 0.95, 1.0), 0.24, 2.8, (0.96, 0.96, 0.98)
     ),
     "print": Medium(
-        False, 0.055, (0.97, 0.97, 0.95), (1.8, 2.1), 1.3, 0.60, 0.18, (0.98, 0.97, 0.92), 0.28, 3.0
+        False, 0.055, (1.8, 2.1), 1.3, 0.60, 0.18, (0.98, 0.97, 0.92), 0.28, 3.0, (0.97, 0.97, 0.95)
     ),
     "printed_photo": Medium(
-        False, 0.050, (0.97, 0.97, 0.97), (1.9, 2.3), 1.28, 0.66, 0.15, (1.0, 0.96, 0.94), 0.26, 3.1
+        False, 0.050, (1.9, 2.3), 1.28, 0.66, 0.15, (1.0, 0.96, 0.94), 0.26, 3.1, (0.97, 0.97, 0.97)
     ),
     "photo": Medium(
-        False, 0.055, (0.97, 0.96, 0.94), (1.8, 2.2), 1.30, 0.64, 0.16, (1.0, 0.97, 0.93), 0.27, 3.0
+        False, 0.055, (1.8, 2.2), 1.30, 0.64, 0.16, (1.0, 0.97, 0.93), 0.27, 3.0, (0.97, 0.96, 0.94)
     ),
-    "display1": Medium(
-        True, 0.045, _BLACK, (2.0, 2.2), 1.30, 0.90, 0.07, (0.88, 0.97, 1.10), 0.055, 5.5
-    ),
-    "display2": Medium(
-        True, 0.055, _BLACK, (2.0, 2.2), 1.25, 0.80, 0.09, (0.92, 0.98, 1.08), 0.050, 7.5
-    ),
-    "ipad": Medium(
-        True, 0.060, _BLACK, (2.05, 2.2), 1.33, 0.92, 0.06, (0.90, 0.97, 1.09), 0.048, 6.5
-    ),
-    "iphone": Medium(
-        True, 0.045, _BLACK, (2.0, 2.1), 1.45, 0.85, 0.06, (0.88, 0.96, 1.10), 0.052, 5.2
-    ),
-    "mobile": Medium(
-        True, 0.050, _BLACK, (2.0, 2.1), 1.40, 0.82, 0.08, (0.82, 0.94, 1.12), 0.055, 5.4
-    ),
-    "highdef": Medium(
-        True, 0.050, _BLACK, (2.05, 2.2), 1.33, 0.92, 0.06, (0.83, 0.95, 1.11), 0.048, 7.0
-    ),
-    "screen": Medium(
-        True, 0.055, _BLACK, (2.0, 2.2), 1.33, 0.86, 0.08, (0.89, 0.97, 1.10), 0.052, 6.4
-    ),
+    "display1": Medium(True, 0.045, (2.0, 2.2), 1.30, 0.90, 0.07, (0.88, 0.97, 1.10), 0.055, 5.5),
+    "display2": Medium(True, 0.055, (2.0, 2.2), 1.25, 0.80, 0.09, (0.92, 0.98, 1.08), 0.050, 7.5),
+    "ipad": Medium(True, 0.060, (2.05, 2.2), 1.33, 0.92, 0.06, (0.90, 0.97, 1.09), 0.048, 6.5),
+    "iphone": Medium(True, 0.045, (2.0, 2.1), 1.45, 0.85, 0.06, (0.88, 0.96, 1.10), 0.052, 5.2),
+    "mobile": Medium(True, 0.050, (2.0, 2.1), 1.40, 0.82, 0.08, (0.82, 0.94, 1.12), 0.055, 5.4),
+    "highdef": Medium(True, 0.050, (2.05, 2.2), 1.33, 0.92, 0.06, (0.83, 0.95, 1.11), 0.048, 7.0),
+    "screen": Medium(True, 0.055, (2.0, 2.2), 1.33, 0.86, 0.08, (0.89, 0.97, 1.10), 0.052, 6.4),
 }
 
 

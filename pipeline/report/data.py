@@ -8,7 +8,7 @@ import numpy as np
 
 from pipeline.bundle import Bundle, Shard
 from pipeline.config import Config
-from pipeline.datasets.base import Video, read_index
+from pipeline.datasets.base import read_index
 from pipeline.errors import UserError
 from pipeline.files.records import shown
 from pipeline.index import adapter, dataset_root
@@ -129,31 +129,30 @@ def count_rows(
     """
     rows = []
     for dataset in sorted(config.datasets):
-        index = {video.path: video for video in read_index(layout.index(dataset))}
-
-        def kind(path: str, index: dict[str, Video] = index, dataset: str = dataset) -> Kind:
-            if path not in index:
+        index = layout.index(dataset)
+        kinds: dict[str, Kind] = {
+            video.path: (video.split, video.attack, video.instrument) for video in read_index(index)
+        }
+        of_samples = [str(video) for shard in shards.get(dataset, []) for video in shard.video]
+        of_failures = [row["video"] for row in bundle.failures if row["dataset"] == dataset]
+        for path in (*of_samples, *of_failures):
+            if path not in kinds:
                 raise UserError(
-                    f"{layout.index(dataset)}: no video {shown(path)}, which the bundle holds; run"
-                    " ocim pack again"
+                    f"{index}: no video {shown(path)}, which the bundle holds; run ocim pack again"
                 )
-            return index[path].split, index[path].attack, index[path].instrument
-
-        videos = Counter(map(kind, index))
-        samples = Counter(kind(str(v)) for s in shards.get(dataset, []) for v in s.video)
-        failures = Counter(kind(f["video"]) for f in bundle.failures if f["dataset"] == dataset)
+        videos, samples, failures = (
+            Counter(kinds[path] for path in paths) for paths in (kinds, of_samples, of_failures)
+        )
         order = {"train": 0, "dev": 1, "test": 2}
         rows += [
             {
                 "dataset": dataset,
-                "split": split,
-                "attack": attack,
-                "instrument": instrument,
-                "videos": videos[split, attack, instrument],
-                "samples": samples[split, attack, instrument],
-                "failures": failures[split, attack, instrument],
+                **dict(zip(("split", "attack", "instrument"), kind, strict=True)),
+                "videos": videos[kind],
+                "samples": samples[kind],
+                "failures": failures[kind],
             }
-            for split, attack, instrument in sorted(videos, key=lambda k: (order[k[0]], *k[1:]))
+            for kind in sorted(videos, key=lambda kind: (order[kind[0]], *kind[1:]))
         ]
     return rows
 
