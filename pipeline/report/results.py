@@ -21,7 +21,7 @@ def _not_nan(value: float) -> float:
     return value
 
 
-Number = Annotated[float, AfterValidator(_not_nan)]
+NumberOrInfinity = Annotated[float, AfterValidator(_not_nan)]
 """A threshold: also infinite, which JSON writes as "inf" and "-inf"."""
 Rate = Annotated[float, Field(ge=0, le=1)]
 Count = Annotated[int, Field(ge=0)]
@@ -35,7 +35,7 @@ class _Read(BaseModel):
 class Point(_Read):
     """What one threshold does, as fractions; apcer by instrument."""
 
-    threshold: Number
+    threshold: NumberOrInfinity
     far: Rate
     frr: Rate
     hter: Rate
@@ -89,8 +89,8 @@ class Rule(_Read):
     where there is none; how it was found, and from what (or why there is none).
     """
 
-    frame: Number | None
-    video: Number | None
+    frame: NumberOrInfinity | None
+    video: NumberOrInfinity | None
     how: str
     origin: str = Field(alias="from")
 
