@@ -11,7 +11,6 @@ from pipeline.replica.attacks import (
     MEDIA,
     Medium,
     Moire,
-    Placed,
     SheetPose,
     add_screen_light,
     place_sheet,
@@ -202,7 +201,7 @@ def attack_film(source: Source, video: Video, frames: int, seed: int) -> Film:
     poses = _poses(video, camera, sheet * texture_width / (sheet * ZOOM), frames, generator)
     for i, (pose, room) in enumerate(zip(poses, rooms, strict=True)):
         texture = textures[i % clip]
-        placed: Placed = place_sheet(texture, pose, camera.height, camera.width)
+        placed = place_sheet(texture, pose, camera.height, camera.width)
         places = placed.locate(landmarks[i % clip], texture)
         room = _shadow(room, placed.colour[..., 3], camera)
         if video.attack == "cut":
