@@ -61,7 +61,7 @@ def run(model: Path, paths: Sequence[Path], options: Options, say: Callable[[str
                 )
                 lines(output.lines(predictions[-1], threshold, options.frames))
         if options.scores is not None:
-            # A name that is no UTF-8 is written so that the file is.
+            # Bytes of a path that are no UTF-8 are escaped, so that the CSV is UTF-8.
             text = output.scores_text(predictions)
             write_bytes(options.scores, text.encode("utf-8", "backslashreplace"))
         if options.as_json:
