@@ -74,7 +74,7 @@ class Plan:
 
 
 @contextmanager
-def hdf5_as_bundle_errors(dataset: str) -> Iterator[None]:
+def hdf5_damage_told(dataset: str) -> Iterator[None]:
     """Make what HDF5 raises of a damaged partition one UserError."""
     try:
         yield
@@ -92,7 +92,7 @@ def find_some(
     config: Config, dataset: str, parts: Sequence[tuple[int, Sequence[Video]]]
 ) -> list[Partition]:
     """Look at some partitions: their numbers, each with its part of the index."""
-    with out_of(config.out) as out, hdf5_as_bundle_errors(dataset):
+    with out_of(config.out) as out, hdf5_damage_told(dataset):
         return [read_partition(config, out, dataset, number, rows) for number, rows in parts]
 
 
