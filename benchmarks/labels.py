@@ -166,17 +166,13 @@ def between(pictures: list[np.ndarray], finder: FaceFinder) -> dict[str, Any]:
     views = [view_of(picture, best_face(finder, picture)) for picture in pictures]
 
     def compared(name: str, choice: Any, measure: Callable[..., dict[str, float]]) -> Any:
-        kind = "depth" if name in DEPTH else "parsing"
         try:
             other = choice.load()
         except UserError as error:
             return str(error)
-        own = Config().depth.choice() if kind == "depth" else Config().parse.choice()
-        rows = [
-            measure(*map(np.asarray, pair)) if all(map(is_map, pair)) else {}
-            for view in views
-            for pair in [(own.load()([view])[0], other([view])[0])]
-        ]
+        own = (Config().depth if name in DEPTH else Config().parse).choice().load()
+        both = [(own([view])[0], other([view])[0]) for view in views]
+        rows = [measure(*maps) if all(map(is_map, maps)) else {} for maps in both]
         names = sorted({key for row in rows for key in row})
         return {key: float(np.mean([row[key] for row in rows if key in row])) for key in names}
 

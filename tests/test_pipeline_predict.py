@@ -25,8 +25,8 @@ from pipeline.cli import cli
 from pipeline.errors import UserError
 from pipeline.frames.pictures import read_picture
 from pipeline.predict.file import predict_file
+from pipeline.predict.output import shown
 from pipeline.predict.scorer import Scorer, scoring
-from pipeline.predict.tell import shown
 from train.evaluation.scores import read_scores
 from train.running import checkpoint
 

@@ -42,13 +42,12 @@ def test_the_interval_is_over_subjects_with_all_of_their_videos(learn: ModuleTyp
     # subject a: live above spoof (AUC 1); subject b: below (AUC 0); together live 4, 1, spoof 3, 2:
     # two of four pairs, 0.5. Two subjects drawn of two: aa, ab, ba, bb.
     rows = [
-        Score("a/live", 1, 1, 4.0),
-        Score("a/spoof", 1, 0, 3.0),
-        Score("b/live", 1, 1, 1.0),
-        Score("b/spoof", 1, 0, 2.0),
+        Score("a/live", 1, 1, 4.0, subject="a"),
+        Score("a/spoof", 1, 0, 3.0, subject="a"),
+        Score("b/live", 1, 1, 1.0, subject="b"),
+        Score("b/spoof", 1, 0, 2.0, subject="b"),
     ]
-    subjects = {row.video: row.video[0] for row in rows}
-    mean, low, high = learn.interval([rows, rows], subjects)
+    mean, low, high = learn.interval([rows, rows])
     assert (mean, low, high) == (0.5, 0.0, 1.0)
     right = [rows[0], rows[1]]
-    assert learn.interval([right], subjects) == (1.0, 1.0, 1.0)
+    assert learn.interval([right]) == (1.0, 1.0, 1.0)

@@ -6,7 +6,6 @@ made again, so the same command goes on where it was stopped. Prints JSON; --tab
 """
 
 import argparse
-import csv
 import json
 import subprocess
 import sys
@@ -86,19 +85,18 @@ def call(command: list[str]) -> None:
         sys.exit(f"{' '.join(command)}\n{done.stderr}")
 
 
-def interval(rows: list[list[Score]], subjects: dict[str, str]) -> tuple[float, float, float]:
+def interval(rows: list[list[Score]]) -> tuple[float, float, float]:
     """Mean video AUC over seeds, and its 95% interval: subjects drawn with replacement, each with
     all of its videos, live and spoof; the same draw for every seed.
 
-    rows: by seed, one row a video, the same videos. subjects: of each video.
+    rows: by seed, one row a video, the same videos.
     """
-    videos = [row.video for row in rows[0] if row.score is not None]
-    table = [{row.video: row.score for row in seed} for seed in rows]
-    scores = np.array([[one[video] for video in videos] for one in table], float)
-    labels = {row.video: bool(row.live) for row in rows[0]}
-    live = np.array([labels[video] for video in videos])
-    of = np.array([subjects[video] for video in videos])
-    places = [np.flatnonzero(of == name) for name in np.unique(of)]
+    videos = [row for row in rows[0] if row.score is not None]
+    by_video = [{row.video: row.score for row in seed} for seed in rows]
+    scores = np.array([[seed[row.video] for row in videos] for seed in by_video], float)
+    live = np.array([bool(row.live) for row in videos])
+    subjects = np.array([row.subject for row in videos])
+    places = [np.flatnonzero(subjects == name) for name in np.unique(subjects)]
     random = np.random.default_rng(0)
     found = []
     for _ in range(RESAMPLES):
@@ -108,12 +106,6 @@ def interval(rows: list[list[Score]], subjects: dict[str, str]) -> tuple[float, 
     return float(np.mean([roc_auc_score(live, one) for one in scores])), float(low), float(high)
 
 
-def subjects_of(scores: Path) -> dict[str, str]:
-    """The subject of each video of a scores file."""
-    with scores.open(newline="", encoding="utf-8") as file:
-        return {row["video"]: row["subject"] for row in csv.DictReader(file)}
-
-
 def summary(protocol: str, variant: str, out: Path, seconds: dict[str, float]) -> dict[str, Any]:
     """What the seeds of one protocol and variant give, by video; rates are fractions."""
     folders = [out / folder_name(Cell(protocol, variant, seed)) for seed in SEEDS]
@@ -121,7 +113,7 @@ def summary(protocol: str, variant: str, out: Path, seconds: dict[str, float]) -
     for state in ("early", "end"):
         rows = [video_scores(read_scores(folder / f"scores-{state}.csv")) for folder in folders]
         results = [json.loads((one / f"results-{state}.json").read_text()) for one in folders]
-        mean, low, high = interval(rows, subjects_of(folders[0] / f"scores-{state}.csv"))
+        mean, low, high = interval(rows)
         found[state] = {
             "auc": [result["video"]["auc"] for result in results],
             "auc_mean": mean,
@@ -196,7 +188,8 @@ def main() -> int:
     pairs = dict.fromkeys((cell.protocol, cell.variant) for cell in cells())
     found = [summary(*pair, chosen.out, seconds) for pair in pairs]
     firsts = [chosen.out / folder_name(Cell(protocol, "ours", 0)) for protocol in PROTOCOLS]
-    subjects = {len(set(subjects_of(one / "scores-end.csv").values())) for one in firsts}
+    tests = [read_scores(folder / "scores-end.csv") for folder in firsts]
+    subjects = {len({row.subject for row in rows}) for rows in tests}
     where = machine()
     report = {
         "settings": SETTINGS,

@@ -95,8 +95,8 @@ def operations(name: str, arguments: argparse.Namespace) -> int:
     return counter.get_total_flops()
 
 
-def wait_for(device: torch.device) -> None:
-    """Let what was asked of the device end."""
+def synchronise(device: torch.device) -> None:
+    """Wait until the device has done what was asked of it."""
     if device.type == "cuda":
         torch.cuda.synchronize(device)
 
@@ -109,11 +109,11 @@ class Spent(NamedTuple):
 
 
 def seconds_of(work: Callable[[], object], device: torch.device) -> Spent:
-    """How long it takes."""
-    wait_for(device)
+    """How long a call takes, with all that it asks of the device."""
+    synchronise(device)
     started, before = time.perf_counter(), time.process_time()
     work()
-    wait_for(device)
+    synchronise(device)
     return Spent(time.perf_counter() - started, time.process_time() - before)
 
 

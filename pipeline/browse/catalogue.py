@@ -50,7 +50,7 @@ class Catalogue(NamedTuple):
         return len(self.rows)
 
     def text(self, name: str, number: int) -> str:
-        """One text of a sample."""
+        """The text `name`, one of TEXTS, of sample number `number`."""
         texts = self.texts[name]
         return texts.values[texts.codes[number]]
 
@@ -69,7 +69,7 @@ class TextColumn:
         self._parts.append(np.array(numbers, np.int32)[codes])
 
     def texts(self) -> Texts:
-        """All of them."""
+        """All texts that were added."""
         values = sorted(self._known)
         place = np.empty(len(values), np.int32)
         place[[self._known[value] for value in values]] = np.arange(len(values), dtype=np.int32)
@@ -114,7 +114,10 @@ def read_catalogue(opened: Opened) -> tuple[Catalogue, list[str]]:
 
 
 def texts_of(shard: Shard) -> dict[str, np.ndarray]:
-    """The texts of the samples of one shard, by the names of TEXTS."""
+    """The texts of the N samples of one shard, by the names of TEXTS: (N,) str each.
+
+    Raises BundleError where one cannot be read.
+    """
     live = column(shard, "live")
     return {
         "dataset": np.full(len(shard), shard.dataset),

@@ -37,7 +37,9 @@ def fields(shard: Shard, row: int) -> dict[str, Any]:
     """Every field of a sample but the large ones, and what is wrong with it.
 
     fields: name, value (None: no number), unit, meaning. pixels: `right`, or what is wrong with
-    image, depth and parsing. depth_is_zero: whether depth is 0 everywhere.
+    image, depth and parsing. depth_is_zero: whether depth is 0 everywhere; depth_range: its least
+    and most above 0. classes: how many pixels of each. affine: 2 x 3, None for what is not finite.
+    Raises BundleError where a field cannot be read.
     """
     there = fields_of(shard)
     rows = []
@@ -116,7 +118,7 @@ def trace(shard: Shard, row: int, roots: Roots) -> Traced:
     landmarks = column(shard, "landmarks", [row])[0][:, :2]
     known |= {
         "size": [width, height],
-        "turns": turns(source),
+        "turns": source.turns(),
         "proof": proof,
         "because": because,
         "outline": outline(affine),
@@ -125,18 +127,10 @@ def trace(shard: Shard, row: int, roots: Roots) -> Traced:
     return Traced(known, pictures.frame(found.frame))
 
 
-def turns(source: origin.Origin) -> list[str]:
-    """How the frame was turned, besides what its file says of itself."""
-    words = [
-        f"turned {one.value}° by hand"
-        for one in source.corrected
-        if one.action == "rotate" and one.covers(source.frame)
-    ]
-    return [*words, "its file is listed as upside down"] if source.upside_down else words
-
-
 def outline(affine: np.ndarray) -> list[list[float]] | None:
-    """The corners (x, y) of the crop in the frame; None where the affine has no inverse."""
+    """The corners (x, y) of the crop in the frame, four in pixels; None where the affine (2, 3) has
+    no inverse.
+    """
     if not origin.usable(affine):
         return None
     corners = crops.corners(affine, (IMAGE_SIDE, IMAGE_SIDE))

@@ -1,11 +1,11 @@
 """The bundle's lists of failures, remarks and corrections, as far as a query concerns them."""
 
-import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 from pipeline.browse.query import Query
+from pipeline.inspect.read import without_numbers
 
 LISTS = {"failures": "reason", "remarks": "text", "corrections": "reason"}
 """The lists of the manifest, and which of their columns says what happened."""
@@ -16,7 +16,6 @@ COLUMNS = {
     "corrections": ("dataset", "video", "frames", "action", "value", "before", "reason", "samples"),
 }  # fmt: skip
 REASONS_AT_MOST = 50
-_NUMBER = re.compile(r"\d+(\.\d+)?")
 
 
 def concerns(query: Query, row: Mapping[str, Any]) -> bool:
@@ -43,7 +42,7 @@ def answer(
     most frequent first. columns: names of what is in a row.
     """
     those = [row for row in rows if concerns(query, row)]
-    counted = Counter(_NUMBER.sub("N", str(row.get(LISTS[name], ""))) for row in those)
+    counted = Counter(without_numbers(str(row.get(LISTS[name], ""))) for row in those)
     reasons = sorted(counted.items(), key=lambda pair: (-pair[1], pair[0]))[:REASONS_AT_MOST]
     columns = COLUMNS[name]
     return {

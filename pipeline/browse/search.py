@@ -22,7 +22,8 @@ class Scale:
     """The bars of one figure: BINS equal ones from `low` to `high`, the outer two open outwards.
 
     low, high: 0.1% and 99.9% of the values, so that a few far ones do not squeeze the rest; None
-    where there is no value. least, most: of all values.
+    where there is no value. least, most: of all values. bins: (N,) uint8, the bar of each sample,
+    BINS where it has no value.
     """
 
     def __init__(self, values: np.ndarray) -> None:
@@ -107,7 +108,7 @@ class Search:
         return int(places[0]) if len(places) else None
 
     def of_video(self, number: int) -> np.ndarray:
-        """Numbers of all samples of a sample's video, by frame."""
+        """Numbers (n,) int64 of all samples of a sample's video, by frame."""
         known = self.catalogue
         same = np.ones(known.size, bool)
         for name in ("dataset", "video"):

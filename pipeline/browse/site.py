@@ -17,7 +17,7 @@ import numpy as np
 from labels import classes
 from pipeline.browse import detail, lists, pictures
 from pipeline.browse.catalogue import FIGURES, read_catalogue
-from pipeline.browse.query import QueryError, parse, whole_number
+from pipeline.browse.query import Query, QueryError, parse, whole_number
 from pipeline.browse.search import BINS, Search
 from pipeline.bundle import FIELDS, BundleError, Shard
 from pipeline.errors import UserError
@@ -55,7 +55,10 @@ class GoneError(Exception):
 
 
 class Site:
-    """A bundle open for looking through. Every method may be called by several threads."""
+    """A bundle open for looking through. Every method may be called by several threads.
+
+    Those that take a query raise QueryError for what is none, those that read a shard BundleError.
+    """
 
     def __init__(self, folder: Path, roots: detail.Roots) -> None:
         """Read the columns of the bundle. Raises BundleError for what is no bundle, UserError for
@@ -121,7 +124,9 @@ class Site:
         return json_answer(self.traced(number, gone).known)
 
     def bundle(self) -> dict[str, Any]:
-        """What does not depend on a query."""
+        """What does not depend on a query: names, counts, classes, figures, lists, settings, the
+        notice.
+        """
         manifest = self.opened.bundle.manifest
         return {
             "name": str(self.opened.folder.absolute()),
@@ -155,9 +160,7 @@ class Site:
 
     def samples(self, query: str) -> dict[str, Any]:
         """The samples at some places of a query's order, with what stands below their pictures."""
-        parsed, also = parse(query, ("start", "count"))
-        start = whole_number(also, "start", 0, _LAST)
-        count = whole_number(also, "count", AT_ONCE, AT_ONCE)
+        parsed, start, count = page_of(query)
         numbers = self.search.numbers(parsed)
         figure = self.catalogue.figures.get(parsed.sort)
         rows = []
@@ -201,7 +204,10 @@ class Site:
         }  # fmt: skip
 
     def traced(self, number: int, gone: Callable[[], bool]) -> detail.Traced:
-        """The way back to a sample's frame. One at a time: decoding takes a whole core."""
+        """The way back to a sample's frame. One at a time: decoding takes a whole core.
+
+        gone: whether nobody waits for it any more; raises GoneError then.
+        """
         if found := self._traced.get(number):
             return found
         with self._tracing:
@@ -220,7 +226,9 @@ class Site:
     def picture(
         self, number: int, part: str | None, query: str, gone: Callable[[], bool]
     ) -> Answer:
-        """One picture of a sample."""
+        """One picture of a sample: `part` is crop, depth, parsing or frame. Raises GoneError as
+        `traced`.
+        """
         if part not in ("crop", "depth", "parsing", "frame"):
             return refused(404, "no such picture: crop, depth, parsing or frame")
         also = picture_options(query)
@@ -241,11 +249,18 @@ class Site:
             raise BundleError(f"{shard.path}: sample {row}: {error}") from None
 
     def list(self, name: str, query: str) -> dict[str, Any]:
-        """Some rows of a list of the manifest."""
-        parsed, also = parse(query, ("start", "count"))
-        start = whole_number(also, "start", 0, _LAST)
-        count = whole_number(also, "count", AT_ONCE, AT_ONCE)
-        return lists.answer(name, self.opened.rows(name), parsed, start, count)
+        """Some rows of a list of the manifest, as lists.answer gives them."""
+        return lists.answer(name, self.opened.rows(name), *page_of(query))
+
+
+def page_of(query: str) -> tuple[Query, int, int]:
+    """A query, and of what it asks for the number of the first (0) and how many (AT_ONCE) to give.
+
+    Raises QueryError for what is no query or no such number.
+    """
+    parsed, also = parse(query, ("start", "count"))
+    start = whole_number(also, "start", 0, _LAST)
+    return parsed, start, whole_number(also, "count", AT_ONCE, AT_ONCE)
 
 
 def picture_options(query: str) -> dict[str, str]:
@@ -257,7 +272,10 @@ def picture_options(query: str) -> dict[str, str]:
 
 
 def shown_classes(also: dict[str, str]) -> list[int]:
-    """The classes that are shown: those of `classes`, else all but background."""
+    """The classes that are shown: those of `classes`, else all but background.
+
+    Raises QueryError for one that there is not.
+    """
     if "classes" not in also:
         return list(range(1, len(classes.NAMES)))
     parts = [part for part in also["classes"].split(",") if part]
@@ -266,7 +284,7 @@ def shown_classes(also: dict[str, str]) -> list[int]:
 
 
 def json_answer(known: Any, status: int = 200) -> Answer:
-    """Plain JSON."""
+    """Plain JSON with a status of HTTP."""
     text = json.dumps(known, ensure_ascii=False, allow_nan=False)
     return Answer(status, "application/json; charset=utf-8", text.encode())
 

@@ -41,11 +41,11 @@ def replica(
     assert out is not None
     from pipeline.replica import make_replica
 
-    def tell(done: int, total: int) -> None:
+    def progress(done: int, total: int) -> None:
         if done % 20 == 0 or done == total:
             click.echo(f"{done} of {total} videos made")
 
-    made = make_replica(out, subjects, seed, cores or 0, tell)
+    made = make_replica(out, subjects, seed, cores or 0, progress)
     for name, counts in sorted(made.items()):
         size = counts["bytes"] / 1e6
         click.echo(
@@ -123,11 +123,11 @@ def index(
             raise UserError(f"--missing: nothing is published of {dataset} to compare it with")
         write_text(missing, "".join(f"{path}\n" for path in names))
     if out is None:
-        told = write_dataset_index(config, dataset, rows)
+        place = write_dataset_index(config, dataset, rows)
     else:
-        told = str(out)
+        place = str(out)
         write_index(out, rows)
-    click.echo(f"{told}: {len(rows)} videos, {sum(row.live for row in rows)} live")
+    click.echo(f"{place}: {len(rows)} videos, {sum(row.live for row in rows)} live")
     for line in [*_by_split(rows), *lines]:
         click.echo(line)
 

@@ -40,14 +40,20 @@ cores_option = click.option(
 
 
 def load(path: Path) -> "Config":
-    """Read a configuration; imported late, for it is not needed by --help."""
+    """Read a configuration; imported late, for it is not needed by --help.
+
+    Raises UserError for one that is missing or wrong.
+    """
     from pipeline.config import load
 
     return load(path)
 
 
 def load_or_default(context: click.Context, path: Path, bundle: Path | None) -> "Config":
-    """The configuration; outside of a checkout, where none is named, a bundle is enough."""
+    """The configuration; outside of a checkout, where none is named, a bundle is enough.
+
+    Raises UserError as `load`.
+    """
     named = context.get_parameter_source("config_path") is not ParameterSource.DEFAULT
     if named or bundle is None or path.is_file():
         return load(path)
@@ -57,7 +63,7 @@ def load_or_default(context: click.Context, path: Path, bundle: Path | None) -> 
 
 
 def dataset_settings(config: "Config", dataset: str) -> "DatasetSettings":
-    """The settings of one dataset; UserError when the configuration leaves it out."""
+    """The settings of one dataset. Raises UserError when the configuration leaves it out."""
     from pipeline.errors import UserError
 
     if dataset not in config.datasets:
@@ -66,7 +72,7 @@ def dataset_settings(config: "Config", dataset: str) -> "DatasetSettings":
 
 
 def check_partition(partition: int, partitions: int, dataset: str) -> None:
-    """UserError unless the partition's number is below datasets.NAME.partitions."""
+    """Raise UserError unless the partition's number is below datasets.NAME.partitions."""
     from pipeline.errors import UserError
 
     if partition >= partitions:

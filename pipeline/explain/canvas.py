@@ -47,7 +47,7 @@ class Canvas:
         )  # fmt: skip
 
     def rectangle(self, box: Box, colour: str) -> None:
-        """Fill a box."""
+        """Fill a box with a colour that matplotlib knows, such as #1a1a1a."""
         from matplotlib.patches import Rectangle
 
         style: dict[str, Any] = {"facecolor": colour, "edgecolor": PALE, "linewidth": 0.4}
@@ -75,7 +75,7 @@ class Canvas:
         self.figure.add_artist(Line2D([x], [self.height - y], transform=self._inches, **style))
 
     def png(self) -> bytes:
-        """The figure; the same drawing gives the same bytes."""
+        """The figure as a PNG of DPI dots an inch; the same drawing gives the same bytes."""
         buffer = io.BytesIO()
         self.figure.savefig(buffer, format="png", dpi=DPI, metadata={"Software": None})
         return buffer.getvalue()
@@ -83,12 +83,13 @@ class Canvas:
 
 @contextmanager
 def drawing(width: float, height: float) -> Iterator[Canvas]:
-    """A white figure of so many inches."""
+    """A white figure, width and height in inches; the user's own settings of matplotlib do not
+    count.
+    """
     import matplotlib
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    # Whoever has a matplotlibrc of his own gets the same bytes.
     with matplotlib.rc_context(matplotlib.rcParamsDefault):
         figure = Figure(figsize=(width, height), dpi=DPI, facecolor="white")
         FigureCanvasAgg(figure)
@@ -101,7 +102,7 @@ def drawable(text: str) -> str:
 
 
 def length(text: str, size: float, bold: bool = False) -> float:
-    """How wide a text is drawn at most, in inches."""
+    """How wide a text is drawn at most, in inches. size: in points."""
     font = _font(bold)
     font.set_size(size, DPI)
     font.set_text(drawable(text))

@@ -89,8 +89,8 @@ def pictures(
 ) -> bytes:
     """A figure of pictures as a PNG.
 
-    columns: the live ones first. notes: paragraphs under the figure. legend: text and colour of
-    each entry. bar: the colours' meaning.
+    columns: the live ones first; each row has one cell for each. notes: paragraphs under the
+    figure. legend: text and colour of each entry. bar: the colours' meaning.
     """
     place = layout.places(
         [column.live for column in columns],
@@ -117,8 +117,8 @@ def pictures(
 
 
 class Panel(NamedTuple):
-    """Points of one run: its name, a line of numbers, n x 2 places (None: all are one point), and
-    which are of a source, which live.
+    """Points of one run: its name, a line of numbers, n x 2 float places (None: all are one point),
+    and which are of a source, which live, both n bool.
     """
 
     name: str

@@ -44,26 +44,28 @@ def explain(
 ) -> dict[str, Any]:
     """Write the figures, explain.json and explain.html of runs to `out`; return the JSON.
 
-    folder: of the bundle. say: told what was done, line by line. Raises UserError for what cannot
-    be explained.
+    paths: of runs or models. folder: of the bundle. say: takes a line of what was done. Raises
+    UserError for an unknown figure, what is no model or bundle, runs that leave out different
+    datasets, a sample that is not there, networks that give no finite numbers, and too few samples
+    for t-SNE.
     """
     _check(options)
     runs = open_runs(paths, options.names)
     with as_user_errors():
         material = _material(runs, folder, options)
-        looked = []
+        findings = []
         for run in runs:
-            one = _look(run, material, options)
-            looked.append(one)
-            count = 0 if one.points is None else len(one.points.live)
+            findings.append(_look(run, material, options))
+            count = len(points.live) if (points := findings[-1].points) else 0
             say(f"{run.name}: {len(material.shown)} samples shown, {count} measured")
-        sight = _sight(material)
-        notes = remarks.all_remarks(material.bundle, material.target.name, looked, sight, options)
-        figures = list(drawn(looked, sight, options))
-    content = _content(material, looked, sight, figures, notes, options)
+        stored = _stored(material)
+        target = material.target.name
+        notes = remarks.all_remarks(material.bundle, target, findings, stored, options)
+        figures = list(drawn(findings, stored, options))
+    content = _content(material, findings, stored, figures, notes, options)
     page = template("explain.html").render(
-        told=content,
-        figures=[(one, data_uri("png", one.png)) for one in figures],
+        content=content,
+        figures=[(figure, data_uri("png", figure.png)) for figure in figures],
         notice=str(material.bundle.manifest.get("notice", "")),
         number=written,
     )
@@ -121,15 +123,15 @@ def _look(run: Run, material: Material, options: Options) -> RunFindings:
         those = [material.domains[name] for name in names]
         drawn_samples = samples.measured(those, options.points, options.seed)
         points, tally = measure(networks, run, drawn_samples, device)
-    looked = RunFindings(run, shown, points, tally)
+    found = RunFindings(run, shown, points, tally)
     if "tsne" in wanted:
         perplexity = tsne.perplexity_of(len(points.live), options.perplexity)
         places = tsne.project(points.embedding, perplexity, options.seed)
-        looked = looked._replace(places=places, perplexity=perplexity, apart=tsne.numbers(points))
-    return looked
+        found = found._replace(places=places, perplexity=perplexity, apart=tsne.numbers(points))
+    return found
 
 
-def _sight(material: Material) -> list[StoredSample]:
+def _stored(material: Material) -> list[StoredSample]:
     """The samples that are shown, as they are stored."""
     found = []
     for domain, at in material.shown:
@@ -144,8 +146,8 @@ def _sight(material: Material) -> list[StoredSample]:
 
 def _content(
     material: Material,
-    looked: Sequence[RunFindings],
-    sight: Sequence[StoredSample],
+    findings: Sequence[RunFindings],
+    stored: Sequence[StoredSample],
     figures: Sequence[Figure],
     notes: Sequence[str],
     options: Options,
@@ -153,19 +155,19 @@ def _content(
     """explain.json."""
     shown = [
         {
-            **one.identity._asdict(),
-            "live": one.live,
-            **one.texts,
-            "runs": {of.run.name: of.of_sample(number, one) for of in looked},
+            **sample.identity._asdict(),
+            "live": sample.live,
+            **sample.texts,
+            "runs": {found.run.name: found.of_sample(number, sample) for found in findings},
         }
-        for number, one in enumerate(sight)
+        for number, sample in enumerate(stored)
     ]
     return {
         "schema": SCHEMA,
         "bundle": material.bundle.hash,
         "target": material.target.name,
         "seed": options.seed,
-        "figures": {one.file: hashlib.sha256(one.png).hexdigest() for one in figures},
+        "figures": {figure.file: hashlib.sha256(figure.png).hexdigest() for figure in figures},
         "gradcam": {
             "layer": options.layer,
             "layer_is": LAYERS[options.layer],
@@ -176,7 +178,7 @@ def _content(
         else None,
         "measured": {"of_each_dataset_and_class_at_most": options.points},
         "samples": shown,
-        "runs": [{**of.run.told(), **of.told(options)} for of in looked],
+        "runs": [{**found.run.to_json(), **found.to_json(options)} for found in findings],
         "remarks": list(notes),
         "versions": {name: version(name) for name in PACKAGES},
     }

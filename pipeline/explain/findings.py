@@ -62,14 +62,14 @@ class RunFindings(NamedTuple):
         """Whether the run calls a shown sample live."""
         return bool(self.shown.score[number] >= self.run.threshold)
 
-    def on_face(self, number: int, one: StoredSample) -> float | None:
-        """The share of a sample's map that lies on its face, which is all but the background of the
-        label; None of a map of zeros, or without a map.
+    def on_face(self, number: int, sample: StoredSample) -> float | None:
+        """The share, 0 to 1, of a sample's map that lies on its face, which is all but the
+        background of the label; None of a map of zeros, or without a map.
         """
         heat = self.shown.heat
-        return None if heat is None else share_within(heat[number], one.parsing > 0)
+        return None if heat is None else share_within(heat[number], sample.parsing > 0)
 
-    def of_sample(self, number: int, one: StoredSample) -> dict[str, Any]:
+    def of_sample(self, number: int, sample: StoredSample) -> dict[str, Any]:
         """What explain.json says of one shown sample in this run."""
         found: dict[str, Any] = {
             "score": float(self.shown.score[number]),
@@ -79,13 +79,15 @@ class RunFindings(NamedTuple):
             found |= {
                 "gradcam_towards": "live" if self.shown.towards[number] > 0 else "spoof",
                 "gradcam_empty": not self.shown.heat[number].any(),
-                "gradcam_on_face": self.on_face(number, one),
-                "face": float((one.parsing > 0).mean()),
+                "gradcam_on_face": self.on_face(number, sample),
+                "face": float((sample.parsing > 0).mean()),
             }
         return found
 
-    def told(self, options: Options) -> dict[str, Any]:
-        """What explain.json says of the run besides what it is."""
+    def to_json(self, options: Options) -> dict[str, Any]:
+        """What explain.json says of the run besides Run.to_json: by figure, None where it was not
+        asked for.
+        """
         settings = self.run.model.settings
         inside = INTERNALS[settings.method]
         parts = ("gradcam", "measured", "parsing", "depth", "tsne")
@@ -113,7 +115,9 @@ class RunFindings(NamedTuple):
 
 
 def counts(points: Points) -> dict[str, int]:
-    """How many samples of each kind were measured."""
+    """How many samples of each kind were measured: source_live, source_spoof, target_live and
+    target_spoof.
+    """
     return {
         f"{domain}_{kind}": int(((points.source == source) & (points.live == live)).sum())
         for domain, source in (("source", True), ("target", False))

@@ -40,7 +40,7 @@ def normalised(found: Tensor) -> Tensor:
 
 
 def enlarged(found: Tensor, side: int) -> np.ndarray:
-    """Maps n x h x w, bilinear, as n x side x side float32."""
+    """Maps n x h x w, bilinear, as n x side x side float32 on the CPU."""
     size = (side, side)
     large = functional.interpolate(found[:, None], size, mode="bilinear", align_corners=False)
     return large[:, 0].float().cpu().numpy()

@@ -10,14 +10,18 @@ CLASSES = len(CLASS_NAMES)
 
 
 def confusion(label: np.ndarray, found: np.ndarray) -> np.ndarray:
-    """CLASSES x CLASSES int64: how many pixels of label c (row) were found to be d (column)."""
+    """CLASSES x CLASSES int64: how many pixels of label c (row) were found to be d (column).
+
+    label, found: of one shape, classes below CLASSES.
+    """
     places = label.astype(np.int64).ravel() * CLASSES + found.astype(np.int64).ravel()
     return np.bincount(places, minlength=CLASSES**2).reshape(CLASSES, CLASSES)
 
 
 def iou(counts: np.ndarray) -> dict[str, float]:
-    """Intersection over union of every class that the labels have, by name; pixels of all samples
-    together. A class that is found and never labelled counts against the others alone.
+    """Intersection over union, 0 to 1, of every class that the labels have, by name; pixels of all
+    samples together. counts: what `confusion` gives, or the sum of several. A class that is found
+    and never labelled counts against the others alone.
     """
     inside = np.diag(counts)
     union = counts.sum(0) + counts.sum(1) - inside
@@ -34,15 +38,19 @@ class Tally:
         self._depth: dict[bool, list[float]] = {True: [], False: []}
 
     def add_parsing(self, live: bool, label: np.ndarray, found: np.ndarray) -> None:
-        """Classes of one sample, both S x S."""
+        """Count one sample: its classes by the label and as found, both S x S."""
         self._pixels[live] += confusion(label, found)
 
     def add_depth(self, live: bool, label: np.ndarray, found: np.ndarray) -> None:
-        """Depth of one sample, both s x s."""
+        """Count one sample: its depth by the label and as found, both s x s, in units of the label
+        (0 background, 1 nearest).
+        """
         self._depth[live].append(float(np.abs(found.astype(np.float64) - label).mean()))
 
     def parsing(self) -> dict[str, Any] | None:
-        """Mean IoU of all, of live, of spoof, and each class's IoU of all; None of nothing."""
+        """{"mean_iou": {"all", "live", "spoof"}, "iou": {class: of all}}, 0 to 1, None for a kind
+        without a sample; None of nothing.
+        """
         counts = {
             "all": self._pixels[True] + self._pixels[False],
             "live": self._pixels[True],
@@ -55,7 +63,9 @@ class Tally:
         return {"mean_iou": means, "iou": of_each["all"]}
 
     def depth(self) -> dict[str, Any] | None:
-        """Mean absolute error of all, of live and of spoof, in units of depth; None of nothing."""
+        """{"mean_absolute_error": {"all", "live", "spoof"}} in units of depth, each the mean of its
+        samples' means, None for a kind without a sample; None of nothing.
+        """
         live, spoof = self._depth[True], self._depth[False]
         if not live + spoof:
             return None

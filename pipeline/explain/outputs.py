@@ -37,20 +37,21 @@ class Shown(NamedTuple):
 
 
 def batches(samples: Sequence[Sample], run: Run, device: torch.device) -> Iterator[Batch]:
-    """The samples at the run's input size, with their labels, at most 16 at once."""
+    """The samples at the run's input size, with their labels, at most IMAGES_AT_ONCE at once."""
     for first in range(0, len(samples), IMAGES_AT_ONCE):
         part = samples[first : first + IMAGES_AT_ONCE]
         image, depth, parsing = (_read(part, field).to(device) for field in PIXELS)
-        live = torch.tensor([float(one.domain.live[one.at]) for one in part], device=device)
-        yield prepare(image, depth, parsing, live, run.model.settings)
+        live = [float(sample.domain.live[sample.at]) for sample in part]
+        is_live = torch.tensor(live, device=device)
+        yield prepare(image, depth, parsing, is_live, run.model.settings)
 
 
 def _read(samples: Sequence[Sample], field: str) -> torch.Tensor:
     """A field of samples, which may be of several domains."""
     parts = []
-    for _, those in itertools.groupby(samples, lambda one: id(one.domain)):
-        run = list(those)
-        parts.append(run[0].domain.read([one.at for one in run], field))
+    for _, group in itertools.groupby(samples, lambda sample: id(sample.domain)):
+        of_domain = list(group)
+        parts.append(of_domain[0].domain.read([sample.at for sample in of_domain], field))
     return torch.cat(parts)
 
 
@@ -63,7 +64,12 @@ def show(
     towards: str,
     with_heat: bool,
 ) -> Shown:
-    """Look at the samples that are shown."""
+    """What a run makes of the samples that are shown.
+
+    networks: the run's, on `device`. layer: where Grad-CAM looks. towards: `live`, `spoof`, or
+    `decision` for the class that the run gives each sample. with_heat: whether Grad-CAM is asked
+    for. Raises UserError where the networks give numbers that are not finite.
+    """
     inside = INTERNALS[run.model.settings.method]
     scores, signs, heats, depths, parsings, size = [], [], [], [], [], 0
     for batch in batches(samples, run, device):
@@ -94,7 +100,10 @@ def show(
 def measure(
     networks: nn.Module, run: Run, samples: Sequence[Sample], device: torch.device
 ) -> tuple[Points, Tally]:
-    """Embeddings of all samples; parsing and depth counted over those of the run's target."""
+    """Embeddings of all samples; parsing and depth counted over those of the run's target.
+
+    Raises UserError where the networks give numbers that are not finite.
+    """
     settings, tally = run.model.settings, Tally()
     target = settings.target
     embeddings, scores, done = [], [], 0
@@ -106,15 +115,13 @@ def measure(
             if samples[done + place].domain.name == target:
                 _count(tally, batch, seen, place)
         done += len(batch.live)
-    subject = {
-        name: domain.column("subject")
-        for name, domain in {one.domain.name: one.domain for one in samples}.items()
-    }
+    domains = {sample.domain.name: sample.domain for sample in samples}
+    subjects = {name: domain.column("subject") for name, domain in domains.items()}
     return Points(
         compared(np.concatenate(embeddings), INTERNALS[settings.method].distance(settings)),
-        np.array([bool(one.domain.live[one.at]) for one in samples]),
-        np.array([one.domain.name != target for one in samples]),
-        np.array([f"{one.domain.name} {subject[one.domain.name][one.at]}" for one in samples]),
+        np.array([bool(domain.live[at]) for domain, at in samples]),
+        np.array([domain.name != target for domain, _ in samples]),
+        np.array([f"{domain.name} {subjects[domain.name][at]}" for domain, at in samples]),
         np.concatenate(scores),
     ), tally
 

@@ -15,8 +15,8 @@ from train.running import checkpoint
 
 
 class Run(NamedTuple):
-    """One run. sha256: of the model's file. threshold: of the score of a frame, from which on it is
-    called live; rule: how that was come by.
+    """One run. sha256: of the model's file. threshold: from which score of a frame on it is called
+    live, maybe infinite; rule: by which rule, and on what, it was found.
     """
 
     name: str
@@ -33,8 +33,8 @@ class Run(NamedTuple):
         except UserError as error:
             raise UserError(f"{self.path}: {error}") from None
 
-    def told(self) -> dict[str, Any]:
-        """What explain.json and the page say of it."""
+    def to_json(self) -> dict[str, Any]:
+        """What explain.json and explain.html say of it."""
         model, settings = self.model, self.model.settings
         return {
             "name": self.name,
@@ -70,8 +70,8 @@ def model_file(given: Path) -> Path:
 def open_runs(given: Sequence[Path], names: Sequence[str]) -> list[Run]:
     """Open runs, each named as `names` says, or where that is empty by its variant.
 
-    Raises UserError for what is no model, for names of another number, twice the same or empty,
-    and where the runs do not leave out the same dataset.
+    Raises UserError for what is no model, for names that `checked` refuses, and where the runs do
+    not leave out the same dataset.
     """
     files = [model_file(path) for path in given]
     models = [checkpoint.load(path) for path in files]
@@ -85,14 +85,16 @@ def open_runs(given: Sequence[Path], names: Sequence[str]) -> list[Run]:
     called = checked(names, len(given)) or named_apart(
         [model.settings.variant for model in models], given
     )
-    found = []
-    for name, path, model in zip(called, files, models, strict=True):
-        found.append(Run(name, path, sha256_file(path), model, *threshold_of(model)))
-    return found
+    return [
+        Run(name, path, sha256_file(path), model, *frame_threshold(model))
+        for name, path, model in zip(called, files, models, strict=True)
+    ]
 
 
-def threshold_of(model: checkpoint.Model) -> tuple[float, str]:
-    """The threshold of a frame's score, and how it was come by; a checkpoint has none."""
+def frame_threshold(model: checkpoint.Model) -> tuple[float, str]:
+    """The threshold of a frame's score, with its rule and origin; FIXED for a checkpoint, which has
+    none.
+    """
     own = model.threshold
     if own is None:
         return FIXED, "fixed: the model has no threshold of its own"
@@ -100,7 +102,10 @@ def threshold_of(model: checkpoint.Model) -> tuple[float, str]:
 
 
 def checked(names: Sequence[str], runs: int) -> list[str]:
-    """The names that were given, none or one a run."""
+    """The names that were given, none or one a run, without control letters.
+
+    Raises UserError for another number of names, an empty name, and one that is given twice.
+    """
     if names and len(names) != runs:
         raise UserError(f"--names: {len(names)} for {runs} runs; give one for each, in their order")
     if not all(name.strip() for name in names):

@@ -69,30 +69,30 @@ def choose(
 
     shown: samples that are there already and count as taken; they are not taken again.
     """
-    seen = {one.identity for one in shown}
-    left = [i for i, one in enumerate(candidates) if one.identity not in seen]
+    seen = {candidate.identity for candidate in shown}
+    left = [i for i, candidate in enumerate(candidates) if candidate.identity not in seen]
     ranks = {i: rank(candidates[i].identity, seed) for i in left}
-    instruments = Counter(one.instrument for one in shown)
-    subjects = Counter(one.subject for one in shown)
-    both = Counter((one.instrument, one.subject) for one in shown)
-    videos = Counter(one.identity.video for one in shown)
+    instruments = Counter(candidate.instrument for candidate in shown)
+    subjects = Counter(candidate.subject for candidate in shown)
+    both = Counter((candidate.instrument, candidate.subject) for candidate in shown)
+    videos = Counter(candidate.identity.video for candidate in shown)
 
     def order(i: int) -> tuple[int, int, int, int, bytes]:
-        one = candidates[i]
-        pair = both[one.instrument, one.subject]
-        taken = instruments[one.instrument], subjects[one.subject], pair
-        return (*taken, videos[one.identity.video], ranks[i])
+        candidate = candidates[i]
+        pair = both[candidate.instrument, candidate.subject]
+        taken = instruments[candidate.instrument], subjects[candidate.subject], pair
+        return (*taken, videos[candidate.identity.video], ranks[i])
 
     chosen: list[int] = []
     while left and len(chosen) < count:
         best = min(left, key=order)
         left.remove(best)
         chosen.append(best)
-        one = candidates[best]
-        instruments[one.instrument] += 1
-        subjects[one.subject] += 1
-        both[one.instrument, one.subject] += 1
-        videos[one.identity.video] += 1
+        candidate = candidates[best]
+        instruments[candidate.instrument] += 1
+        subjects[candidate.subject] += 1
+        both[candidate.instrument, candidate.subject] += 1
+        videos[candidate.identity.video] += 1
     return chosen
 
 
@@ -148,29 +148,29 @@ def shown(
     Raises UserError for a name that means no sample, or two names that mean one.
     """
     given = [find(bundle, text) for text in texts]
-    known = [identity(*one) for one in given]
-    if twice := [one for number, one in enumerate(known) if one in known[:number]]:
+    known = [identity(*sample) for sample in given]
+    if twice := [name for number, name in enumerate(known) if name in known[:number]]:
         raise UserError(f"--sample {printable(str(twice[0]))}: named twice")
     if count is None:
         count = 0 if given else SHOWN
     subject, instrument = target.column("subject"), target.column("instrument")
     found: list[Sample] = []
     for live, share in zip((True, False), halves(count), strict=True):
-        own = [one for one in given if bool(one.domain.live[one.at]) == live]
+        own = [sample for sample in given if bool(sample.domain.live[sample.at]) == live]
         places = np.flatnonzero(target.live == live).tolist()
         candidates = [
             Candidate(identity(target, at), str(subject[at]), str(instrument[at])) for at in places
         ]
         chosen = choose(
-            candidates, max(0, share - len(own)), seed, [_candidate(one) for one in own]
+            candidates, max(0, share - len(own)), seed, [_candidate(sample) for sample in own]
         )
         found += own + [Sample(target, places[number]) for number in chosen]
     return found
 
 
-def _candidate(one: Sample) -> Candidate:
-    texts = (str(one.domain.column(name)[one.at]) for name in ("subject", "instrument"))
-    return Candidate(identity(*one), *texts)
+def _candidate(sample: Sample) -> Candidate:
+    texts = (str(sample.domain.column(name)[sample.at]) for name in ("subject", "instrument"))
+    return Candidate(identity(*sample), *texts)
 
 
 def measured(domains: Iterable[Domain], points: int, seed: int) -> list[Sample]:

@@ -90,7 +90,9 @@ def numbers(points: Points) -> dict[str, Any]:
 
 
 def silhouette(embedding: np.ndarray, live: np.ndarray) -> float | None:
-    """Mean silhouette of two classes (n x C, n bool); None where one has no sample, or n < 3."""
+    """Mean silhouette, -1 to 1, of two classes (n x C, n bool); None where one has no sample, or n
+    < 3.
+    """
     from sklearn.metrics import silhouette_score
 
     if len(live) < 3 or len(np.unique(live)) < 2:
@@ -99,7 +101,8 @@ def silhouette(embedding: np.ndarray, live: np.ndarray) -> float | None:
 
 
 def neighbours(points: Points, of: np.ndarray) -> float | None:
-    """Balanced share of the samples `of` (n bool) whose nearest source samples are of their class.
+    """Balanced share, 0 to 1, of the samples `of` (n bool) whose NEIGHBOURS nearest source samples
+    of other subjects are mostly of their class; None where a class is missing or too few are left.
 
     Of equally near ones the first in the order of the samples count.
     """

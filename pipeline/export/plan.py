@@ -42,8 +42,9 @@ class Choice(NamedTuple):
 def choose(bundle: Bundle, protocol: str | None, names: Sequence[str]) -> Choice:
     """Which datasets are exported: those of the protocol, else those named, else all.
 
-    Raises UserError for a dataset that is not in the bundle or not one of FOUR, and for a bundle
-    whose spoofs have depth.
+    protocol: as "O&C&I to M". Raises UserError for both a protocol and names, for a protocol that
+    is none, for a dataset that is not in the bundle or not one of FOUR, and for a bundle whose
+    spoofs have depth.
     """
     where, four = str(bundle.folder), ", ".join(FOUR)
     if bundle.spoof_depth != "zero":
@@ -172,15 +173,15 @@ class Part:
     left_out: int = 0
 
     def counts(self) -> dict[str, int]:
-        """Videos, and samples by class."""
+        """How many `videos`, `live` and `spoof` samples, and videos that are `left_out`."""
         live = sum(len(video.samples) for video in self.videos if video.live)
         spoof = sum(len(video.samples) for video in self.videos if not video.live)
         return {
             "videos": len(self.videos), "live": live, "spoof": spoof, "left_out": self.left_out,
         }  # fmt: skip
 
-    def told(self) -> str:
-        """One line for people."""
+    def line(self) -> str:
+        """Its counts in one line for people."""
         rows = self.counts()
         left = f"; {self.left_out} videos left out" if self.left_out else ""
         return (

@@ -41,7 +41,7 @@ def plan(bundle: Bundle, choice: Choice) -> Plan:
 
 
 def plan_dataset(bundle: Bundle, dataset: str, choice: Choice) -> Part:
-    """Plan the pictures and lists of one dataset."""
+    """Plan the pictures and lists of one dataset. Raises UserError as `plan`."""
     videos = videos_of(bundle, dataset)
     if choice.is_source(dataset):
         check_batches(dataset, videos)
@@ -78,7 +78,7 @@ def video_folder(dataset: str, video: str) -> str:
 
 
 def check_batches(dataset: str, videos: Sequence[Video]) -> None:
-    """Raise UserError for a class with fewer images than a batch of their training."""
+    """Raise UserError for a class with fewer than BATCH images."""
     for live, name in ((True, "live"), (False, "spoof")):
         images = sum(len(video.samples) for video in videos if video.live == live)
         if images < BATCH:

@@ -65,23 +65,23 @@ def check_none_short(
     kept: dict[str, list[Video]], left: dict[str, list[Video]], choice: Choice
 ) -> None:
     """Raise UserError, telling of every dataset, where videos have too few frames."""
-    told = [
+    lines = [
         f"{dataset}: {len(short)} of {len(short) + len(kept[dataset])} videos have too few frames"
         f" for SSDG, the first {short[0].path} with {len(short[0].samples)} where"
         f" {frames_needed(dataset, choice)} are needed"
         for dataset, short in left.items()
         if short
     ]
-    if told:
+    if lines:
         first = next(dataset for dataset, short in left.items() if short)
         raise UserError(
-            f"{'; '.join(told)}. datasets.{first}.sampling: all, or a smaller every, gives more;"
+            f"{'; '.join(lines)}. datasets.{first}.sampling: all, or a smaller every, gives more;"
             f" --drop-short leaves these videos out and lists them in {LEFT_OUT}"
         )
 
 
 def left_out(left: dict[str, list[Video]], choice: Choice) -> str:
-    """The CSV of the videos that are left out: dataset, video, frames, needed."""
+    """The CSV of the videos that are left out: dataset, video, frames (it has), needed."""
     text = io.StringIO()
     table = csv.writer(text, lineterminator="\n")
     table.writerow(("dataset", "video", "frames", "needed"))
@@ -92,7 +92,11 @@ def left_out(left: dict[str, list[Video]], choice: Choice) -> str:
 
 
 def plan_dataset(dataset: str, videos: Sequence[Video], left: int, prefix: str) -> Part:
-    """Plan the pictures and lists of one dataset; a video's records are neighbours in a list."""
+    """Plan the pictures and lists of one dataset; a video's records are neighbours in a list.
+
+    left: how many videos are left out. prefix: what stands for the export's folder in the lists.
+    Raises UserError where two videos would become one, or a path leads elsewhere.
+    """
     pictures, records = [], []
     for name, video in named(dataset, videos, lambda path: "/".join(parts_of(dataset, path))):
         for frame, shard, row in video.samples:

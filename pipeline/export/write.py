@@ -52,7 +52,7 @@ def depth_jpeg(depth: np.ndarray) -> bytes:
 
 
 def encode(picture: Picture) -> bytes:
-    """The bytes of one picture's file."""
+    """The bytes of one picture's file: `png` of an image, `depth_jpeg` of depth."""
     (array,) = picture.shard.read(picture.field, [picture.row])
     return png(array) if picture.field == "image" else depth_jpeg(array)
 
@@ -61,11 +61,12 @@ def export(plan: Plan, out: Path, jobs: int, tell: Callable[[str], None]) -> boo
     """Write the export to the folder `out`, resolved; False where it is finished already.
 
     jobs: threads. tell: takes a line once a dataset is done. Raises UserError for a folder that is
-    not to be replaced, and where the disk has no room; nothing is written then.
+    not to be replaced, and where the disk has no room; nothing is written then. Raises BundleError
+    where the bundle has changed meanwhile.
     """
     if is_finished(plan, out):
         for part in plan.parts:
-            tell(part.told())
+            tell(part.line())
         return False
     check_replaceable(out)
     check_room(plan, out)
@@ -87,12 +88,12 @@ def fill(plan: Plan, folder: Path, jobs: int, tell: Callable[[str], None]) -> No
     size = write_files(folder, plan.files)
     for part in plan.parts:
         size += write_part(part, folder, jobs)
-        tell(part.told())
+        tell(part.line())
     (folder / MARKER).write_text(canonical_json({**about(plan), "bytes": size}), "utf-8")
 
 
 def write_part(part: Part, folder: Path, jobs: int) -> int:
-    """Write what one dataset has; bytes of it."""
+    """Write what one dataset has, its pictures by `jobs` threads; how many bytes that is."""
     for parent in sorted({picture.path.rpartition("/")[0] for picture in part.pictures}):
         (folder / parent).mkdir(parents=True, exist_ok=True)
     size = write_files(folder, part.files)
@@ -102,7 +103,7 @@ def write_part(part: Part, folder: Path, jobs: int) -> int:
 
 
 def write_files(folder: Path, files: Mapping[str, bytes]) -> int:
-    """Write files that are ready; bytes of them."""
+    """Write files that are ready, by their paths below `folder`; how many bytes that is."""
     for path, data in files.items():
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
         (folder / path).write_bytes(data)

@@ -8,17 +8,31 @@ are right is another question, which `ocim bundle verify` answers.
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from pipeline.bundle import BundleError, canonical_json
 from pipeline.inspect.fields import Differences, Sample
-from pipeline.inspect.read import SHOWN, Opened, column, damage_told, flat, printable, videos_of
+from pipeline.inspect.read import (
+    SHOWN,
+    Opened,
+    as_bundle_errors,
+    column,
+    flat,
+    printable,
+    videos_of,
+)
 
 LISTS = ("failures", "remarks", "corrections")
 _ELSEWHERE = {"hash", "counts", "shards", "provenance", *LISTS}
 """Keys of the manifest that follow from the shards, or are compared one by one."""
-Place = tuple[str, int]
-"""File name of a shard, and row in it."""
+
+
+class Place(NamedTuple):
+    """Where a sample lies: its split, the file name of the shard, and the row in that."""
+
+    split: str
+    file: str
+    row: int
 
 
 def diff(a: Path, b: Path) -> dict[str, Any]:
@@ -61,7 +75,9 @@ def _size(opened: Opened) -> int:
 
 
 def settings(a: Opened, b: Opened) -> Iterator[dict[str, Any]]:
-    """The dotted keys whose values differ."""
+    """The dotted keys whose values differ: rows of dataset ("" for the manifest's own), key, and a
+    and b where they are there.
+    """
     parts = []
     for opened in (a, b):
         manifest = opened.bundle.manifest
@@ -83,14 +99,16 @@ def settings(a: Opened, b: Opened) -> Iterator[dict[str, Any]]:
 def places(opened: Opened, dataset: str) -> dict[Sample, Place]:
     """Where every sample of a dataset lies. Raises BundleError where one stands twice."""
     found: dict[Sample, Place] = {}
-    for file in opened.of_split(dataset):
-        shard = opened.shard(file)
+    for entry in opened.entries:
+        if entry["dataset"] != dataset:
+            continue
+        shard = opened.shard(entry["file"])
         names, frames = column(shard, "video").tolist(), column(shard, "frame").tolist()
         for row, sample in enumerate(zip(names, frames, strict=True)):
             if sample in found:
                 name = f"{printable(sample[0])} frame {sample[1]}"
                 raise BundleError(f"{shard.path}: {name} stands twice in this bundle")
-            found[sample] = file, row
+            found[sample] = Place(entry["split"], entry["file"], row)
     return found
 
 
@@ -99,34 +117,32 @@ def samples(
 ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """A row for each split of a dataset, and one for each two splits between which samples moved.
 
-    Samples in both are counted, and their fields compared, under the split that they have in a.
+    Of a split: dataset, split, both (samples in both), only_a and only_b (count, and the first
+    few), fields (those that differ, as Difference.to_json). Of a move: dataset, from, to, count,
+    first. Samples in both are counted, and their fields compared, under the split that they have in
+    a. Raises BundleError for a sample that stands twice, or a damaged shard.
     """
-    split_of = {
-        side: {entry["file"]: entry["split"] for entry in opened.entries}
-        for side, opened in (("a", a), ("b", b))
-    }
     in_a, in_b = places(a, dataset), places(b, dataset)
     only: dict[tuple[str, str], list[Sample]] = defaultdict(list)
     both: Counter[str] = Counter()
     moved: dict[tuple[str, str], list[Sample]] = defaultdict(list)
-    pairs: dict[tuple[str, str], list[Sample]] = defaultdict(list)
-    for sample, (file, _) in in_a.items():
-        split = split_of["a"][file]
-        if sample not in in_b:
-            only["a", split].append(sample)
+    pairs: dict[tuple[str, str, str], list[Sample]] = defaultdict(list)
+    for sample, here in in_a.items():
+        there = in_b.get(sample)
+        if there is None:
+            only["a", here.split].append(sample)
             continue
-        both[split] += 1
-        file_b = in_b[sample][0]
-        pairs[file, file_b].append(sample)
-        if split_of["b"][file_b] != split:
-            moved[split, split_of["b"][file_b]].append(sample)
-    for sample, (file, _) in in_b.items():
+        both[here.split] += 1
+        pairs[here.split, here.file, there.file].append(sample)
+        if here.split != there.split:
+            moved[here.split, there.split].append(sample)
+    for sample, there in in_b.items():
         if sample not in in_a:
-            only["b", split_of["b"][file]].append(sample)
+            only["b", there.split].append(sample)
     fields: dict[str, Differences] = defaultdict(Differences)
-    for (file, file_b), shared in pairs.items():
-        rows = [(in_a[sample][1], in_b[sample][1]) for sample in shared]
-        fields[split_of["a"][file]].add(a.shard(file), b.shard(file_b), rows, shared)
+    for (split, file, file_b), shared in pairs.items():
+        rows = [(in_a[sample].row, in_b[sample].row) for sample in shared]
+        fields[split].add(a.shard(file), b.shard(file_b), rows, shared)
     names = sorted({split for _, split in only} | set(both))
     return [
         {
@@ -150,7 +166,10 @@ def _first(those: Sequence[Sample]) -> dict[str, Any]:
 
 
 def videos(a: Opened, b: Opened, dataset: str) -> Iterator[dict[str, Any]]:
-    """The source videos of a dataset that are only in one bundle, or not the same in both."""
+    """The source videos of a dataset that are only in one bundle, or not the same in both: rows of
+    dataset, video, and only_in (a or b), or one column of the table `videos` with its value in a
+    and b.
+    """
     left, right = (_videos(opened, dataset) for opened in (a, b))
     for video in sorted({*left, *right}):
         if video not in left or video not in right:
@@ -173,10 +192,10 @@ def _videos(opened: Opened, dataset: str) -> dict[str, dict[str, Any]]:
 def rows_apart(
     a: Opened, b: Opened, name: str
 ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    """The rows of a list of the manifest that only a, and that only b, has."""
+    """The rows of a list of the manifest that only a has, and those that only b has."""
     counted = []
     for opened in (a, b):
-        with damage_told(opened.path):
+        with as_bundle_errors(opened.path):
             counted.append(Counter(canonical_json(row) for row in opened.rows(name)))
     left, right = counted
     return _only(a.rows(name), left - right), _only(b.rows(name), right - left)

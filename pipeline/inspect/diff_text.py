@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from pipeline.inspect.diff import LISTS
 from pipeline.inspect.fields import LARGEST, MEASURES
 from pipeline.inspect.read import SHOWN, printable
 
@@ -34,7 +35,7 @@ def to_lines(found: Mapping[str, Any]) -> Iterator[str]:
             f"{printable(row['dataset'])}: {_many(row['count'], 'sample')} moved from"
             f" {printable(row['from'])} to {printable(row['to'])}: {_names(row)}"
         )
-    for name in ("failures", "remarks", "corrections"):
+    for name in LISTS:
         for side in ("a", "b"):
             yield from _row_lines(name, side, found[name][f"only_{side}"])
     yield from _video_lines(found["videos"])
@@ -63,14 +64,14 @@ def _field(name: str, one: Mapping[str, Any], both: int) -> str:
     measure = MEASURES.get(name, LARGEST).name
     value = one[measure]
     if value is None:
-        told = "no number to compare"
+        distance = "no number to compare"
     elif name == "parsing":
-        told = f"{value:.4%} of their pixels of another class"
+        distance = f"{value:.4%} of their pixels of another class"
     else:
-        told = f"{measure.replace('_', ' ')} {value:.6g}{_UNITS.get(name, '')}"
+        distance = f"{measure.replace('_', ' ')} {value:.6g}{_UNITS.get(name, '')}"
     if one.get("without_number") and value is not None:
-        told += f" ({one['without_number']} have none in one of the two)"
-    return f"{text}, {told}; {first}"
+        distance += f" ({one['without_number']} have none in one of the two)"
+    return f"{text}, {distance}; {first}"
 
 
 def _row_lines(name: str, side: str, rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:
@@ -80,8 +81,9 @@ def _row_lines(name: str, side: str, rows: Sequence[Mapping[str, Any]]) -> Itera
     for row in rows[:SHOWN]:
         where = row.get("frame", row.get("frames", ""))
         frame = f" frame {where}" if where not in ("", -1) else ""
-        told = (str(row[key]) for key in ("action", "value", "text", "reason") if key in row)
-        what = " ".join(told)
+        what = " ".join(
+            str(row[key]) for key in ("action", "value", "text", "reason") if key in row
+        )
         yield printable(f"  {row['dataset']}: {row.get('video', '')}{frame}: {what}")
     if len(rows) > SHOWN:
         yield f"  and {len(rows) - SHOWN} more; --json has all"

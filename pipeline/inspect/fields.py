@@ -62,7 +62,10 @@ class Differences(dict[str, Difference]):
     def add(
         self, a: Shard, b: Shard, rows: Sequence[tuple[int, int]], samples: Sequence[Sample]
     ) -> None:
-        """Compare samples of two shards: row in a and in b of each, and its identity."""
+        """Compare samples of two shards: row in a and in b of each, and its identity.
+
+        Raises BundleError for a damaged shard.
+        """
         in_a, in_b = fields_of(a), fields_of(b)
         of_a, of_b = [row for row, _ in rows], [row for _, row in rows]
         for name, field in FIELDS.items():
@@ -103,7 +106,9 @@ class Differences(dict[str, Difference]):
     def compare(
         self, name: str, a: np.ndarray, b: np.ndarray, samples: Sequence[Sample]
     ) -> np.ndarray:
-        """Note how a field differs between (N, ...) values of the same N samples; which do."""
+        """Note how a field differs between (N, ...) values of the same N samples; (N,) bool: which
+        do.
+        """
         apart = differs(a, b)
         where = np.flatnonzero(apart)
         if not len(where):

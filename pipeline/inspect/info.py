@@ -3,7 +3,6 @@
 Only the manifest, the columns of numbers and texts, and the tables are read; no pixel is.
 """
 
-import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -14,17 +13,17 @@ import numpy as np
 from pipeline.bundle import MANIFEST, Shard
 from pipeline.inspect.read import (
     Opened,
+    as_bundle_errors,
     column,
-    damage_told,
     failures_of,
     flat,
     notice_of,
     printable,
     provenance_of,
     videos_of,
+    without_numbers,
 )
 
-_NUMBER = re.compile(r"\d+(\.\d+)?")
 _REASONS = 20
 """How many reasons are shown; JSON has all."""
 
@@ -50,7 +49,7 @@ def _of_bundle(opened: Opened) -> dict[str, Any]:
         files = opened.of_split(dataset, split)
         splits.append(split_row(dataset, split, (opened.shard(file) for file in files)))
         size += sum((opened.folder / file).stat().st_size for file in files)
-    with damage_told(opened.path):
+    with as_bundle_errors(opened.path):
         corrections = {
             "count": len(opened.rows("corrections")),
             "by_action": _counts(row["action"] for row in opened.rows("corrections")),
@@ -91,7 +90,10 @@ def _of_shard(shard: Shard) -> dict[str, Any]:
 
 
 def split_row(dataset: str, split: str, shards: Iterable[Shard]) -> dict[str, Any]:
-    """What the samples of one split are; the shards are read one after the other."""
+    """What the samples of one split are, as `info` says; the shards are read one after the other.
+
+    Raises BundleError for a damaged one.
+    """
     samples = live = count = 0
     frames: Counter[str] = Counter()
     attacks: Counter[str] = Counter()
@@ -137,7 +139,7 @@ def _reasons(rows: Sequence[Mapping[str, Any]], name: str) -> dict[str, Any]:
     return {
         "count": len(rows),
         "by_dataset": _counts(row["dataset"] for row in rows),
-        "by_reason": _counts(_NUMBER.sub("N", str(row[name])) for row in rows),
+        "by_reason": _counts(without_numbers(str(row[name])) for row in rows),
     }
 
 
@@ -203,9 +205,9 @@ def _split_lines(rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:
         yield "(+N): videos that gave no sample"
 
 
-def _reason_lines(title: str, told: Mapping[str, Any]) -> Iterator[str]:
-    yield f"{title}: {_listed(told['by_dataset'], told['count'])}"
-    by_count = sorted(told["by_reason"].items(), key=lambda item: (-item[1], item[0]))
+def _reason_lines(title: str, counts: Mapping[str, Any]) -> Iterator[str]:
+    yield f"{title}: {_listed(counts['by_dataset'], counts['count'])}"
+    by_count = sorted(counts["by_reason"].items(), key=lambda item: (-item[1], item[0]))
     for reason, count in by_count[:_REASONS]:
         yield f"  {count:6}  {printable(reason)}"
     if len(by_count) > _REASONS:
@@ -231,8 +233,8 @@ def _setting_lines(provenance: Mapping[str, Any]) -> Iterator[str]:
     yield "settings:"
     for name in names:
         values = {dataset: str(one.get(name, "not given")) for dataset, one in flats.items()}
-        told = (f"{printable(value)}{where}" for value, where in _shared(values))
-        yield f"  {printable(name):{width}}  {'; '.join(told)}"
+        texts = (f"{printable(value)}{where}" for value, where in _shared(values))
+        yield f"  {printable(name):{width}}  {'; '.join(texts)}"
 
 
 def _maker_lines(provenance: Mapping[str, Any]) -> Iterator[str]:
@@ -249,7 +251,7 @@ def _maker_lines(provenance: Mapping[str, Any]) -> Iterator[str]:
 
 
 def maker_lines(maker: Mapping[str, Any]) -> Iterator[str]:
-    """One back end, in lines."""
+    """One back end in lines, by what a provenance says of it; what it does not say is unknown."""
     yield f"{maker.get('backend', 'unknown')} on {maker.get('made_on', 'unknown')}"
     versions = (f"{name} {version}" for name, version in maker.get("versions", {}).items())
     yield f"  versions  {', '.join(versions) or 'none given'}"

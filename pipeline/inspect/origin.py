@@ -21,7 +21,7 @@ from pipeline.frames.video import VideoError, frames
 from pipeline.index import dataset_root
 from pipeline.indexing import corrections
 from pipeline.indexing.correction_fields import Correction, parse
-from pipeline.inspect.read import column, damage_told, printable, provenance_of, videos_of
+from pipeline.inspect.read import as_bundle_errors, column, printable, provenance_of, videos_of
 
 
 class Origin(NamedTuple):
@@ -39,6 +39,15 @@ class Origin(NamedTuple):
     upside_down: bool
     corrected: Sequence[Correction]
     unknown: str
+
+    def turns(self) -> list[str]:
+        """How the frame was turned, in words, besides what its file says of itself."""
+        words = [
+            f"turned {one.value}° by hand"
+            for one in self.corrected
+            if one.action == "rotate" and one.covers(self.frame)
+        ]
+        return [*words, "its file is listed as upside down"] if self.upside_down else words
 
 
 class Found(NamedTuple):
@@ -62,7 +71,7 @@ def origin_of(shard: Shard, row: int) -> Origin:
             f"{shard.path}: its table of videos lacks {printable(video)}; ocim bundle verify says"
             " more"
         )
-    with damage_told(shard.path):
+    with as_bundle_errors(shard.path):
         sha256, upside_down = str(listed[video]["sha256"]), bool(listed[video]["upside_down"])
     corrected, unknown = corrections_of(shard, video)
     return Origin(shard.dataset, video, frame, sha256, upside_down, corrected, unknown)
@@ -71,7 +80,8 @@ def origin_of(shard: Shard, row: int) -> Origin:
 def corrections_of(shard: Shard, video: str) -> tuple[list[Correction], str]:
     """The corrections by hand of a video from the manifest beside the shard; why they are unknown.
 
-    The second is "" where the manifest is there and lists this shard.
+    The second is "" where the manifest is there and lists this shard. Raises BundleError where the
+    list of corrections is damaged.
     """
     folder = shard.path.parent
     if not (folder / MANIFEST).is_file():
@@ -80,7 +90,7 @@ def corrections_of(shard: Shard, video: str) -> tuple[list[Correction], str]:
         manifest = Bundle(folder).manifest
     except BundleError as error:
         return [], str(error)
-    with damage_told(folder / MANIFEST):
+    with as_bundle_errors(folder / MANIFEST):
         keys = {entry["file"]: entry["key"] for entry in manifest["shards"]}
         if keys.get(shard.name) != shard.key:
             return [], f"the {MANIFEST} beside the shard is that of another"
@@ -94,7 +104,8 @@ def corrections_of(shard: Shard, video: str) -> tuple[list[Correction], str]:
 def root_of(
     shard: Shard, video: str, root: Path | None, config_path: Path | None
 ) -> tuple[Path | None, str]:
-    """The folder that the dataset's paths are relative to, or None and why it is not known.
+    """The folder that the dataset's paths are relative to, or None; and why it is not known, else
+    "".
 
     root: as the user gave it, or one level above. config_path: a configuration that names it. With
     neither the config.yaml of the run that the shard lies in is read, if there is one. Raises
@@ -138,7 +149,9 @@ def _below(root: Path, video: str) -> tuple[Path | None, str]:
 
 
 def find_frame(origin: Origin, root: Path) -> Found:
-    """Decode the frame of a sample from the dataset's folder, as the crop stage does."""
+    """Decode the frame of a sample from the dataset's folder, as the crop stage does; what is wrong
+    with the video is Found.reason.
+    """
     path, why = _below(root, origin.video)
     if path is None:
         return Found(None, "", why)
@@ -156,13 +169,18 @@ def find_frame(origin: Origin, root: Path) -> Found:
 
 
 def usable(affine: np.ndarray) -> bool:
-    """Whether a stored affine is one that a face can have: it has an inverse, and a scale."""
+    """Whether a stored affine (2, 3) is one that a face can have: finite, and of a scale from
+    0.0001 to 10,000 pixels of the crop for one of the frame.
+    """
     with np.errstate(all="ignore"):
         return bool(np.isfinite(affine).all() and 1e-4 < crops.scale_of(affine) < 1e4)
 
 
 def proof(frame: np.ndarray, affine: np.ndarray, image: np.ndarray) -> str:
-    """`yes` where the frame gives the stored crop byte for byte, else how far it is from it."""
+    """`yes` where the frame gives the stored crop byte for byte, else how far it is from it.
+
+    frame: H x W x 3 uint8; affine: 2 x 3, frame to crop; image: the crop, 256 x 256 x 3 uint8.
+    """
     if not usable(affine):
         return "no: the stored affine is no turn, scale and shift"
     made = crops.warp(frame, affine, (IMAGE_SIDE, IMAGE_SIDE))
@@ -191,10 +209,10 @@ def other_versions(provenance: Mapping[str, Any]) -> str:
     """Packages that decide how a frame is decoded and drawn, where other versions are installed."""
     makers = provenance.get("backends", {}).get("landmarks", [])
     here = versions(("av", "opencv", "pillow"))
-    told = dict.fromkeys(
+    differing = dict.fromkeys(
         f"{name} {maker['versions'][name]} (here {version})"
         for maker in makers
         for name, version in here.items()
         if maker.get("versions", {}).get(name, version) != version
     )
-    return ", ".join(told)
+    return ", ".join(differing)

@@ -55,7 +55,7 @@ class Cell(NamedTuple):
 
 
 def draw(picture: Picture) -> Image.Image:
-    """The drawing, RGB, at most WIDEST pixels wide."""
+    """The drawing, RGB, at most WIDEST pixels wide; without a frame its place is left out."""
     cells = list(_cells(picture))
     width = max(cell.x + cell.picture.shape[1] for cell in cells) + _MARGIN
     top = max(cell.y + cell.picture.shape[0] for cell in cells) + _GAP

@@ -3,6 +3,7 @@
 Shard and Bundle check what training needs; here the rest is read: tables, provenance, manifest.
 """
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
@@ -24,7 +25,7 @@ SHOWN = 3
 
 
 @contextmanager
-def damage_told(path: Path) -> Iterator[None]:
+def as_bundle_errors(path: Path) -> Iterator[None]:
     """Make what reading a damaged part of a file raises one BundleError that names the file."""
     try:
         yield
@@ -76,18 +77,21 @@ class Opened:
         return self.bundle.datasets
 
     def rows(self, name: str) -> list[dict[str, Any]]:
-        """A list of the manifest; empty where it has none of that name."""
+        """A list of the manifest; empty where it has none of that name.
+
+        Raises BundleError where that is no list.
+        """
         found = self.bundle.manifest.get(name, [])
         if not isinstance(found, list):
             raise BundleError(f"{self.path}: '{name}' is no list; ocim bundle verify says more")
         return found
 
-    def of_split(self, dataset: str, split: str | None = None) -> list[str]:
-        """File names of the shards of a dataset, or of one split of it."""
+    def of_split(self, dataset: str, split: str) -> list[str]:
+        """File names of the shards of one split of a dataset."""
         return [
             entry["file"]
             for entry in self.entries
-            if entry["dataset"] == dataset and split in (None, entry["split"])
+            if (entry["dataset"], entry["split"]) == (dataset, split)
         ]
 
     def _shard(self, file: str) -> Shard:
@@ -97,32 +101,38 @@ class Opened:
 
 
 def column(shard: Shard, name: str, rows: Sequence[int] | None = None) -> np.ndarray:
-    """`shard.read`, its damage told."""
-    with damage_told(shard.path):
+    """A field of some samples, of all without `rows`: (rows, ...) in the stored dtype, text as str.
+
+    Raises BundleError where that part of the shard is missing or damaged.
+    """
+    with as_bundle_errors(shard.path):
         return shard.read(name, rows)
 
 
 def fields_of(shard: Shard) -> set[str]:
-    """Names of the fields that the shard has; one of another version may lack some."""
-    with damage_told(shard.path), h5py.File(shard.path, "r") as file:
+    """Names of the fields that the shard has; one of another version may lack some.
+
+    This, and the rest that is read of a shard below, raises BundleError where it is damaged.
+    """
+    with as_bundle_errors(shard.path), h5py.File(shard.path, "r") as file:
         return set(FIELDS) & set(file)
 
 
 def videos_of(shard: Shard) -> dict[str, dict[str, Any]]:
     """The table `videos` by path: sha256, faces_sha256 and upside_down of each."""
-    with damage_told(shard.path):
+    with as_bundle_errors(shard.path):
         return {str(row["video"]): row for row in shard.table("videos")}
 
 
 def failures_of(shard: Shard) -> list[dict[str, Any]]:
     """The table `failures`: video, frame and reason of each."""
-    with damage_told(shard.path):
+    with as_bundle_errors(shard.path):
         return shard.table("failures")
 
 
 def provenance_of(shard: Shard) -> dict[str, Any]:
     """The shard's own provenance."""
-    with damage_told(shard.path):
+    with as_bundle_errors(shard.path):
         found = shard.provenance
         canonical_json(found)  # a ValueError where there is NaN, which is no JSON
         return found
@@ -130,7 +140,7 @@ def provenance_of(shard: Shard) -> dict[str, Any]:
 
 def notice_of(shard: Shard) -> str:
     """The shard's own notice."""
-    with damage_told(shard.path), h5py.File(shard.path, "r") as file:
+    with as_bundle_errors(shard.path), h5py.File(shard.path, "r") as file:
         return str(file.attrs["notice"])
 
 
@@ -153,6 +163,11 @@ def flat(value: Any, name: str = "") -> dict[str, Any]:
     for key, item in items:
         found |= flat(item, f"{name}.{key}" if name else key)
     return found
+
+
+def without_numbers(text: str) -> str:
+    """A text with every number in it written N, so that reasons that differ in it alone are one."""
+    return re.sub(r"\d+(\.\d+)?", "N", text)
 
 
 def printable(text: str) -> str:

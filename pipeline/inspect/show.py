@@ -55,10 +55,11 @@ class Shown(NamedTuple):
 
 
 def show(sample: str, out: Path | None, root: Path | None, config: Path | None) -> Shown:
-    """Write the picture of SHARD.h5:INDEX; the lines that are told of it end with its path.
+    """Write the picture of SHARD.h5:INDEX; the lines that are printed of it end with its path.
 
     out: the picture, by default SHARD-INDEX.png in the working folder. root, config: see
-    origin.root_of. Raises UserError or BundleError where there is no such sample.
+    origin.root_of. Raises UserError or BundleError where there is no such sample, and BundleError
+    where it has a class that there is not.
     """
     shard, row = find(sample)
     values = {
@@ -153,11 +154,7 @@ def frame_lines(
         yield Line("frame", f"not shown: {found.reason}")
         return
     height, width = found.frame.shape[:2]
-    turns = [f"turned {one.value}° by hand" for one in source.corrected if one.action == "rotate"
-             and one.covers(source.frame)]  # fmt: skip
-    if source.upside_down:
-        turns.append("its file is listed as upside down")
-    yield Line("frame", ", ".join([f"{width} x {height}, upright", *turns]))
+    yield Line("frame", ", ".join([f"{width} x {height}, upright", *source.turns()]))
     proof = origin.proof(found.frame, values["affine"], values["image"])
     if proof != "yes" and (why := origin.reasons(shard, source, found, checksum_right)):
         proof += f"; {why}"

@@ -20,12 +20,14 @@ from pipeline.files.layers import Failure, Remark, one_line
 from pipeline.frames.libav import TooMuchMemory
 from pipeline.frames.pictures import is_picture
 from pipeline.predict.scorer import Scorer
+from train.evaluation.scores import LevelName
 
 if TYPE_CHECKING:
     from labels.landmarks import FaceFinder as Landmarks
 
-MEASURED = tuple(name for name in OF_SAMPLES if name != "shipped_distance")
-"""What is told of each frame besides its score: docs/bundle.md gives the units."""
+QUALITY = (*(name for name in OF_SAMPLES if name != "shipped_distance"), "faces")
+"""The columns of Prediction.quality: docs/bundle.md gives the units; `faces` is how many the frame
+shows."""
 
 REACH = DatasetSettings(root="").reach
 """How many frames away the nearest frame with a face may be, where a wanted one has none."""
@@ -33,10 +35,6 @@ REACH = DatasetSettings(root="").reach
 UNKNOWN = 0
 """Nobody knows whether the file is live. As a spoof: a second face is then worth a remark from a
 tenth of the first one's area on. It decides nothing else here."""
-
-
-QUALITY = (*MEASURED, "faces")
-"""The columns of Prediction.quality; `faces` is how many the frame shows."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,7 +56,7 @@ class Prediction:
     remarks: list[Remark]
 
     @property
-    def level(self) -> str:
+    def level(self) -> LevelName:
         """Which threshold is this file's: a picture is one frame."""
         return "frame" if self.picture else "video"
 
@@ -69,7 +67,9 @@ class Prediction:
 
     @property
     def reason(self) -> str:
-        """Why it has no score: what is said of the file as a whole, else of its frames."""
+        """Why there is no score: what failed of the file as a whole, else of its frames. There must
+        be a failure.
+        """
         first = min(self.failures)
         if first.frame < 0 or all(one.reason == first.reason for one in self.failures):
             return first.reason

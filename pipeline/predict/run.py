@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pipeline.errors import UserError
 from pipeline.files.store import check_apart, write_bytes
-from pipeline.predict import tell
+from pipeline.predict import output
 from pipeline.predict.file import Prediction, predict_file
 from pipeline.predict.inputs import gather
 from pipeline.predict.scorer import given_threshold, scoring
@@ -35,8 +35,9 @@ class Options:
 def run(model: Path, paths: Sequence[Path], options: Options, say: Callable[[str], None]) -> bool:
     """Score the pictures and videos at `paths`; whether each of them has a score.
 
-    say: takes a line. Raises UserError for a model that cannot score, and where there is nothing to
-    score.
+    say: takes a line. Raises UserError for a model that cannot score, where there is nothing to
+    score, and for a threshold that is not finite or a place of the scores that cannot be written;
+    OSError where a file cannot be read or there is no room.
     """
     given = None if options.threshold is None else given_threshold(options.threshold)
     if options.scores is not None and options.scores.is_dir():
@@ -44,7 +45,7 @@ def run(model: Path, paths: Sequence[Path], options: Options, say: Callable[[str
     inputs = gather(paths)
     if options.scores is not None:
         check_apart(options.scores, [model, *inputs.files])
-    made: list[Prediction] = []
+    predictions: list[Prediction] = []
     with scoring(model, options.threads) as scorer:
         threshold = given or scorer.threshold
 
@@ -53,19 +54,20 @@ def run(model: Path, paths: Sequence[Path], options: Options, say: Callable[[str
                 say(line)
 
         with scorer.crop.choice().load() as landmarks:
-            lines(tell.head(scorer, threshold))
+            lines(output.head(scorer, threshold))
             for path in inputs.files:
-                made.append(
+                predictions.append(
                     predict_file(path, scorer, landmarks, options.every, options.upside_down)
                 )
-                lines(tell.lines(made[-1], threshold, options.frames))
+                lines(output.lines(predictions[-1], threshold, options.frames))
         if options.scores is not None:
-            # A name that is no UTF-8 is written so that the file is.
-            text = tell.scores_text(made)
+            # Bytes of a path that are no UTF-8 are escaped, so that the CSV is UTF-8.
+            text = output.scores_text(predictions)
             write_bytes(options.scores, text.encode("utf-8", "backslashreplace"))
         if options.as_json:
             about = {"every": options.every, "upside_down": options.upside_down}
-            found = tell.as_json(scorer, threshold, made, inputs.passed_over)
+            found = output.as_json(scorer, threshold, predictions, inputs.passed_over)
             say(json.dumps({**found, **about}, indent=1, sort_keys=True, allow_nan=False))
-        lines(tell.foot(Counter(tell.kind(one, threshold) for one in made), inputs.passed_over))
-    return all(one.score is not None for one in made)
+        outcomes = Counter(output.outcome(prediction, threshold) for prediction in predictions)
+        lines(output.foot(outcomes, inputs.passed_over))
+    return all(prediction.score is not None for prediction in predictions)

@@ -5,7 +5,7 @@ import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import torch
@@ -16,6 +16,7 @@ from pipeline.config import CropSettings
 from pipeline.errors import UserError
 from pipeline.files.keys import sha256_file
 from train.evaluation.score import IMAGES_AT_ONCE, score_images
+from train.evaluation.scores import LevelName
 from train.evaluation.thresholds import GIVEN
 from train.methods import METHODS
 from train.running import checkpoint
@@ -29,9 +30,10 @@ NO_PROOF = (
 
 
 class Threshold(NamedTuple):
-    """From which score on a frame or a video is called live; None where no one has said.
+    """The threshold of a model: from which score on a frame or a video is called live.
 
-    It may be infinite. rule, how, origin: how it was come by, in words.
+    frame, video: None where there is none; they may be infinite. how, origin: as those of a Rule
+    (train/evaluation/thresholds.py); rule: its name, such as sources_eer.
     """
 
     frame: float | None
@@ -40,13 +42,9 @@ class Threshold(NamedTuple):
     how: str
     origin: str
 
-    def at(self, level: str) -> float | None:
-        """That of the level `frame` or `video`."""
-        return self.frame if level == "frame" else self.video
-
-    def decide(self, level: str, score: float | None) -> str | None:
+    def decide(self, level: LevelName, score: float | None) -> Literal["live", "spoof"] | None:
         """`live` where the score is at least the threshold, else `spoof`; None without either."""
-        threshold = self.at(level)
+        threshold = self.frame if level == "frame" else self.video
         if score is None or threshold is None:
             return None
         return "live" if score >= threshold else "spoof"
@@ -60,7 +58,7 @@ def given_threshold(number: float) -> Threshold:
 
 
 def threshold_of(model: checkpoint.Model) -> Threshold:
-    """The threshold that a model carries; its reader has looked at what is in it."""
+    """The threshold that a model carries, as its reader has checked it; a checkpoint has none."""
     carried = model.threshold
     if carried is None:
         why = "a checkpoint carries none; give --threshold"
@@ -69,7 +67,10 @@ def threshold_of(model: checkpoint.Model) -> Threshold:
 
 
 def crop_settings(model: checkpoint.Model) -> CropSettings:
-    """How the crops were made that a model learned from. UserError where it does not say so."""
+    """How the crops were made that a model learned from.
+
+    Raises UserError where it does not say so, or names settings that this version has not.
+    """
     if not model.crop:
         raise UserError(
             "it does not say how its crops were made (imported, or of sources that differ in that),"
@@ -83,7 +84,10 @@ def crop_settings(model: checkpoint.Model) -> CropSettings:
 
 
 def networks_of(model: checkpoint.Model) -> nn.Module:
-    """Its networks, in evaluation mode. UserError where a parameter is not finite."""
+    """Its networks, on the CPU and in evaluation mode.
+
+    Raises UserError where they are not those of its settings, or a parameter is not finite.
+    """
     networks = model.build()
     for name, value in networks.state_dict().items():
         if value.is_floating_point() and not value.isfinite().all():
@@ -92,7 +96,12 @@ def networks_of(model: checkpoint.Model) -> nn.Module:
 
 
 class Scorer:
-    """Scores crops by one model, IMAGES_AT_ONCE at a time."""
+    """Scores crops by one model, IMAGES_AT_ONCE at a time.
+
+    path: of its file. crop: how the crops must be made. threshold: the model's own. Raises
+    UserError for a model that does not say how its crops were made, or whose weights are not
+    finite.
+    """
 
     def __init__(self, path: Path, model: checkpoint.Model, device: torch.device) -> None:
         self.path, self.model, self._settings = path, model, model.settings
@@ -114,7 +123,7 @@ class Scorer:
         return torch.cat(found).numpy() if found else np.empty(0)
 
     def about(self) -> dict[str, Any]:
-        """What the model is, as JSON has it."""
+        """What the model is, by the keys of `model` in docs/schemas/predict.schema.json."""
         model = self.model
         return {
             "file": str(self.path),

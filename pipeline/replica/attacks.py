@@ -11,9 +11,8 @@ import cv2
 import numpy as np
 
 from pipeline.replica.mesh import draw_mesh, grid_triangles, rotation
-from pipeline.replica.pixels import light_screen
+from pipeline.replica.pixels import colour_matrix, light_screen
 
-_GREY = np.array([[0.299, 0.587, 0.114]])
 _CELLS = 13
 MARGIN = 4  # transparent pixels around a sheet's texture, so that its edges are drawn softly
 
@@ -22,13 +21,13 @@ MARGIN = 4  # transparent pixels around a sheet's texture, so that its edges are
 class Medium:
     """How an instrument shows a picture. Lengths are shares of the sheet's width.
 
-    `border` and its colour; `widths`: the sheet's width in face widths, least and most; `aspect`
-    height over width; the rest are strengths that show_print or show_screen read.
+    `border` and its `colour` (R, G, B in [0, 1]; a screen's is black); `widths`: the sheet's width
+    in face widths, least and most; `aspect` height over width; the rest are strengths that
+    show_print or show_screen read.
     """
 
     screen: bool
     border: float
-    colour: tuple[float, float, float]
     widths: tuple[float, float]
     aspect: float
     saturation: float
@@ -36,60 +35,49 @@ class Medium:
     cast: tuple[float, float, float]
     texture: float
     period: float
+    colour: tuple[float, float, float] = (0.02, 0.02, 0.025)
+
+    def border_px(self, width: int) -> int:
+        """Pixels of the border around a picture of so many pixels' width, two at least."""
+        return max(2, round(self.border * width / (1 - 2 * self.border)))
 
 
-_BLACK = (0.02, 0.02, 0.025)
 MEDIA = {
     "printer1": Medium(
-        False, 0.055, (0.97, 0.97, 0.94), (1.9, 2.3), 1.32, 0.62, 0.17, (1.0, 0.97, 0.90), 0.30, 3.3
+        False, 0.055, (1.9, 2.3), 1.32, 0.62, 0.17, (1.0, 0.97, 0.90), 0.30, 3.3, (0.97, 0.97, 0.94)
     ),
     "printer2": Medium(
-        False, 0.050, (0.96, 0.96, 0.98), (1.8, 2.2), 1.30, 0.70, 0.14, (0.96, 0.95, 1.0), 0.24, 2.8
+        False, 0.050, (1.8, 2.2), 1.30, 0.70, 0.14, (0.96, 0.95, 1.0), 0.24, 2.8, (0.96, 0.96, 0.98)
     ),
     "print": Medium(
-        False, 0.055, (0.97, 0.97, 0.95), (1.8, 2.1), 1.3, 0.60, 0.18, (0.98, 0.97, 0.92), 0.28, 3.0
+        False, 0.055, (1.8, 2.1), 1.3, 0.60, 0.18, (0.98, 0.97, 0.92), 0.28, 3.0, (0.97, 0.97, 0.95)
     ),
     "printed_photo": Medium(
-        False, 0.050, (0.97, 0.97, 0.97), (1.9, 2.3), 1.28, 0.66, 0.15, (1.0, 0.96, 0.94), 0.26, 3.1
+        False, 0.050, (1.9, 2.3), 1.28, 0.66, 0.15, (1.0, 0.96, 0.94), 0.26, 3.1, (0.97, 0.97, 0.97)
     ),
     "photo": Medium(
-        False, 0.055, (0.97, 0.96, 0.94), (1.8, 2.2), 1.30, 0.64, 0.16, (1.0, 0.97, 0.93), 0.27, 3.0
+        False, 0.055, (1.8, 2.2), 1.30, 0.64, 0.16, (1.0, 0.97, 0.93), 0.27, 3.0, (0.97, 0.96, 0.94)
     ),
-    "display1": Medium(
-        True, 0.045, _BLACK, (2.0, 2.2), 1.30, 0.90, 0.07, (0.88, 0.97, 1.10), 0.055, 5.5
-    ),
-    "display2": Medium(
-        True, 0.055, _BLACK, (2.0, 2.2), 1.25, 0.80, 0.09, (0.92, 0.98, 1.08), 0.050, 7.5
-    ),
-    "ipad": Medium(
-        True, 0.060, _BLACK, (2.05, 2.2), 1.33, 0.92, 0.06, (0.90, 0.97, 1.09), 0.048, 6.5
-    ),
-    "iphone": Medium(
-        True, 0.045, _BLACK, (2.0, 2.1), 1.45, 0.85, 0.06, (0.88, 0.96, 1.10), 0.052, 5.2
-    ),
-    "mobile": Medium(
-        True, 0.050, _BLACK, (2.0, 2.1), 1.40, 0.82, 0.08, (0.82, 0.94, 1.12), 0.055, 5.4
-    ),
-    "highdef": Medium(
-        True, 0.050, _BLACK, (2.05, 2.2), 1.33, 0.92, 0.06, (0.83, 0.95, 1.11), 0.048, 7.0
-    ),
-    "screen": Medium(
-        True, 0.055, _BLACK, (2.0, 2.2), 1.33, 0.86, 0.08, (0.89, 0.97, 1.10), 0.052, 6.4
-    ),
+    "display1": Medium(True, 0.045, (2.0, 2.2), 1.30, 0.90, 0.07, (0.88, 0.97, 1.10), 0.055, 5.5),
+    "display2": Medium(True, 0.055, (2.0, 2.2), 1.25, 0.80, 0.09, (0.92, 0.98, 1.08), 0.050, 7.5),
+    "ipad": Medium(True, 0.060, (2.05, 2.2), 1.33, 0.92, 0.06, (0.90, 0.97, 1.09), 0.048, 6.5),
+    "iphone": Medium(True, 0.045, (2.0, 2.1), 1.45, 0.85, 0.06, (0.88, 0.96, 1.10), 0.052, 5.2),
+    "mobile": Medium(True, 0.050, (2.0, 2.1), 1.40, 0.82, 0.08, (0.82, 0.94, 1.12), 0.055, 5.4),
+    "highdef": Medium(True, 0.050, (2.05, 2.2), 1.33, 0.92, 0.06, (0.83, 0.95, 1.11), 0.048, 7.0),
+    "screen": Medium(True, 0.055, (2.0, 2.2), 1.33, 0.86, 0.08, (0.89, 0.97, 1.10), 0.052, 6.4),
 }
 
 
 def _grade(picture: np.ndarray, medium: Medium, gamma: float) -> np.ndarray:
     """Narrow the gamut of a picture (H, W, 3) uint8: less colour, no deep black, a cast."""
-    keep = medium.saturation
-    mixed = cv2.transform(picture, keep * np.eye(3) + (1 - keep) * _GREY)
+    mixed = cv2.transform(picture, colour_matrix(medium.saturation))
     levels = medium.black + (0.97 - medium.black) * np.linspace(0, 1, 256) ** gamma
     table = np.clip(levels[:, None] * medium.cast * 255, 0, 255)
     return cv2.LUT(mixed, np.rint(table).astype(np.uint8)[None])
 
 
 def show_print(picture: np.ndarray, medium: Medium, zoom: float) -> np.ndarray:
-    """The picture (H, W, 3) uint8 in ink: narrow gamut, mild halftone, soft; uint8.
+    """The picture (H, W, 3) uint8 RGB in ink: narrow gamut, mild halftone, soft; as uint8.
 
     `zoom` is texture pixels a frame pixel, so that the dots keep their size in the frame.
     """
@@ -115,7 +103,7 @@ def show_screen(picture: np.ndarray, medium: Medium) -> np.ndarray:
 def sheet_texture(picture: np.ndarray, medium: Medium) -> np.ndarray:
     """The picture with its border and a transparent MARGIN: (H', W', 4) uint8, premultiplied."""
     height, width = picture.shape[:2]
-    border = max(2, round(medium.border * width / (1 - 2 * medium.border)))
+    border = medium.border_px(width)
     out = np.full((height + 2 * border, width + 2 * border, 4), 255, np.uint8)
     out[..., :3] = np.rint(np.array(medium.colour) * 255)
     out[border : border + height, border : border + width, :3] = picture
@@ -193,7 +181,9 @@ _GRID_TRIANGLES = grid_triangles(_CELLS, _CELLS)
 
 
 def place_sheet(texture: np.ndarray, pose: SheetPose, height: int, width: int) -> Placed:
-    """Draw the sheet into a frame of height x width."""
+    """Draw the sheet, its texture (H', W', 4) uint8 premultiplied, into a frame of height x width
+    px.
+    """
     points, shade = sheet_mesh(pose, texture.shape[0] / texture.shape[1])
     steps = np.linspace(0, 1, _CELLS)
     v, u = np.meshgrid(steps, steps, indexing="ij")
@@ -210,7 +200,12 @@ def place_sheet(texture: np.ndarray, pose: SheetPose, height: int, width: int) -
 
 @dataclass(frozen=True)
 class Moire:
-    """Grey interference of a screen's pixels with the camera's: waves over the screen and glare."""
+    """Grey interference of a screen's pixels with the camera's, and glare on it.
+
+    `amount` is a share of the light; `waves_x`, `waves_y` are waves over the sheet's width and
+    height, to which `curve` adds its u² + v² fold; `glare` is added to colours, at `glare_x`,
+    `glare_y` in shares of the sheet.
+    """
 
     amount: float
     waves_x: float
@@ -222,7 +217,9 @@ class Moire:
 
 
 def add_screen_light(placed: Placed, moire: Moire, phase: float) -> np.ndarray:
-    """The lit colour (H, W, 4) uint8 of a screen with moire and glare; `phase` moves in time."""
+    """The lit colour (H, W, 4) uint8, premultiplied, of a screen with moire and glare. `phase`, in
+    radians, moves in time.
+    """
     waves = np.array([moire.amount, moire.waves_x, moire.waves_y, moire.curve])
     glare = np.array([moire.glare, moire.glare_x, moire.glare_y])
     return light_screen(placed.colour, placed.shade, placed.place, waves, glare, phase)

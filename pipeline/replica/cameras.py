@@ -10,9 +10,8 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from pipeline.replica.pixels import read_out
+from pipeline.replica.pixels import colour_matrix, read_out
 
-_GREY = np.array([[0.299, 0.587, 0.114]])
 _SHOULDER, _ROOM = 175.0, 80.0
 FOCUS = 1.3  # px, the blur that focus adds or takes away
 
@@ -114,7 +113,10 @@ def aim(camera: Camera, point: np.ndarray) -> Targets:
 
 
 class Sensor:
-    """A camera during one video: the same lens, colours and noise for all its frames."""
+    """A camera during one video: the same lens, colours and noise for all its frames.
+
+    `generator` draws the noise and a balance within 1.5% of the camera's.
+    """
 
     def __init__(self, camera: Camera, generator: np.random.Generator) -> None:
         self.camera = camera
@@ -123,8 +125,7 @@ class Sensor:
         r2 = ((x / width - 0.5) ** 2 + (y / height - 0.5) ** 2) * 2
         self._corners = (1 - camera.vignette * r2).astype(np.float32)
         self._balance = np.array(camera.balance) * (1 + generator.uniform(-0.015, 0.015, 3))
-        keep = camera.saturation
-        self._mix = keep * np.eye(3) + (1 - keep) * _GREY
+        self._mix = colour_matrix(camera.saturation)
         size = (height + 32, width + 32)
         noise = generator.standard_normal((*size, 1), np.float32) * np.float32(camera.noise[0])
         chroma = generator.standard_normal((*size, 3), np.float32)
@@ -133,8 +134,8 @@ class Sensor:
         self._offsets = generator.integers(0, 33, (64, 2))
 
     def see(self, frame: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """The frame (H, W, 3) uint8 through the lens, in the camera's saturation, and the same out
-        of focus.
+        """The frame (H, W, 3) uint8 RGB through the lens, in the camera's saturation, and the same
+        out of focus; both (H, W, 3) uint8.
         """
         sharp = cv2.transform(cv2.GaussianBlur(frame, (0, 0), self.camera.lens), self._mix)
         return sharp, cv2.GaussianBlur(sharp, (0, 0), FOCUS)
@@ -142,9 +143,10 @@ class Sensor:
     def read(
         self, seen: tuple[np.ndarray, np.ndarray], number: int, gain: float, amount: float
     ) -> np.ndarray:
-        """The seen frame focused, exposed and read out with noise: (H, W, 3) uint8.
+        """The seen frame `number` focused, exposed and read out with noise: (H, W, 3) uint8.
 
-        `amount` -1 is out of focus, 0 as the lens gives it, above 0 sharpened.
+        `gain` is a factor of light; `amount` -1 is out of focus, 0 as the lens gives it, above 0
+        sharpened.
         """
         picture = cv2.addWeighted(seen[0], 1 + amount, seen[1], -amount, 0)
         levels = (np.arange(256) / 255) ** self.camera.gamma * 255
@@ -166,7 +168,11 @@ def measure(frames: list[np.ndarray]) -> tuple[float, float]:
 def settle(
     sensor: Sensor, seen: list[tuple[np.ndarray, np.ndarray]], targets: Targets
 ) -> tuple[float, float]:
-    """The gain and the focus with which these frames (one or two of a video) meet the targets."""
+    """The gain and the focus (`amount` of Sensor.read) with which these seen frames (one or two of
+    a video) meet the targets.
+
+    Three steps settle the gain alone, then nine halve the range of the focus.
+    """
     gain = 1.0
     low, high = -1.0, 3.0
 

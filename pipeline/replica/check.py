@@ -8,29 +8,29 @@ from pipeline.config import DatasetSettings
 from pipeline.errors import UserError
 from pipeline.frames.video import VideoError, decode
 from pipeline.index import index
+from pipeline.replica.cameras import measure
 from pipeline.replica.layout import DATASETS
 
 
 def _features(path: Path) -> tuple[float, float, float]:
     """File size in bytes, mean grey (0 to 255) and mean variance of the Laplacian of all frames."""
-    import cv2
-
-    bright, sharp = [], []
     try:
-        for _, frame in decode(path, False, lambda number: True):
-            grey = cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY)
-            bright.append(float(grey.mean()))
-            sharp.append(float(cv2.Laplacian(grey, cv2.CV_32F).var()))
+        frames = decode(path, False, lambda number: True)
+        bright, sharp = zip(*(measure([frame]) for _, frame in frames), strict=True)
     except VideoError as error:
         raise UserError(f"{path}: {error}; make the replica again") from None
     return float(path.stat().st_size), float(np.mean(bright)), float(np.mean(sharp))
 
 
 def check_features(folder: Path) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-    """For each dataset below `folder`: features (N, 3) float64 and live (N,) int of its videos."""
+    """For each dataset below `folder`: features (N, 3) float64 and live (N,) int of its videos. The
+    features are file size in bytes, mean grey (0 to 255) and variance of the Laplacian.
+
+    Raises UserError where a dataset has no videos, or one does not decode.
+    """
     out = {}
     for dataset in DATASETS:
-        root = Path(folder) / dataset
+        root = folder / dataset
         try:
             rows = index(dataset, DatasetSettings(root=str(root)))
         except UserError:
@@ -43,9 +43,9 @@ def check_features(folder: Path) -> dict[str, tuple[np.ndarray, np.ndarray]]:
 
 
 def shortcut_auc(data: dict[str, tuple[np.ndarray, np.ndarray]]) -> dict[str, float]:
-    """AUC of a logistic regression on standardised features, for each dataset left out.
+    """AUC, 0 to 1, of a logistic regression on standardised features, for each dataset left out.
 
-    Fitted on the other three; 0.5 means that nothing can be told.
+    `data` is what check_features gives. Fitted on the others; 0.5 means that nothing can be told.
     """
     from sklearn.linear_model import LogisticRegression
     from sklearn.metrics import roc_auc_score
@@ -62,5 +62,8 @@ def shortcut_auc(data: dict[str, tuple[np.ndarray, np.ndarray]]) -> dict[str, fl
 
 
 def check_replica(folder: Path) -> dict[str, float]:
-    """AUC of file size, brightness and sharpness alone, for each dataset left out."""
+    """AUC of file size, brightness and sharpness alone, for each dataset left out.
+
+    Raises UserError as check_features does.
+    """
     return shortcut_auc(check_features(folder))

@@ -12,9 +12,9 @@ def encode_video(
 ) -> bytes:
     """The frames (H, W, 3) uint8 RGB as a video file of about `size` bytes (within some per cent).
 
-    `suffix` is .avi, .mov or .mp4; `codec` libx264 or mpeg4, at a constant bit rate: what the
-    frames do not need is filled up, so the size tells nothing of them. `turned` writes a display
-    matrix of 180 degrees.
+    `suffix` is .avi, .mov or .mp4; `rate` frames a second; `codec` libx264 or mpeg4, at a constant
+    bit rate: what the frames do not need is filled up, so the size tells nothing of them. `turned`
+    writes a display matrix of 180 degrees.
     """
     bits = round(size * 8 * rate / len(frames))
     flow = {"minrate": str(bits), "maxrate": str(bits)}

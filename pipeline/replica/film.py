@@ -11,7 +11,6 @@ from pipeline.replica.attacks import (
     MEDIA,
     Medium,
     Moire,
-    Placed,
     SheetPose,
     add_screen_light,
     place_sheet,
@@ -36,8 +35,11 @@ from pipeline.replica.pixels import compose
 from pipeline.replica.scene import Actor, view_for
 from pipeline.replica.source import Source
 
+ZOOM = 1.25
+"""Pixels of a sheet's texture for one of the frame."""
 
-def _inner(
+
+def _shown_pictures(
     source: Source,
     video: Video,
     medium: Medium,
@@ -49,17 +51,16 @@ def _inner(
 ) -> tuple[list[np.ndarray], list[np.ndarray]]:
     """The live frames that are printed or shown, and their landmarks in texture px (with border).
 
-    `sheet` and `face` are widths in px of the attack's frame; the texture has 1.25 px for each.
+    `sheet` and `face` are widths in px of the attack's frame; the texture has ZOOM px for each.
     """
-    zoom = 1.25
     inner = sheet * (1 - 2 * medium.border)
-    width = round(inner * zoom)
-    height = round(sheet * (medium.aspect - 2 * medium.border) * zoom)
-    camera = replace(CAMERAS[video.camera], height=height, width=width, face=face * zoom)
+    width = round(inner * ZOOM)
+    height = round(sheet * (medium.aspect - 2 * medium.border) * ZOOM)
+    camera = replace(CAMERAS[video.camera], height=height, width=width, face=face * ZOOM)
     view = view_for(
         height,
         width,
-        face * zoom,
+        face * ZOOM,
         width * (0.5 + generator.uniform(-0.03, 0.03)),
         height * 0.47,
         1.2,
@@ -68,7 +69,7 @@ def _inner(
     actor = Actor(source, person, view, light_from_above(generator, 0.45))
     rooms = rooms_behind(video.dataset, video.room + 1, camera, frames, generator)
     pictures, landmarks = [], []
-    border = max(2, round(medium.border * width / (1 - 2 * medium.border))) + MARGIN
+    border = medium.border_px(width) + MARGIN
     for motion, room in zip(head_motion(frames, generator), rooms, strict=True):
         # On paper and screens people look at the camera with open eyes.
         drawn = actor.draw(replace(motion, blink=motion.blink if frames > 1 else 0.0))
@@ -76,7 +77,7 @@ def _inner(
         if medium.screen:
             picture = show_screen(picture, medium)
         else:
-            picture = show_print(picture, medium, zoom)
+            picture = show_print(picture, medium, ZOOM)
         pictures.append(sheet_texture(picture, medium))
         landmarks.append(drawn.landmarks[:, :2].astype(np.float64) + border)
     return pictures, landmarks
@@ -108,13 +109,13 @@ def _poses(
             roll + 0.5 * turn[i, 0],
             bend * (pulse[i] if video.attack == "warped" else 1.0),
             lean,
-            1.0 * max(camera.width, camera.height),
+            max(camera.width, camera.height),
         )
         for i in range(frames)
     ]
 
 
-def _cuteyes_of(texture: np.ndarray, landmarks: np.ndarray) -> np.ndarray:
+def _with_eyes_cut_out(texture: np.ndarray, landmarks: np.ndarray) -> np.ndarray:
     """The print with its eyes cut out, the paper's edge white around the holes."""
     fine = 4
     height, width = texture.shape[:2]
@@ -174,7 +175,9 @@ def _moire(medium: Medium, sheet: float, generator: np.random.Generator) -> Moir
 
 
 def attack_film(source: Source, video: Video, frames: int, seed: int) -> Film:
-    """A print or a screen with a person on it, before the dataset's camera in another room."""
+    """A print or a screen with a person on it, before the dataset's camera in another room:
+    `frames` raw frames, with the eyes and faces of the person on the sheet.
+    """
     camera = CAMERAS[video.camera]
     generator = generator_for(seed, video.dataset, video.path)
     medium = MEDIA[video.medium]
@@ -183,9 +186,9 @@ def attack_film(source: Source, video: Video, frames: int, seed: int) -> Film:
     tallest = 0.92 * camera.height / (medium.aspect * face)
     sheet = face * min(generator.uniform(*medium.widths), tallest)
     clip = frames if medium.screen and video.moving else 1
-    textures, landmarks = _inner(source, video, medium, sheet, face, clip, seed, generator)
+    textures, landmarks = _shown_pictures(source, video, medium, sheet, face, clip, seed, generator)
     if video.attack == "cut":
-        textures[0] = _cuteyes_of(textures[0], landmarks[0])
+        textures[0] = _with_eyes_cut_out(textures[0], landmarks[0])
         attacker = person_of(source, video.dataset, f"attacker of {video.person}", seed)
         size = round(face * 2)
         view = view_for(size, size, face, size / 2, size / 2, 1.2)
@@ -194,11 +197,11 @@ def attack_film(source: Source, video: Video, frames: int, seed: int) -> Film:
     moire = _moire(medium, sheet, generator)
     rooms = rooms_behind(video.dataset, video.room, camera, frames, generator)
     pictures, eyes, faces = [], [], []
-    texture_width = sheet * 1.25 + 2 * MARGIN
-    poses = _poses(video, camera, sheet * texture_width / (sheet * 1.25), frames, generator)
+    texture_width = sheet * ZOOM + 2 * MARGIN
+    poses = _poses(video, camera, sheet * texture_width / (sheet * ZOOM), frames, generator)
     for i, (pose, room) in enumerate(zip(poses, rooms, strict=True)):
         texture = textures[i % clip]
-        placed: Placed = place_sheet(texture, pose, camera.height, camera.width)
+        placed = place_sheet(texture, pose, camera.height, camera.width)
         places = placed.locate(landmarks[i % clip], texture)
         room = _shadow(room, placed.colour[..., 3], camera)
         if video.attack == "cut":
@@ -226,7 +229,7 @@ def _shadow(room: np.ndarray, alpha: np.ndarray, camera: Camera) -> np.ndarray:
 
 
 def make_film(source: Source, video: Video, frames: int, seed: int) -> Film:
-    """The raw frames of a video."""
+    """The `frames` raw frames of a video; the same `seed` gives the same pixels."""
     if video.live:
         return live_film(source, video, frames, seed)
     return attack_film(source, video, frames, seed)

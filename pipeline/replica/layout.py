@@ -54,7 +54,7 @@ def pick(count: int, *words: object) -> int:
 
 
 def generator_for(seed: int, *words: str) -> np.random.Generator:
-    """A generator that depends on the seed and the words alone."""
+    """A generator that depends on the seed (0 or more) and the words alone."""
     entropy = [seed, *("\0".join(words)).encode()]
     return np.random.default_rng(np.random.SeedSequence(entropy))
 

@@ -35,13 +35,13 @@ def person_of(source: Source, dataset: str, name: str, seed: int) -> Person:
 
 
 def light_from_above(generator: np.random.Generator, strength: float) -> Light:
-    """A light from somewhere above the camera and beside it."""
+    """A light from somewhere above the camera and beside it; `strength` as a Light has it."""
     direction = np.array([generator.uniform(-0.9, 0.9), generator.uniform(0.0, 0.8), 1.0])
     return Light(direction / np.linalg.norm(direction), strength)
 
 
 def hand_sway(frames: int, amount: float, generator: np.random.Generator) -> np.ndarray:
-    """A hand's slow motion and tremor: (frames, 2) about 0, `amount` px."""
+    """A hand's slow motion and tremor: (frames, 2) float64 about 0, of about `amount` px."""
     t = np.arange(frames) / 15.0
     out = np.zeros((frames, 2))
     for rate, share in ((0.4, 1.0), (1.3, 0.35), (3.1, 0.12)):
@@ -53,7 +53,9 @@ def hand_sway(frames: int, amount: float, generator: np.random.Generator) -> np.
 def rooms_behind(
     dataset: str, number: int, camera: Camera, frames: int, generator: np.random.Generator
 ) -> list[np.ndarray]:
-    """The room behind, frame by frame, as a camera in a hand sees it."""
+    """The room behind, `frames` times (H, W, 3) uint8 of the camera's size, as a camera in a hand
+    sees it.
+    """
     room = room_picture(dataset, number, camera.height, camera.width)
     sway = hand_sway(frames, 0.004 * camera.width, generator)
     place = generator.uniform(-0.03, 0.03, 2) * camera.width
@@ -68,12 +70,14 @@ def rooms_behind(
 
 
 def eyes_of(landmarks: np.ndarray) -> np.ndarray:
-    """Centres (2, 2) of the eyes of landmarks (468, 2 or 3), the subject's right one first."""
+    """Centres (2, 2) of the eyes of landmarks (468, 2 or 3), in their px, the subject's right one
+    first.
+    """
     return np.stack([landmarks[RIGHT_EYE, :2].mean(0), landmarks[LEFT_EYE, :2].mean(0)])
 
 
 def box_of(landmarks: np.ndarray) -> np.ndarray:
-    """x0, y0, x1, y1 around landmarks (468, 2 or 3)."""
+    """x0, y0, x1, y1 (4,) around landmarks (468, 2 or 3), in their px."""
     return np.concatenate([landmarks[:, :2].min(0), landmarks[:, :2].max(0)])
 
 
@@ -89,7 +93,7 @@ def _view(camera: Camera, generator: np.random.Generator) -> View:
 
 
 def live_film(source: Source, video: Video, frames: int, seed: int) -> Film:
-    """A living person before the dataset's camera."""
+    """`frames` raw frames of a living person before the dataset's camera, with what was drawn."""
     camera = CAMERAS[video.camera]
     generator = generator_for(seed, video.dataset, video.path)
     person = person_of(source, video.dataset, video.person, seed)

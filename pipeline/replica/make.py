@@ -39,12 +39,12 @@ def make_replica(
 
     `subjects` (1 to 15) in each split of each dataset; `cores` processes, 0 for as many as the
     machine has: their number does not change a byte. `progress(done, all)` is called after each
-    video. Returns, for each dataset, `live`, `spoof` and `bytes`.
+    video. Returns, for each dataset, the number of `live` and `spoof` videos and their `bytes`.
 
-    Videos that the same call has left there already are kept, so it goes on where it was stopped;
-    a replica of other numbers or package versions is removed first.
+    Videos that the same call has left there already are kept, so it goes on where it was stopped; a
+    replica of other numbers or package versions is removed first. Raises UserError for numbers out
+    of range, and for a folder that holds anything but a replica.
     """
-    folder = Path(folder)
     _check(folder, subjects, seed)
     made_by = {
         "version": VERSION,

@@ -46,9 +46,9 @@ def draw_mesh(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Draw a mesh by z-buffer, sampled at pixel centres (+0.5).
 
-    `points` (V, 3) are x right and y down in pixels and z away from the viewer; `values` (V, K)
-    are carried along linearly. Returns depth (height, width) float32, inf where nothing is drawn,
-    and the values (height, width, K) float32, 0 there.
+    `points` (V, 3) are x right and y down in pixels and z away from the viewer; `triangles` (T, 3)
+    are numbers of points; `values` (V, K) are carried along linearly. Returns depth (height, width)
+    float32, inf where nothing is drawn, and the values (height, width, K) float32, 0 there.
     """
     depth = np.full((height, width), np.inf, np.float32)
     out = np.zeros((height, width, values.shape[1]), np.float32)
@@ -63,7 +63,7 @@ def draw_mesh(
 
 
 def rotation(yaw: float, pitch: float, roll: float) -> np.ndarray:
-    """(3, 3): roll after pitch after yaw, in radians, about the axes z, x and y."""
+    """(3, 3) float64: roll after pitch after yaw, in radians, about the axes z, x and y."""
     cy, sy = np.cos(yaw), np.sin(yaw)
     cp, sp = np.cos(pitch), np.sin(pitch)
     cr, sr = np.cos(roll), np.sin(roll)

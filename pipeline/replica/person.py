@@ -13,7 +13,7 @@ _LOWER_LIDS = [7, 163, 144, 145, 153, 154, 155, 249, 390, 373, 374, 380, 381, 38
 
 @dataclass(frozen=True)
 class Person:
-    """A subject: shape (468, 3) and carriers (E, 3) in cm, texture (H, W, 4) uint8.
+    """A subject: shape (468, 3) and carriers (E, 3) in cm, both float64, texture (H, W, 4) uint8.
 
     The texture is premultiplied by its alpha and as large as the source picture.
     """
@@ -130,7 +130,9 @@ def make_person(source: Source, generator: np.random.Generator) -> Person:
 
 
 def scaled_texture(person: Person, pixels_per_cm: float) -> tuple[np.ndarray, float]:
-    """The texture reduced for faces of about this size, and its scale against the full one."""
+    """The texture (h, w, 4) uint8 reduced for faces of about this size, and its scale (0 to 1)
+    against the full one.
+    """
     own = SCALE * 92 / 14.6
     ratio = min(1.0, 1.25 * pixels_per_cm / own)
     height, width = person.texture.shape[:2]
@@ -154,7 +156,9 @@ class Motion:
 
 
 def head_motion(frames: int, generator: np.random.Generator, still: float = 1.0) -> list[Motion]:
-    """A smooth path of a living head over one or two seconds; `still` scales how it moves."""
+    """A smooth path of a living head over one or two seconds, 15 frames a second; `still` scales
+    how it moves (0: not at all).
+    """
     t = np.arange(frames) / 15.0
 
     def path(middle: float, swing: float) -> np.ndarray:
@@ -177,7 +181,7 @@ def head_motion(frames: int, generator: np.random.Generator, still: float = 1.0)
 
 
 def express(shape: np.ndarray, motion: Motion) -> np.ndarray:
-    """Landmarks (468, 3) cm with this frame's blink and smile."""
+    """Landmarks (468, 3) cm with this frame's blink and smile; `shape` stays as it is."""
     out = shape.copy()
     upper, lower = out[_UPPER_LIDS], out[_LOWER_LIDS]
     out[_UPPER_LIDS, 1] += motion.blink * (lower[:, 1] - upper[:, 1])

@@ -4,6 +4,11 @@ import numba
 import numpy as np
 
 
+def colour_matrix(saturation: float) -> np.ndarray:
+    """What cv2.transform takes, (3, 3) float64: 1 leaves RGB as it is, 0 makes it grey (BT.601)."""
+    return saturation * np.eye(3) + (1 - saturation) * np.array([[0.299, 0.587, 0.114]])
+
+
 @numba.njit(cache=True)
 def compose(colour: np.ndarray, shade: np.ndarray, room: np.ndarray) -> np.ndarray:
     """Premultiplied colour (H, W, 4) uint8, its colours times shade (H, W) float32, over a room

@@ -57,7 +57,7 @@ def _photos() -> dict[str, np.ndarray]:
 
 
 def detail(grey: np.ndarray) -> float:
-    """Variance of the Laplacian of a grey picture on a scale of 0 to 255."""
+    """Variance of the Laplacian of a grey picture (H, W) on a scale of 0 to 255."""
     return float(cv2.Laplacian(grey.astype(np.float32), cv2.CV_32F).var())
 
 
@@ -67,7 +67,8 @@ def _grey(picture: np.ndarray) -> np.ndarray:
 
 @lru_cache(maxsize=16)
 def room_picture(dataset: str, number: int, height: int, width: int) -> np.ndarray:
-    """The room (H', W', 3) uint8, larger than the frame by BORDER on each side.
+    """The room (H', W', 3) uint8 RGB, larger than a frame of height x width px by BORDER on each
+    side. `number` counts the dataset's rooms round and round.
 
     All rooms are brought to one brightness and one sharpness, so that neither tells one apart.
     """

@@ -35,14 +35,18 @@ class View:
 
 
 def view_for(height: int, width: int, face: float, x: float, y: float, focal: float) -> View:
-    """The view in which a face is `face` px wide; `x`, `y` in px; `focal` in longer sides."""
+    """The view in which a face is `face` px wide, in a frame of height x width px; `x`, `y` place
+    the head, in px; `focal` is in longer sides of the frame.
+    """
     length = focal * max(height, width)
     return View(height, width, length, length * FACE_WIDTH / face, x, y)
 
 
 @dataclass(frozen=True)
 class Light:
-    """Direction the light comes from (3,), canonical frame, and how much it shapes the face."""
+    """Direction the light comes from (3,), of length 1 in the canonical frame, and how much it
+    shapes the face (0: not at all).
+    """
 
     direction: np.ndarray
     strength: float
@@ -50,10 +54,12 @@ class Light:
 
 @dataclass(frozen=True)
 class Drawn:
-    """One frame of the person: colour (H, W, 4) uint8 premultiplied and not yet lit, shade (H, W)
-    float32 the light's factor; the projected landmarks
-    (468, 3): x, y in px (centres +0.5), z in cm from the camera; depth (H, W) cm, inf off the face;
-    `where` (H, W, 2) float32, the source pixel that each pixel shows; px a cm at the face.
+    """One frame of the person.
+
+    colour (H, W, 4) uint8, premultiplied and not yet lit; shade (H, W) float32, the light's factor;
+    landmarks (468, 3) float32, projected: x, y in px (centres +0.5), z in cm from the camera; depth
+    (H, W) float32 in cm, inf off the face; where (H, W, 2) float32, the source pixel that each
+    pixel shows; pixels_per_cm at the face's distance.
     """
 
     colour: np.ndarray
@@ -110,7 +116,7 @@ def _normals(points: np.ndarray) -> np.ndarray:
 
 
 class Actor:
-    """A person before a view; keeps what is the same in all its frames."""
+    """A person before a view, in a light; keeps what is the same in all its frames."""
 
     def __init__(self, source: Source, person: Person, view: View, light: Light) -> None:
         self.source, self.person, self.view, self.light = source, person, view, light

@@ -203,7 +203,10 @@ def _masks(picture: np.ndarray, landmarks: np.ndarray) -> tuple[np.ndarray, np.n
 
 @lru_cache(maxsize=1)
 def load_source() -> Source:
-    """Prepare the photograph once in a process (about two seconds, most of it mediapipe)."""
+    """Prepare the photograph once in a process (about two seconds, most of it mediapipe).
+
+    Sets OpenCV to one thread, so that the bytes do not depend on the cores.
+    """
     import skimage.data
 
     cv2.setNumThreads(1)

@@ -58,7 +58,9 @@ def truth_of(source: Source, drawn: list[Drawn]) -> dict[str, np.ndarray]:
 
 
 def write_truth(path: Path, arrays: dict[str, np.ndarray]) -> None:
-    """Write arrays as .npz with fixed dates in the archive: the same arrays, the same bytes."""
+    """Write arrays, by name, as .npz with fixed dates in the archive: the same arrays, the same
+    bytes.
+    """
     with replace_whole(path) as temporary, zipfile.ZipFile(temporary, "w") as archive:
         for name in sorted(arrays):
             buffer = io.BytesIO()

@@ -17,7 +17,8 @@ from pipeline.replica.truth import truth_of, write_truth
 def make_video(folder: Path, video: Video, targets: Targets, seed: int) -> None:
     """Make one video (and its truth, and the positions that O and I ship) below `folder`.
 
-    The video is written last, so that one that is there is finished.
+    The video is written last, so that one that is there is finished. Raises OSError where it cannot
+    be written.
     """
     cv2.setNumThreads(1)
     source = load_source()

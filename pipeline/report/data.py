@@ -8,7 +8,7 @@ import numpy as np
 
 from pipeline.bundle import Bundle, Shard
 from pipeline.config import Config
-from pipeline.datasets.base import Video, read_index
+from pipeline.datasets.base import read_index
 from pipeline.errors import UserError
 from pipeline.files.records import shown
 from pipeline.index import adapter, dataset_root
@@ -43,11 +43,13 @@ def published(config: Config, layout: Layout) -> dict[str, Comparison]:
         dataset: compare(read_index(layout.index(dataset)), adapter(dataset, settings))
         for dataset, settings in sorted(config.datasets.items())
     }
-    return {dataset: one for dataset, one in compared.items() if one is not None}
+    return {dataset: found for dataset, found in compared.items() if found is not None}
 
 
 def quality_rows(shards: dict[str, list[Shard]]) -> list[dict[str, Any]]:
-    """Quantiles of each quality figure by dataset and class: text, "-" where nothing is known."""
+    """Quantiles of each quality figure by dataset and class: rows of dataset, kind, and by the
+    names of QUALITY the texts, "-" where nothing is known.
+    """
     rows = []
     for dataset, of_dataset in shards.items():
         for live in (1, 0):
@@ -65,7 +67,7 @@ def quality_rows(shards: dict[str, list[Shard]]) -> list[dict[str, Any]]:
 
 
 def column(shards: Iterable[Shard], name: str, live: int) -> np.ndarray:
-    """One field of all samples of a class."""
+    """One field of all N samples of a class: (N,) in its stored dtype."""
     parts = [getattr(shard, name)[shard.live == live] for shard in shards]
     return np.concatenate(parts) if parts else np.zeros(0)
 
@@ -73,7 +75,8 @@ def column(shards: Iterable[Shard], name: str, live: int) -> np.ndarray:
 def shipped_rows(shards: dict[str, list[Shard]]) -> list[dict[str, Any]]:
     """The meshes against the face positions that a dataset ships, for those that ship any.
 
-    Distances are in sides of the face square; `worst` names the samples that are furthest off.
+    median and high (95%) are distances in sides of the face square; far: how many are above FAR;
+    worst: up to three of these, as (distance, video, frame); of: how many samples there are.
     """
     rows = []
     for dataset, of_dataset in shards.items():
@@ -119,37 +122,37 @@ def versions_of(provenance: dict[str, Any]) -> dict[str, str]:
 def count_rows(
     config: Config, layout: Layout, bundle: Bundle, shards: dict[str, list[Shard]]
 ) -> list[dict[str, Any]]:
-    """Videos, samples and failures by dataset, split, attack and instrument.
+    """Videos, samples and failures by dataset, split, attack and instrument, which are the keys of
+    a row.
 
     Raises UserError where the bundle holds a video that the index has not.
     """
     rows = []
     for dataset in sorted(config.datasets):
-        index = {video.path: video for video in read_index(layout.index(dataset))}
-
-        def kind(path: str, index: dict[str, Video] = index, dataset: str = dataset) -> Kind:
-            if path not in index:
+        index = layout.index(dataset)
+        kinds: dict[str, Kind] = {
+            video.path: (video.split, video.attack, video.instrument) for video in read_index(index)
+        }
+        of_samples = [str(video) for shard in shards.get(dataset, []) for video in shard.video]
+        of_failures = [row["video"] for row in bundle.failures if row["dataset"] == dataset]
+        for path in (*of_samples, *of_failures):
+            if path not in kinds:
                 raise UserError(
-                    f"{layout.index(dataset)}: no video {shown(path)}, which the bundle holds; run"
-                    " ocim pack again"
+                    f"{index}: no video {shown(path)}, which the bundle holds; run ocim pack again"
                 )
-            return index[path].split, index[path].attack, index[path].instrument
-
-        videos = Counter(map(kind, index))
-        samples = Counter(kind(str(v)) for s in shards.get(dataset, []) for v in s.video)
-        failures = Counter(kind(f["video"]) for f in bundle.failures if f["dataset"] == dataset)
+        videos, samples, failures = (
+            Counter(kinds[path] for path in paths) for paths in (kinds, of_samples, of_failures)
+        )
         order = {"train": 0, "dev": 1, "test": 2}
         rows += [
             {
                 "dataset": dataset,
-                "split": split,
-                "attack": attack,
-                "instrument": instrument,
-                "videos": videos[split, attack, instrument],
-                "samples": samples[split, attack, instrument],
-                "failures": failures[split, attack, instrument],
+                **dict(zip(("split", "attack", "instrument"), kind, strict=True)),
+                "videos": videos[kind],
+                "samples": samples[kind],
+                "failures": failures[kind],
             }
-            for split, attack, instrument in sorted(videos, key=lambda k: (order[k[0]], *k[1:]))
+            for kind in sorted(videos, key=lambda kind: (order[kind[0]], *kind[1:]))
         ]
     return rows
 
@@ -157,7 +160,8 @@ def count_rows(
 def truth_of(
     config: Config, layout: Layout, shards: dict[str, list[Shard]]
 ) -> dict[str, Any] | None:
-    """The labels' agreement with the truth where videos have one beside them, else None.
+    """The labels' agreement with the truth, as pipeline/truth.py gives it, where videos have one
+    beside them, else None.
 
     Also None when the videos are no longer at hand: a report needs only the run.
     """

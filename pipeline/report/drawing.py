@@ -41,7 +41,9 @@ _COLOURS = (
 
 @contextmanager
 def figure(width: float, height: float, **grid: Any) -> Iterator[tuple[Any, Any]]:
-    """A matplotlib figure (inches) and its axes, in the page's style; closed after the block."""
+    """A matplotlib figure, width and height in inches, and its axes, in the page's style; closed
+    after the block. grid: what pyplot.subplots takes besides.
+    """
     import matplotlib
 
     matplotlib.use("Agg")

@@ -40,7 +40,7 @@ def worst(rows: Sequence[Score], live: int) -> list[Score]:
     ]
     taken: Counter[tuple[str, str]] = Counter()
     chosen = []
-    for *_, row in sorted(there, key=lambda one: one[:-1]):
+    for *_, row in sorted(there, key=lambda found: found[:-1]):
         if taken[row.identity] < A_VIDEO:
             taken[row.identity] += 1
             chosen.append(row)
@@ -52,7 +52,7 @@ def worst(rows: Sequence[Score], live: int) -> list[Score]:
 def cards(
     rows: Sequence[Score], shards: Mapping[str, Sequence[Shard]], rules: Mapping[str, float]
 ) -> list[Card]:
-    """Frames with their pictures from the bundle's shards by dataset."""
+    """Frames with their pictures from the bundle's shards by dataset. rules: thresholds by rule."""
     return [
         Card(
             row,

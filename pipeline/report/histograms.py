@@ -27,13 +27,16 @@ def edges_of(scores: np.ndarray) -> np.ndarray:
 
 
 def shares(scores: np.ndarray, edges: np.ndarray) -> np.ndarray:
-    """(bins,) which share of the scores lies in each bin; zeros of none."""
+    """(bins,) float64, which share of the scores lies in each bin; zeros of none."""
     counts = np.histogram(scores, edges)[0]
     return counts / max(1, len(scores))
 
 
 def histogram(samples: Samples, rules: Mapping[str, float]) -> str:
-    """Live and spoof scores, each class as shares of its own, as an SVG data URI."""
+    """Live and spoof scores, each class as shares of its own, as an SVG data URI.
+
+    rules: thresholds by rule, drawn as lines where they lie within the scores.
+    """
     with figure(5.4, 2.7) as (drawn, axis):
         edges = edges_of(samples.score)
         for name, those, colour in (

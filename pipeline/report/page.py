@@ -30,7 +30,8 @@ FAILURES_SHOWN = 200  # and remarks
 def write_report(config: Config, layout: Layout) -> Path:
     """Write OUT/report.html of a finished run; return its path.
 
-    Raises UserError when the bundle, the results, the scores or the training curves are missing.
+    Raises UserError where the index, the results, the scores or the training curves are missing or
+    damaged, or the index lacks a video of the bundle; BundleError for what is no bundle.
     """
     bundle = Bundle(layout.bundle)
     results = read_results(layout.results)
@@ -75,7 +76,10 @@ def of_results(results: Results, bundle: Bundle, config: Config) -> dict[str, An
 def of_scores(
     results: Results, rows: list[Score], shards: dict[str, list[Shard]], layout: Layout
 ) -> dict[str, Any]:
-    """Histograms, curves, the worst frames and the table of videos."""
+    """Histograms, curves, the worst frames and the table of videos.
+
+    Raises UserError where live or spoof has no score.
+    """
     groups = Groups(rows)
     drawn = {}
     for level, those in by_level(rows).items():
@@ -109,7 +113,10 @@ def of_scores(
 def of_data(
     config: Config, layout: Layout, bundle: Bundle, shards: dict[str, list[Shard]]
 ) -> dict[str, Any]:
-    """Counts, quality, labels, failures and remarks, and how it was all made."""
+    """Counts, quality, labels, failures and remarks, and how it was all made.
+
+    Raises UserError where the bundle holds a video that the index has not.
+    """
     return {
         "counts": data.count_rows(config, layout, bundle, shards),
         "truth": data.truth_of(config, layout, shards),
@@ -133,7 +140,9 @@ def of_data(
 
 
 def render(**values: Any) -> str:
-    """The page. Style and script stand in it, and its policy allows these two by their hash."""
+    """The page, of the values that report.html takes. Style and script stand in it, and its policy
+    allows these two by their hash.
+    """
     style = _part("report.css") + class_colours()
     script = _part("report.js")
     return template("report.html", trim_blocks=True, lstrip_blocks=True).render(
@@ -163,7 +172,10 @@ def class_colours() -> str:
 
 
 def in_script(value: Any) -> str:
-    """JSON that may stand in a script element whatever its texts hold: ASCII, without < > and &."""
+    """JSON that may stand in a script element whatever its texts hold: ASCII, without < > and &.
+
+    Raises ValueError for a number that is not finite.
+    """
     text = json.dumps(value, ensure_ascii=True, allow_nan=False, separators=(",", ":"))
     for letter in "<>&":
         text = text.replace(letter, f"\\u{ord(letter):04x}")

@@ -18,8 +18,11 @@ EDGES = (0.0005, 0.6)
 """Where the axes of a DET curve end: rates beyond lie on the edge."""
 TICKS = (0.001, 0.01, 0.05, 0.1, 0.2, 0.4)
 
+Band = tuple[np.ndarray, np.ndarray]
+"""Lowest and highest true positive rate at each of GRID."""
 
-def band(rows: Sequence[Score], groups: Groups) -> tuple[np.ndarray, np.ndarray] | None:
+
+def band(rows: Sequence[Score], groups: Groups) -> Band | None:
     """Between which the true positive rate lies at each of GRID, (G,) each, in SHARE of the draws
     of subjects that the intervals are made of (train/evaluation/intervals.py); None of fewer than
     two.
@@ -39,10 +42,11 @@ def band(rows: Sequence[Score], groups: Groups) -> tuple[np.ndarray, np.ndarray]
     return low, high
 
 
-def roc(samples: Samples, rules: Mapping[str, float], around: Any = None) -> str:
+def roc(samples: Samples, rules: Mapping[str, float], around: Band | None = None) -> str:
     """The ROC curve as an SVG data URI: live accepted (1 - FNR) by spoof accepted (FPR).
 
-    rules: the thresholds whose points are marked. around: what `band` gave.
+    samples: of both classes. rules: the thresholds whose points are marked. around: what `band`
+    gave.
     """
     from sklearn.metrics import roc_curve
 
@@ -62,8 +66,10 @@ def roc(samples: Samples, rules: Mapping[str, float], around: Any = None) -> str
         return as_svg(drawn)
 
 
-def det(samples: Samples, rules: Mapping[str, float], around: Any = None) -> str:
-    """The DET curve as an SVG data URI: FNR by FPR, both axes by the normal deviate."""
+def det(samples: Samples, rules: Mapping[str, float], around: Band | None = None) -> str:
+    """The DET curve as an SVG data URI: FNR by FPR, both axes by the normal deviate. Takes what
+    `roc` takes.
+    """
     from scipy.stats import norm
     from sklearn.metrics import det_curve
 
@@ -82,8 +88,8 @@ def det(samples: Samples, rules: Mapping[str, float], around: Any = None) -> str
         for rule, (x, y) in operating(samples, rules).items():
             _mark(axis, rule, axis_of(x), axis_of(y))
         ticks = axis_of(TICKS)
-        for one in (axis.xaxis, axis.yaxis):
-            one.set_ticks(ticks, [f"{tick * 100:g}" for tick in TICKS])
+        for scale in (axis.xaxis, axis.yaxis):
+            scale.set_ticks(ticks, [f"{tick * 100:g}" for tick in TICKS])
         axis.set_xlim(*axis_of(EDGES))
         axis.set_ylim(*axis_of(EDGES))
         axis.grid(color=NEUTRAL, linewidth=0.4, alpha=0.5)
@@ -94,7 +100,7 @@ def det(samples: Samples, rules: Mapping[str, float], around: Any = None) -> str
 
 
 def operating(samples: Samples, rules: Mapping[str, float]) -> dict[str, tuple[float, float]]:
-    """FPR and FNR of each rule's threshold, of the samples that have a score."""
+    """FPR and FNR, as fractions, of each rule's threshold, of the samples that have a score."""
     return {
         rule: (
             float(np.mean(samples.score[~samples.live] >= threshold)),

@@ -12,17 +12,17 @@ from train.evaluation.published import RESULTS_SCHEMA
 from train.evaluation.scores import LevelName
 
 RULES = ("target_eer", "sources_eer", "fixed", "ssdg")
-"""How a threshold was come by; the first that there is decides where only one can be shown."""
+"""Of train/evaluation/thresholds.py; the first that there is stands where only one can be shown."""
 
 
-def _number(value: float) -> float:
+def _not_nan(value: float) -> float:
     if math.isnan(value):
         raise ValueError("no number")
     return value
 
 
-Threshold = Annotated[float, AfterValidator(_number)]
-"""Also infinite, which JSON writes as "inf" and "-inf"."""
+NumberOrInfinity = Annotated[float, AfterValidator(_not_nan)]
+"""A threshold: also infinite, which JSON writes as "inf" and "-inf"."""
 Rate = Annotated[float, Field(ge=0, le=1)]
 Count = Annotated[int, Field(ge=0)]
 Interval = tuple[Rate, Rate]
@@ -35,7 +35,7 @@ class _Read(BaseModel):
 class Point(_Read):
     """What one threshold does, as fractions; apcer by instrument."""
 
-    threshold: Threshold
+    threshold: NumberOrInfinity
     far: Rate
     frr: Rate
     hter: Rate
@@ -56,7 +56,9 @@ class PointIntervals(_Read):
 
 
 class Intervals(_Read):
-    """From resampled subjects; share: how much of the resamples lies within; by: what was drawn."""
+    """From resampled subjects, as fractions (lowest, highest); share: how much of the resamples
+    lies within; by: what was drawn.
+    """
 
     share: Rate
     resamples: Count
@@ -83,15 +85,17 @@ class Level(_Read):
 
 
 class Rule(_Read):
-    """A threshold by frame and by video; made_from: its data, or why there is none."""
+    """A Rule of train/evaluation/thresholds.py, read back: a threshold by frame and by video, None
+    where there is none; how it was found, and from what (or why there is none).
+    """
 
-    frame: Threshold | None
-    video: Threshold | None
+    frame: NumberOrInfinity | None
+    video: NumberOrInfinity | None
     how: str
-    made_from: str = Field(alias="from")
+    origin: str = Field(alias="from")
 
-    def of(self, level: LevelName) -> float | None:
-        """The threshold of one level."""
+    def at(self, level: LevelName) -> float | None:
+        """Its threshold at a level."""
         return self.frame if level == "frame" else self.video
 
 
@@ -131,13 +135,16 @@ class Results(_Read):
         return self.frame if name == "frame" else self.video
 
     def rules(self, level: LevelName) -> dict[str, float]:
-        """The thresholds that there are, in the order of RULES."""
-        found = {name: self.thresholds[name].of(level) for name in RULES if name in self.thresholds}
+        """The thresholds that there are at a level, in the order of RULES."""
+        found = {name: self.thresholds[name].at(level) for name in RULES if name in self.thresholds}
         return {name: value for name, value in found.items() if value is not None}
 
 
 def text_of(path: Path, verb: str) -> str:
-    """The text of a file that an earlier stage wrote; UserError names the stage."""
+    """The text of a file that an earlier stage wrote.
+
+    Raises UserError, naming the stage, where it cannot be read.
+    """
     try:
         return path.read_text("utf-8")
     except OSError as error:
@@ -147,7 +154,10 @@ def text_of(path: Path, verb: str) -> str:
 
 
 def read_results(path: Path) -> Results:
-    """The results that evaluate wrote; UserError when they are another program's, or damaged."""
+    """The results that evaluate wrote.
+
+    Raises UserError where they are missing, another program's or version's, or damaged.
+    """
     again = f"{path}: not the results of this version; run ocim evaluate again"
     try:
         values = json.loads(text_of(path, "evaluate"))

@@ -48,7 +48,7 @@ def read_scored(path: Path) -> list[Score]:
 def videos_of(rows: Sequence[Score]) -> list[ScoredVideo]:
     """One row a video, sorted by dataset and name."""
     failed = Counter(row.identity for row in rows if row.score is None)
-    return [ScoredVideo(one, one.frame, failed[one.identity]) for one in video_scores(rows)]
+    return [ScoredVideo(video, video.frame, failed[video.identity]) for video in video_scores(rows)]
 
 
 def samples_of(rows: Sequence[Score]) -> Samples:

@@ -1,10 +1,11 @@
 """The numbers of a run as rows of the page's tables, in percent, with their intervals."""
 
 import math
-from collections.abc import Iterable
-from typing import NamedTuple
+from collections.abc import Callable, Iterable
+from operator import attrgetter
+from typing import Any, NamedTuple
 
-from pipeline.report.results import RULES, Interval, Point, Results
+from pipeline.report.results import RULES, Interval, Intervals, Level, Point, Results
 from train.evaluation.printed import worst_instrument
 from train.evaluation.published import TABLE_I
 from train.evaluation.scores import LEVELS, LevelName
@@ -89,28 +90,31 @@ def score_text(score: float) -> str:
     return f"{score:#.6g}"
 
 
+Number = Callable[[Level | Intervals], Any]
+"""Takes a number of a level, or its interval."""
+
+
 def headline(results: Results) -> list[tuple[str, dict[LevelName, Cell]]]:
     """The numbers that need no threshold of their own: name, and cell by level."""
-    rows: list[tuple[str, dict[LevelName, Cell]]] = []
-    for name, title in (
-        ("hter_at_eer_threshold", "HTER at the EER threshold"),
-        ("auc", "AUC"),
-        ("eer", "EER"),
-    ):
-        cells = {}
-        for level in LEVELS:
-            numbers = results.level(level)
-            within = getattr(numbers.intervals, name) if numbers.intervals else None
-            cells[level] = Cell(getattr(numbers, name), within)
-        rows.append((title, cells))
-    for at in sorted(results.frame.bpcer_at_apcer, key=lambda text: (len(text), text)):
-        cells = {}
-        for level in LEVELS:
-            numbers = results.level(level)
-            within = numbers.intervals.bpcer_at_apcer.get(at) if numbers.intervals else None
-            cells[level] = Cell(numbers.bpcer_at_apcer.get(at), within)
-        rows.append((f"BPCER at APCER {at}%", cells))
-    return rows
+    apcer = sorted(results.frame.bpcer_at_apcer, key=lambda text: (len(text), text))
+    numbers: dict[str, Number] = {
+        "HTER at the EER threshold": attrgetter("hter_at_eer_threshold"),
+        "AUC": attrgetter("auc"),
+        "EER": attrgetter("eer"),
+        **{f"BPCER at APCER {at}%": _bpcer_at(at) for at in apcer},
+    }
+    return [
+        (title, {level: _cell(results.level(level), number) for level in LEVELS})
+        for title, number in numbers.items()
+    ]
+
+
+def _bpcer_at(apcer: str) -> Number:
+    return lambda level: level.bpcer_at_apcer.get(apcer)
+
+
+def _cell(level: Level, number: Number) -> Cell:
+    return Cell(number(level), number(level.intervals) if level.intervals else None)
 
 
 RATES = {"hter": "HTER", "far": "FAR", "frr": "FRR", "apcer_worst": "APCER", "bpcer": "BPCER",
@@ -127,7 +131,7 @@ def at_rules(results: Results) -> list[AtRule]:
             point = numbers.at.get(rule)
             if point is None:
                 described = results.thresholds.get(rule)
-                why = described.made_from if described else "not in these results"
+                why = described.origin if described else "not in these results"
                 rows.append(AtRule(rule, level, "–", "", {}, "", why))
                 continue
             within = numbers.intervals.at.get(rule) if numbers.intervals else None

@@ -17,19 +17,10 @@ def table(videos: Sequence[ScoredVideo], rules: Mapping[str, float]) -> dict[str
     score is None where no frame has one. Infinite thresholds become the largest float64, beyond
     which no score lies: JSON has no infinity.
     """
+    about = COLUMNS[: COLUMNS.index("frames")]  # of the video, by the names that a Score has
     rows = [
-        [
-            one.score.dataset,
-            one.score.video,
-            one.score.live,
-            one.score.attack,
-            one.score.instrument,
-            one.score.subject,
-            one.frames,
-            one.failed,
-            one.score.score,
-        ]
-        for one in videos
+        [*(getattr(row, name) for name in about), frames, failed, row.score]
+        for row, frames, failed in videos
     ]
     return {
         "columns": COLUMNS,

@@ -49,7 +49,9 @@ class Table(NamedTuple):
 
 
 def percent(value: Value | None, wanted: int) -> str:
-    """Mean, deviation over seeds, and how many of the wanted runs gave it, where not all did."""
+    """Mean and deviation over seeds in percent, and how many of the wanted runs gave it, where not
+    all did; NOTHING for None.
+    """
     if value is None:
         return NOTHING
     text = f"{100 * value.mean:.2f}"
@@ -83,7 +85,9 @@ class _Set(NamedTuple):
 
 
 def tables(sets: Sequence[dict[str, Any]]) -> list[Table]:
-    """All tables of sets of runs (train.evaluation.published stands beside them)."""
+    """All tables of sets of runs, each as tables.json holds it; published numbers stand beside
+    them.
+    """
     protocols = list(dict.fromkeys(run["protocol"] for one in sets for run in one["runs"]))
     of_sets = [_Set(one) for one in sets]
     levels = list(dict.fromkeys(LEVEL[one["tradition"]] for one in sets))

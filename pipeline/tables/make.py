@@ -31,8 +31,9 @@ def run_cells(
 ) -> int:
     """Train and evaluate every cell that is not finished; give how many failed.
 
-    One that fails is told with its reason and the others go on. Raises UserError for a bundle that
-    does not say how it was sampled.
+    One that fails is told with its reason and the others go on. base: the settings of all, but for
+    what a cell says. folder: of the tables. tell: takes a line a cell. progress: as of
+    train.engine.train. Raises UserError for a bundle that does not say how it was sampled.
     """
     from pipeline.tables.run import make_run  # here, for it brings torch
 
@@ -78,9 +79,11 @@ def write_tables(
     folder: Path,
     beside: Sequence[Path] = (),
 ) -> list[Path]:
-    """Write the tables of what is there of these settings and this bundle; return the paths.
+    """Write the tables of what is there of these settings and this bundle; return the paths of
+    FILES.
 
-    beside: tables.json of other bundles.
+    beside: tables.json of other bundles. Raises UserError for one that is none of this version, for
+    results that cannot be read, and for a bundle that does not say how it was sampled.
     """
     place = folder.absolute()
     own = summary(

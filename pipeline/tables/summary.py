@@ -37,7 +37,7 @@ class Value(NamedTuple):
 
 
 def value(numbers: Iterable[float]) -> Value | None:
-    """Mean and deviation of what is there; None of nothing."""
+    """Mean and deviation of the finite numbers that are there; None of nothing."""
     known = [number for number in numbers if math.isfinite(number)]
     if not known:
         return None
@@ -53,8 +53,9 @@ def tradition_of(sampling: Iterable[str]) -> Tradition:
 def read_run(tables: Path, cell: Cell, wanted: Settings, bundle: str) -> dict[str, Any]:
     """One run as tables.json lists it: its results, or why there are none.
 
-    run: its folder, from that of the tables. wanted, bundle: the settings, and the hash of the
-    bundle, that it must be of; a run of others is as good as none.
+    tables: the folder of the tables. wanted, bundle: the settings, and the hash of the bundle, that
+    it must be of; a run of others is as good as none. Raises UserError where its results cannot be
+    read.
     """
     run = Run(folder_of(tables, cell), wanted, bundle)
     entry: dict[str, Any] = {**cell._asdict(), "run": run.folder.relative_to(tables).as_posix()}

@@ -54,7 +54,7 @@ class Report(NamedTuple):
 
     @property
     def as_json(self) -> dict[str, Any]:
-        """The report as JSON holds it; `line` is what is told where JSON is not asked for."""
+        """The report as JSON holds it; `line` is what is printed where JSON is not asked for."""
         findings = [
             {"file": file, **finding._asdict(), "line": finding.line(file)}
             for file, finding in self.findings
@@ -84,8 +84,8 @@ class _RefusedError(Exception):
 def verify(
     folder: Path, jobs: int | None = None, done: Callable[[str], None] = lambda file: None
 ) -> Report:
-    """Check a whole bundle. jobs: shards at once; None: one a core. done: is told each shard's name
-    when it has been looked at.
+    """Check a whole bundle. jobs: shards at once; None: one a core. done: takes each shard's name
+    when it has been checked.
 
     Raises UserError for a folder that is no bundle at all.
     """
@@ -110,22 +110,22 @@ def _check(folder: Path, names: Sequence[str], jobs: int, done: Callable[[str], 
         findings, notice_size = check_notice(folder, manifest)
         found += [(NOTICE, finding) for finding in findings]
         size += notice_size
-    told = verify_manifest.names(manifest) if manifest else set()
-    unlisted = [name for name in names if name.endswith(".h5") and name not in told]
+    named = verify_manifest.names(manifest) if manifest else set()
+    unlisted = [name for name in names if name.endswith(".h5") and name not in named]
     shards = [*listed]
     if not (manifest and manifest.trusted):  # what it says of the files may be what is damaged
         shards += [name for name in unlisted if not _UNFINISHED.fullmatch(name)]
     with ThreadPoolExecutor(jobs) as pool:
         checked = []
-        for one in pool.map(partial(check_shard, folder, manifest), sorted(shards)):
-            done(one.file)
-            checked.append(one)
-    found += [(one.file, finding) for one in checked for finding in one.findings]
-    results = {one.file: one.result for one in checked if one.result and one.is_listed}
+        for shard in pool.map(partial(check_shard, folder, manifest), sorted(shards)):
+            done(shard.file)
+            checked.append(shard)
+    found += [(shard.file, finding) for shard in checked for finding in shard.findings]
+    results = {shard.file: shard.result for shard in checked if shard.result and shard.is_listed}
     found += _limited(join.between(results))
     found += _strangers(names, unlisted if manifest else [])
-    samples = sum(one.result.samples for one in checked if one.result)
-    return Report(found, len(checked), samples, size + sum(one.size for one in checked))
+    samples = sum(shard.result.samples for shard in checked if shard.result)
+    return Report(found, len(checked), samples, size + sum(shard.size for shard in checked))
 
 
 def _limited(found: Iterator[tuple[str, Finding]]) -> list[tuple[str, Finding]]:
@@ -190,7 +190,10 @@ def check_notice(folder: Path, manifest: Manifest) -> tuple[list[Finding], int]:
 
 
 def check_shard(folder: Path, manifest: Manifest | None, file: str) -> Checked:
-    """Check one file: its hash, what is in it, and whether it is what the manifest says."""
+    """Check one file: its hash, what is in it, and whether it is what the manifest says.
+
+    manifest: None where it cannot be read; then only what is in the file is checked.
+    """
     findings: list[Finding] = []
     entries = manifest.entries if manifest else []
     entry = next((entry for entry in entries if entry.file == file), None)

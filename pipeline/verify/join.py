@@ -143,13 +143,13 @@ def _twice(shards: Shards) -> Iterator[tuple[str, Finding]]:
 def _subjects(shards: Shards) -> Iterator[tuple[str, Finding]]:
     """Subjects in two splits of a dataset."""
     first: dict[str, tuple[str, str]] = {}
-    told = set()
+    reported = set()
     for file, result in shards.items():
         for subject in result.subjects or ():
             person = same_person(subject)
             split, other = first.setdefault(person, (result.split, file))
-            if split != result.split and (person, result.split) not in told:
-                told.add((person, result.split))
+            if split != result.split and (person, result.split) not in reported:
+                reported.add((person, result.split))
                 kind = "a subject in two splits"
                 text = f"subject {plain(subject)} is in {split} too, in {other}"
                 yield file, Finding(kind, text)

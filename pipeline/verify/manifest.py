@@ -153,8 +153,8 @@ def _of_the_sums(manifest: Manifest) -> Iterator[Finding]:
     for name in sorted({*sums, *content["counts"]}):
         said, found = content["counts"].get(name), sums.get(name)
         if said != found:
-            told = f"its shards have {_told(found)}, and 'counts' says {_told(said)}"
-            yield Finding("counts that are not those of the shards", f"{plain(name)}: {told}")
+            text = f"its shards have {_counts_text(found)}, and 'counts' says {_counts_text(said)}"
+            yield Finding("counts that are not those of the shards", f"{plain(name)}: {text}")
     yield from _missing_pieces(entries)
     for dataset in sorted({*(entry.dataset for entry in entries), *content["provenance"]}):
         provenance = content["provenance"].get(dataset)
@@ -163,11 +163,11 @@ def _of_the_sums(manifest: Manifest) -> Iterator[Finding]:
             continue
         raw = spoof_depth(provenance)
         if raw != content["spoof_depth"]:
-            told = f"'spoof_depth' is {plain(content['spoof_depth'])}, by its settings {plain(raw)}"
-            yield Finding("another spoof_depth by the settings", f"{plain(dataset)}: {told}")
+            text = f"'spoof_depth' is {plain(content['spoof_depth'])}, by its settings {plain(raw)}"
+            yield Finding("another spoof_depth by the settings", f"{plain(dataset)}: {text}")
 
 
-def _told(counts: Any) -> str:
+def _counts_text(counts: Any) -> str:
     if not isinstance(counts, Mapping) or {*counts} != {*SUMS}:
         return "none" if counts is None else plain(json.dumps(counts))
     return ", ".join(f"{counts[name]} {name}" for name in SUMS)

@@ -46,9 +46,8 @@ def ranges(name: str, values: np.ndarray, first: int = 0) -> Iterator[Finding]:
 
 
 def texts(name: str, values: np.ndarray) -> tuple[list[str], list[Finding]]:
-    """The texts of a field, (n,) of dtype S, as str, and what is wrong with them.
-
-    Bytes that are no UTF-8 become U+FFFD.
+    """The texts of a field, (n,) of dtype S, as str, and what is wrong with them: bytes that are no
+    UTF-8, which become U+FFFD, and control letters.
     """
     decoded, findings = [], []
     for row, value in enumerate(values.tolist()):

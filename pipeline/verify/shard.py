@@ -190,7 +190,9 @@ class Look:
 
 
 def look(path: Path) -> Iterator[Finding | Result]:
-    """All findings of a shard, then its Result; only one finding where it cannot be read at all."""
+    """All findings of a shard, then its Result; only one finding where it cannot be read at all.
+    What a damaged file makes HDF5 raise is a finding too.
+    """
     try:
         with h5py.File(path, "r") as file:
             try:
@@ -209,7 +211,9 @@ def look(path: Path) -> Iterator[Finding | Result]:
 
 
 def limit_this_process(size: int) -> None:
-    """End this process when it takes too much; also where the one that waits for it is gone."""
+    """End this process when it takes more than MEMORY, or ten seconds more than its time_limit;
+    also where the one that waits for it is gone. size: of the file in bytes.
+    """
     _, highest = resource.getrlimit(resource.RLIMIT_AS)
     memory = MEMORY if highest == resource.RLIM_INFINITY else min(MEMORY, highest)
     resource.setrlimit(resource.RLIMIT_AS, (memory, highest))
@@ -217,7 +221,7 @@ def limit_this_process(size: int) -> None:
 
 
 def main(path: Path) -> None:
-    """Print what `look` gives."""
+    """Print what `look` gives, one JSON object a line: {"finding": {...}} or {"result": {...}}."""
     limit_this_process(path.stat().st_size)
     for one in look(path):
         name = "finding" if isinstance(one, Finding) else "result"
