@@ -10,16 +10,25 @@ from torch.func import functional_call
 
 from train import losses
 from train.batches.data import Batch
+from train.batches.streams import generator
 from train.config import Settings
 from train.model import Networks, Upstream
 
 LOSSES = ("cls", "trip", "dep", "seg")
+"""Of classification, triplet, depth and segmentation, as equation 7 weighs them."""
 CURVES = tuple(f"{part}_{loss}" for part in ("train", "test") for loss in LOSSES)
 """What a step reports: each loss, added over the domains (train) or adapted learners (test)."""
 
 
+def roles(seed: int, step: int, domains: int) -> list[int]:
+    """The numbers of the domains, shuffled for a step that is counted from 0: the last is
+    meta-test, the others are meta-train.
+    """
+    return [int(i) for i in generator(seed, "roles", step).permutation(domains)]
+
+
 class Mining(NamedTuple):
-    """The stage of the triplet loss (section III-D)."""
+    """The stage of the triplet loss (section III-D): which triplets count, with which margin."""
 
     mining: Literal["batch_all", "batch_hard"]
     margin: float
@@ -28,7 +37,8 @@ class Mining(NamedTuple):
 def stage(settings: Settings, step: int, steps: int) -> Mining:
     """Batch-all with the small margin, then from the switch on batch-hard with the larger one.
 
-    The normal triplet loss of the ablation keeps its beginning setting (section IV-E2).
+    step: counted from 0, of a run of `steps`. The normal triplet loss of the ablation keeps its
+    beginning setting (section IV-E2).
     """
     if settings.parts.triplet == "both" or step < settings.switch * steps:
         return Mining("batch_all", settings.margin)
@@ -38,9 +48,9 @@ def stage(settings: Settings, step: int, steps: int) -> Mining:
 def step_losses(
     networks: Networks, domains: Sequence[Batch], settings: Settings, mining: Mining
 ) -> dict[str, Tensor]:
-    """The losses of one step, named as in CURVES, and `total` (equation 7) to go back from.
+    """The losses of one step, scalars named as in CURVES, and `total` (equation 7) to go back from.
 
-    domains: one batch each, in shuffled order: the last is meta-test, the others meta-train.
+    domains: one batch each, in the order of `roles`: the last is meta-test, the others meta-train.
     networks are in training mode; each domain's batch has batch statistics of its own.
 
     What the rows of Table II leave out of the step, by `settings.parts` (train/variants.py):
@@ -91,7 +101,8 @@ def meta_losses(
 ) -> dict[str, Tensor]:
     """Equations 1 to 4: what M is trained by, with its own parameters or with adapted ones.
 
-    weights: parameters and buffers of an adapted M; None: the learner's own.
+    weights: parameters and buffers of an adapted M; None: the learner's own. Returns the scalars
+    cls and, unless the variant leaves it out, trip.
     """
     if weights is None:
         logit, embedding = learner(upstream.shared)
@@ -127,7 +138,8 @@ def inner_step(
 ) -> dict[str, Tensor]:
     """Section III-B1: theta_i = theta - alpha (grad cls_i + grad trip_i), M alone, graph kept.
 
-    Returns parameters and cloned buffers: adapted passes leave the learner's own untouched.
+    found: what meta_losses gives for the learner's own parameters, not yet gone back from. Returns
+    parameters and cloned buffers: adapted passes leave the learner's own untouched.
     """
     objective = found["cls"]
     if "trip" in found:

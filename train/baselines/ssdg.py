@@ -158,7 +158,11 @@ def class_triplets(embedding: Tensor, classes: Tensor, margin: float) -> Mined:
 
 
 def losses_of(passed: Passed, joined: Joined, settings: Settings) -> dict[str, Tensor]:
-    """The three losses, and their weighted sum as `total`."""
+    """The three losses, scalars named as in LOSSES, and their weighted sum as `total`.
+
+    total = cls + triplet_weight * trip + domain_weight * domain. cls is the mean cross entropy of
+    live or spoof, trip the mean over the triplets that cost.
+    """
     classes = classes_of(joined)
     found = {
         "cls": functional.cross_entropy(passed.logits, joined.live.long()),

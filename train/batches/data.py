@@ -13,7 +13,6 @@ from train.batches import augment, chance, pixels
 from train.batches.buffers import Buffers
 from train.batches.domain import Domain
 from train.batches.draws import NOBODY, Balanced, Draw, Pooled, Share
-from train.batches.streams import generator
 from train.config import Settings
 
 
@@ -202,10 +201,3 @@ def prepare(
             landmarks = torch.where(chosen, augment.flip_landmarks(landmarks, size), landmarks)
     images = pixels.laid_out(images, settings.channels_last)
     return Batch(images, live, depth, parsing, landmarks)
-
-
-def roles(seed: int, step: int, domains: int) -> list[int]:
-    """The numbers of the domains, shuffled for one step: the last is meta-test, the others are
-    meta-train (section III-B).
-    """
-    return [int(i) for i in generator(seed, "roles", step).permutation(domains)]

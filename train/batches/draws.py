@@ -14,8 +14,8 @@ from train.batches.domain import Domain
 from train.batches.streams import generator
 from train.config import Settings
 
-CLASS_NAMES = {1: "live", 0: "spoof"}
 NOBODY: frozenset[str] = frozenset()
+"""No subject is held out."""
 
 
 class Samples:
@@ -165,7 +165,7 @@ class Balanced:
     ) -> None:
         self._made_of = (domain, settings, held_out, rank, ranks)
         self.cycles: list[Cycle] = []
-        for live, word in CLASS_NAMES.items():
+        for live, word in ((1, "live"), (0, "spoof")):
             items = items_of(domain, settings, held_out, live)
             if not len(items):
                 raise UserError(
