@@ -15,11 +15,11 @@ from pipeline.errors import UserError
 from train.evaluation.scores import Score
 from train.evaluation.thresholds import (
     FIXED,
+    counted_once,
     eer_threshold,
     fixed,
     fixed_threshold,
     no_sources,
-    once,
     rules_for,
     sources_eer,
     ssdg,
@@ -38,7 +38,7 @@ def split(those: list[Score]) -> tuple[list[float], list[float]]:
 
 def at_eer(live: list[float], spoof: list[float]) -> tuple[float, float, float]:
     """Threshold, FPR and FNR."""
-    counted = once(rows([*live], [*spoof]))
+    counted = counted_once(rows([*live], [*spoof]))
     threshold = counted.eer_thresholds()
     fpr, fnr = counted.fpr_and_fnr(threshold)
     return float(threshold[0]), float(fpr[0]), float(fnr[0])
@@ -102,7 +102,7 @@ def test_ssdgs_threshold_and_hter_are_those_of_its_released_code(case: dict[str,
     those = rows(case["live"], case["spoof"])
     threshold = ssdg_threshold(those)
     assert threshold == case["ssdg_threshold"]
-    fpr, fnr = once(those).fpr_and_fnr(np.array([threshold]))
+    fpr, fnr = counted_once(those).fpr_and_fnr(np.array([threshold]))
     assert float(fpr[0] + fnr[0]) / 2 == case["ssdg_hter"] == case["ssdg_eer"]
 
 

@@ -46,7 +46,10 @@ def _mistake(value: Any, kind: Any) -> str | None:
 
 
 def own_settings(variant: str, protocol: str) -> Mapping[str, Any]:
-    """What a variant was published with where that is not the default, for this protocol."""
+    """What a variant was published with where that is not the default, for this protocol.
+
+    Raises UserError for a protocol that protocols.parse refuses.
+    """
     return VARIANTS[variant].own(parse(protocol).target)
 
 
@@ -170,7 +173,7 @@ def changed(
             said[key.strip()] = value.strip()
     values = stated(settings)
     if "preset" in said:  # the sizes of another one go
-        values |= {key: None for one in PRESETS.values() for key in one}
+        values |= {key: None for sizes in PRESETS.values() for key in sizes}
     if "epochs" in said:
         values["steps"] = None
     return settings_from_dict({**values, **said}, "settings")

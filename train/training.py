@@ -30,7 +30,8 @@ class Training:
     """Networks and optimizer of one run, its curves and its best state, after `done` of `steps`.
 
     curves, verdicts: the lines of curves.csv and selection.csv so far. in_force: which precision,
-    layout and compilation train/running/speed.py has put on the networks.
+    layout and compilation train/running/speed.py has put on the networks. Raises UserError where
+    the settings ask for one that the device cannot give.
     """
 
     def __init__(
@@ -90,7 +91,7 @@ class Training:
             raise DivergedError(self.done, f"parameter {name}", math.nan)
 
     def environment(self) -> dict[str, Any]:
-        """What the numbers depend on besides the settings."""
+        """What the numbers depend on besides the settings, as model.pt and results.json say it."""
         return {
             "torch": str(torch.__version__),
             "device": self.device.type,
@@ -100,7 +101,7 @@ class Training:
         }
 
     def state(self) -> dict[str, Any]:
-        """What going on from here needs, besides the networks."""
+        """What going on from here needs, besides the networks: `training` of a checkpoint.Model."""
         best = self.best
         return {
             "optimizer": self.optimizer.state_dict(),

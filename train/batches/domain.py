@@ -28,7 +28,7 @@ class Domain:
     uint8; frame: (N,) int32; paths: (V,) str, of all videos; number: (N,) int32, the place in paths
     of each sample's video; spoof_depth: `zero`, or `raw` where spoofs keep the depth that was made
     of them. 17 bytes a sample stay in memory. Pickled it is its shards' paths and keys. Raises
-    UserError when there is no sample.
+    UserError when there is no sample, BundleError where a shard cannot be read.
     """
 
     def __init__(self, bundle: Bundle, name: str, splits: Sequence[str] = SPLITS) -> None:
@@ -76,7 +76,10 @@ class Domain:
         return self.paths[self.number]
 
     def column(self, name: str) -> np.ndarray:
-        """A field of the shards without pixels (attack, subject, ...), in the domain's order."""
+        """A field of the shards without pixels (attack, subject, ...): (N,), in the domain's order.
+
+        Raises BundleError where a file changed.
+        """
         parts = [shard.read(name) for shard in self.shards]
         first = np.cumsum([0, *(len(part) for part in parts)])
         return np.concatenate(parts)[first[self.shard] + self.row]
@@ -93,7 +96,9 @@ class Domain:
         return list(by_shard.values())
 
     def read(self, samples: Sequence[int] | np.ndarray, field: str) -> Tensor:
-        """Read image, depth, parsing, landmarks or affine: a tensor of the stored dtype."""
+        """Read image, depth, parsing, landmarks or affine: a tensor (len(samples), ...) of the
+        stored shape and dtype (pipeline.bundle.FIELDS). Raises BundleError where a file changed.
+        """
         out = np.empty((len(samples), *FIELDS[field].shape), FIELDS[field].dtype)
         self.fill(samples, {field: out})
         return torch.from_numpy(out)
@@ -106,7 +111,10 @@ class Domain:
             shard.read_into(outs, rows, places)
 
     def landmarks(self, samples: Sequence[int] | np.ndarray) -> Tensor:
-        """Face meshes in crop pixels: n x 468 x 3 float32, z in the same unit."""
+        """Face meshes in crop pixels: n x 468 x 3 float32; z in the same unit, smaller is nearer.
+
+        Raises BundleError where a file changed.
+        """
         frame = self.read(samples, "landmarks").double()
         affine = self.read(samples, "affine")
         scale = torch.linalg.det(affine[:, :, :2]).abs().sqrt()

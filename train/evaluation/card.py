@@ -60,7 +60,7 @@ def card_text(
 
 
 def plain(text: object) -> str:
-    """A text from data as Markdown that shows it as it is, in one line."""
+    """What `text` says, from data, as Markdown that shows it as it is, in one line."""
     line = " ".join("".join(c if c.isprintable() else " " for c in str(text)).split())
     line = re.sub(r"&(?=#?\w+;)", "&amp;", line).replace("<", "&lt;").replace(">", "&gt;")
     # Within a word an underscore is one.
@@ -68,7 +68,7 @@ def plain(text: object) -> str:
 
 
 def code(text: object) -> str:
-    """A text from data in the type of code, in one line."""
+    """What `text` says, from data, in the type of code, in one line; | and ` become spaces."""
     line = "".join(c if c.isprintable() and c not in "`|" else " " for c in str(text))
     return f"`{' '.join(line.split()) or ' '}`"
 
@@ -82,6 +82,11 @@ def _table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> Iterator[st
     yield f"|{'---|' * len(head)}"
     for row in rows:
         yield f"| {' | '.join(str(cell) for cell in row)} |"
+
+
+def _named(head: Sequence[str], values: Mapping[str, Any]) -> Iterator[str]:
+    """A table of values by their names, sorted."""
+    yield from _table(head, [(plain(key), plain(value)) for key, value in sorted(values.items())])
 
 
 def _what(model: Model) -> str:
@@ -150,7 +155,7 @@ def _settings(model: Model) -> Iterator[str]:
     here = settings_to_dict(settings)
     published = settings_to_dict(settings_from_dict(stated, "card"))
     rows = [
-        (code(key), *(code(_said(key, one[key])) for one in (here, published)))
+        (code(key), *(code(_said(key, values[key])) for values in (here, published)))
         for key, value in here.items()
         if value != published[key] and key not in HOW_IT_RUNS | SIZE
     ]
@@ -239,8 +244,7 @@ def _crops(model: Model) -> Iterator[str]:
     if not model.crop:
         yield "The model does not say how its crops were made, or its sources differ in that."
         return
-    rows = [(plain(key), plain(value)) for key, value in sorted(model.crop.items())]
-    yield from _table(["key", "value"], rows)
+    yield from _named(["key", "value"], model.crop)
     yield ""
     yield "docs/crops.md says what they mean; crops are 256 x 256 RGB."
 
@@ -249,5 +253,4 @@ def _environment(model: Model) -> Iterator[str]:
     if not model.environment:
         yield "The model does not say."
         return
-    rows = [(plain(key), plain(value)) for key, value in sorted(model.environment.items())]
-    yield from _table(["", ""], rows)
+    yield from _named(["", ""], model.environment)

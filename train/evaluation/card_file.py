@@ -16,7 +16,7 @@ from train.running.run import CARD
 
 def held_out_level(model: Model, rows: list[Score]) -> dict[str, Any]:
     """{"thresholds", "frame", "video"} of the held-out subjects at the threshold that the model
-    carries.
+    carries, as metrics.measure gives them.
 
     Raises UserError where the rows are not those that it was found on.
     """

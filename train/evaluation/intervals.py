@@ -34,7 +34,10 @@ class Groups:
         return len(self._number)
 
     def numbers(self, rows: Sequence[Score]) -> np.ndarray:
-        """(rows,) which group each belongs to."""
+        """(rows,) intp, which group each belongs to, 0 to len - 1.
+
+        Raises KeyError for a row of nobody that this was made of.
+        """
         return np.array([self._number[self._of(row)] for row in rows], np.intp)
 
 
@@ -45,7 +48,7 @@ def draws(table: Table, groups: int) -> Iterator[np.ndarray]:
     any two given groups are in more than a third of all draws, so this does not go on.
     """
     random = np.random.default_rng(SEED)
-    has = [np.unique(one.group) for one in (table.live, table.spoof)]
+    has = [np.unique(ranked.group) for ranked in (table.live, table.spoof)]
     size = max(1, _AT_ONCE // max(len(table), groups))
     left = RESAMPLES
     while left:
@@ -94,7 +97,10 @@ def intervals(
     percents: Sequence[int],
 ) -> dict[str, Any] | None:
     """[low, high] of every number of a level, in the places of the numbers themselves; None where
-    there are fewer than two groups. thresholds: by rule. percents: of bpcer_at_apcer.
+    there are fewer than two groups.
+
+    rows: live and spoof have a score each. thresholds: by rule. percents: of bpcer_at_apcer.
+    Returned beside the numbers are share, by, resamples and subjects (docs/results.md).
     """
     if len(groups) < 2:
         return None

@@ -16,9 +16,9 @@ from train.evaluation.scores import LEVELS, Score, by_level, named, read_scores
 from train.evaluation.thresholds import (
     Rule,
     as_json,
+    counted_once,
     fixed,
     no_sources,
-    once,
     require_both,
     rules_for,
     sources_eer,
@@ -31,7 +31,7 @@ PERCENTS = (1, 5, 10)
 
 
 def counts(rows: list[Score]) -> dict[str, int]:
-    """Samples of each class, and how many of them have no score."""
+    """Numbers of rows: live, spoof, and of them without a score live_failed and spoof_failed."""
     found = {"live": sum(row.live for row in rows)}
     found["spoof"] = len(rows) - found["live"]
     for name, live in (("live", 1), ("spoof", 0)):
@@ -40,12 +40,11 @@ def counts(rows: list[Score]) -> dict[str, int]:
 
 
 def rates(rows: list[Score]) -> dict[str, float]:
-    """eer, hter_at_eer_threshold and auc, of rows as they are.
+    """eer, hter_at_eer_threshold and auc, fractions, of rows as they are.
 
     Raises UserError when live or spoof has no score.
     """
-    counted = once(rows)
-    return _summary(rows, counted)
+    return _summary(rows, counted_once(rows))
 
 
 def _summary(rows: list[Score], counted: Counts) -> dict[str, float]:
@@ -79,11 +78,12 @@ def _at(threshold: float, found: At) -> dict[str, Any]:
 def level(
     rows: list[Score], thresholds: Mapping[str, float | None], groups: Groups
 ) -> dict[str, Any]:
-    """All numbers of one level. thresholds: by rule. groups: whom the intervals draw.
+    """All numbers of one level, as results.json has them under frame or video (docs/results.md).
 
-    Raises UserError when live or spoof has no score.
+    rows: of that level. thresholds: by rule, None where a rule gives none. groups: whom the
+    intervals draw, made of the rows by frame. Raises UserError when live or spoof has no score.
     """
-    counted = once(rows)
+    counted = counted_once(rows)
     number = counts(rows)
     return {
         "counts": number,

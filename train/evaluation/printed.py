@@ -6,10 +6,11 @@ from typing import Any
 from train.evaluation.scores import LEVELS
 
 Interval = list[float] | None
+"""[low, high] as fractions, None where there are none."""
 
 
 def percent(value: float | None) -> str:
-    """A fraction as percent; a dash where there is none."""
+    """A fraction as percent with two decimals; a dash where there is none."""
     return "-" if value is None else f"{value:.2%}"
 
 
@@ -27,7 +28,7 @@ def number(threshold: float | str | None) -> str:
 
 def worst_instrument(at: Mapping[str, Any]) -> str:
     """The instrument of the worst APCER at a threshold; a dash where none passes, and "and others"
-    where several are as bad.
+    where several are as bad. at: the rates at it, as metrics.level gives them.
     """
     if not at["apcer_worst"]:
         return "-"
@@ -42,6 +43,8 @@ def _of(instrument: str) -> str:
 def short(levels: Mapping[str, Any], thresholds: Mapping[str, Any]) -> str:
     """A few lines a level: HTER and EER at the threshold target_eer, and AUC; then the rates at
     every threshold that there is; in the end where the thresholds came from.
+
+    levels: results by level, thresholds: by rule, both as metrics.measure gives them.
     """
     lines = []
     for level in LEVELS:
@@ -61,7 +64,7 @@ def short(levels: Mapping[str, Any], thresholds: Mapping[str, Any]) -> str:
 
 
 def whole(levels: Mapping[str, Any], thresholds: Mapping[str, Any]) -> str:
-    """All numbers of both levels with their intervals, as lines of text."""
+    """All numbers of both levels with their intervals, as text. Arguments as of `short`."""
     lines = [line for level in LEVELS for line in _level(level, levels[level])]
     return "\n".join([*lines, *sources(thresholds), _drawn(levels["frame"]["intervals"])])
 

@@ -12,7 +12,7 @@ from train.batches.buffers import Buffers
 from train.batches.domain import Domain
 from train.config import Settings
 from train.evaluation.metrics import rates
-from train.evaluation.scores import Score, video_scores
+from train.evaluation.scores import COLUMNS, Score, video_scores
 from train.methods import METHODS
 
 IMAGES_AT_ONCE = 16  # a constant, so that scores do not depend on the machine
@@ -34,7 +34,8 @@ def score_samples(
 ) -> np.ndarray:
     """Score samples of a domain: (n,) float64, higher is live; networks in evaluation mode.
 
-    The scale is the method's own (train/methods.py).
+    The scale is the method's own (train/methods.py). samples: their numbers, 0 to len(domain) - 1.
+    Raises BundleError where a file of the bundle changed.
     """
     device = next(networks.parameters()).device
     memory, on_gpu = Buffers(), device.type == "cuda"
@@ -56,7 +57,7 @@ def score_samples(
 
 
 def as_scores(domain: Domain, samples: np.ndarray, scores: np.ndarray) -> list[Score]:
-    """Rows of samples with their scores."""
+    """Rows of samples (n,), by their numbers, with their scores (n,), in the same order."""
     attack, instrument, subject = (
         domain.column(name) for name in ("attack", "instrument", "subject")
     )
@@ -86,20 +87,11 @@ def failures(
     subjects: of these alone; None: of all.
     """
     return [
-        Score(
-            one["video"],
-            one["frame"],
-            one["live"],
-            None,
-            one["attack"],
-            one["instrument"],
-            one["subject"],
-            one["dataset"],
-        )
-        for one in bundle.failures
-        if one["dataset"] == dataset
-        and one["split"] in splits
-        and (subjects is None or one["subject"] in subjects)
+        Score(score=None, **{name: failure[name] for name in COLUMNS if name != "score"})
+        for failure in bundle.failures
+        if failure["dataset"] == dataset
+        and failure["split"] in splits
+        and (subjects is None or failure["subject"] in subjects)
     ]
 
 
@@ -111,6 +103,10 @@ def in_order(rows: Sequence[Score]) -> list[Score]:
 def summary_of(
     networks: nn.Module, domain: Domain, settings: Settings, samples: np.ndarray
 ) -> dict[str, float]:
-    """Error rates by video of samples that there are, failures to acquire left out."""
+    """Error rates by video of samples that there are, failures to acquire left out.
+
+    Returns eer, hter_at_eer_threshold and auc, as metrics.rates does. Raises UserError where live
+    or spoof has no sample, BundleError where a file of the bundle changed.
+    """
     scores = score_samples(networks, domain, settings, samples)
     return rates(video_scores(as_scores(domain, samples, scores)))

@@ -133,7 +133,9 @@ def _check_same(first: Score, row: Score, where: str) -> None:
 
 
 def scores_text(rows: Iterable[Score]) -> str:
-    """The text of a scores file: scores with 17 digits, which hold a float64 without loss."""
+    """The text of a scores file, CSV with COLUMNS: scores with 17 digits, which hold a float64
+    without loss, and empty where there is none.
+    """
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(COLUMNS)
