@@ -53,7 +53,10 @@ def csv_line(row: dict[str, Any] | Iterable[Any], names: Sequence[str]) -> str:
 
 
 class Board:
-    """TensorBoard's logs, where the package is installed and they are wanted."""
+    """TensorBoard's logs, where the package is installed and they are wanted.
+
+    done: steps that were made before; what was logged after them is hidden.
+    """
 
     def __init__(self, folder: Path, wanted: bool, done: int) -> None:
         self._writer: Any = None
@@ -63,7 +66,6 @@ class Board:
             from torch.utils.tensorboard import SummaryWriter
         except ImportError:
             return  # train/ does not ask for it
-        # What a killed run has logged beyond its checkpoint is passed over.
         self._writer = SummaryWriter(str(folder), purge_step=done + 1 if done else None)
 
     def add(self, step: int, values: dict[str, Any]) -> None:
@@ -222,7 +224,10 @@ class Logbook:
         checkpoint.save(self.run.model, model)
 
     def write_tables(self) -> None:
-        """Write curves.csv, and selection.csv where states were compared."""
+        """Write curves.csv, and selection.csv where states were compared, each whole or not at all.
+
+        Raises OSError where the disk refuses one.
+        """
         training = self.training
         header = csv_line(self.columns, self.columns)
         write_text(self.run.curves, header + "".join(training.curves))
@@ -240,7 +245,10 @@ def most_memory(device: torch.device) -> int:
 
 
 def progress_line(state: dict[str, Any]) -> str:
-    """One line of a progress report: step, losses, images a second, memory, time left."""
+    """One line of a progress report: step, losses, images a second, memory, time left.
+
+    state: what Progress is called with.
+    """
     losses = " ".join(f"{name} {state[name]:.3f}" for name in state["losses"])
     left = int(state["seconds_left"])
     clock = f"{left // 3600}:{left // 60 % 60:02d}:{left % 60:02d}"
