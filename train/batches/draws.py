@@ -103,6 +103,7 @@ class Cycle:
     A step takes `take` items for each of `ranks` processes; each has its own part of the same
     shuffled list, so together they show an item once a lap. What is left at the end of a lap and
     is too short is dropped. A list shorter than one step is repeated, each repetition shuffled.
+    Raises ValueError for a rank that is not from 0 to ranks - 1.
     """
 
     def __init__(

@@ -10,12 +10,13 @@ from typing import Any
 
 import numpy as np
 
-from train.evaluation.rates import Counts, Table
+from train.evaluation.rates import PERCENTS, Counts, Table
 from train.evaluation.scores import Score
 
 SHARE = 0.95
 RESAMPLES = 1000
 SEED = 0
+"""Of the draws; the result is the same twice."""
 _AT_ONCE = 1 << 20  # numbers that are counted at once: what fits into a processor's cache
 
 
@@ -63,7 +64,7 @@ def draws(table: Table, groups: int) -> Iterator[np.ndarray]:
 
 
 def _of_draws(
-    counted: Counts, thresholds: Mapping[str, float | None], percents: Sequence[int]
+    counted: Counts, thresholds: Mapping[str, float | None]
 ) -> dict[tuple[str, ...], np.ndarray]:
     """Every number that gets an interval, (B,) by its place in the JSON."""
     eer = counted.eer_thresholds()
@@ -74,7 +75,7 @@ def _of_draws(
         ("eer",): (fpr + fnr) / 2,
         ("hter_at_eer_threshold",): at_eer.hter,
     }
-    for percent in percents:
+    for percent in PERCENTS:
         found["bpcer_at_apcer", str(percent)] = counted.bpcer_at_apcer(percent)
     for rule, threshold in thresholds.items():
         if threshold is None:
@@ -91,24 +92,18 @@ def _of_draws(
 
 
 def intervals(
-    rows: list[Score],
-    thresholds: Mapping[str, float | None],
-    groups: Groups,
-    percents: Sequence[int],
+    rows: list[Score], thresholds: Mapping[str, float | None], groups: Groups
 ) -> dict[str, Any] | None:
     """[low, high] of every number of a level, in the places of the numbers themselves; None where
     there are fewer than two groups.
 
-    rows: live and spoof have a score each. thresholds: by rule. percents: of bpcer_at_apcer.
-    Returned beside the numbers are share, by, resamples and subjects (docs/results.md).
+    rows: live and spoof have a score each. thresholds: by rule. Beside the numbers stand
+    share, by, resamples and subjects (docs/results.md).
     """
     if len(groups) < 2:
         return None
     table = Table(rows, groups.numbers(rows))
-    parts = [
-        _of_draws(Counts(table, weights), thresholds, percents)
-        for weights in draws(table, len(groups))
-    ]
+    parts = [_of_draws(Counts(table, weights), thresholds) for weights in draws(table, len(groups))]
     tail = (1 - SHARE) / 2
     result: dict[str, Any] = {
         "share": SHARE,

@@ -11,7 +11,7 @@ import numpy as np
 from sklearn.metrics import roc_auc_score
 
 from train.evaluation.intervals import Groups, intervals
-from train.evaluation.rates import At, Counts
+from train.evaluation.rates import PERCENTS, At, Counts
 from train.evaluation.scores import LEVELS, Score, by_level, named, read_scores
 from train.evaluation.thresholds import (
     Rule,
@@ -26,8 +26,6 @@ from train.evaluation.thresholds import (
 
 SCHEMA = 1
 """Version of what `ocim metrics --json` prints."""
-PERCENTS = (1, 5, 10)
-"""The APCER at which BPCER is given."""
 
 
 def counts(rows: list[Score]) -> dict[str, int]:
@@ -94,7 +92,7 @@ def level(
             rule: None if t is None else _at(t, counted.at(np.array([t])))
             for rule, t in thresholds.items()
         },
-        "intervals": intervals(rows, thresholds, groups, PERCENTS),
+        "intervals": intervals(rows, thresholds, groups),
     }
 
 

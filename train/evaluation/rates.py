@@ -17,6 +17,9 @@ import numpy as np
 
 from train.evaluation.scores import Score
 
+PERCENTS = (1, 5, 10)
+"""The APCER at which BPCER is given."""
+
 STEPS = np.append(np.arange(10001) / 10000, 1.1)
 """The thresholds that SSDG's released code tries: 0 to 1 by 1/10000, and 1.1."""
 

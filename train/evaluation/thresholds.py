@@ -37,13 +37,13 @@ class Rule(NamedTuple):
         return self.frame if level == "frame" else self.video
 
     def to_json(self) -> dict[str, Any]:
-        """As results.json has it; infinities as the texts inf and -inf."""
+        """{"frame", "video", "how", "from"}, as results.json has it."""
         numbers: dict[str, Any] = {level: as_json(self.at(level)) for level in LEVELS}
         return {**numbers, "how": self.how, "from": self.origin}
 
 
 def as_json(threshold: float | None) -> float | str | None:
-    """A threshold as JSON can say it."""
+    """A threshold as JSON can say it: infinities as the texts inf and -inf."""
     if threshold is None or math.isfinite(threshold):
         return threshold
     return "inf" if threshold > 0 else "-inf"
