@@ -16,12 +16,12 @@ from train.evaluation.scores import Score
 from train.evaluation.thresholds import (
     FIXED,
     counted_once,
+    eer_rule,
     eer_threshold,
     fixed,
     fixed_threshold,
     no_sources,
     rules_for,
-    sources_eer,
     ssdg,
     ssdg_threshold,
 )
@@ -142,7 +142,7 @@ def test_rates_at_the_eer_threshold_are_bobs(case: dict[str, Any]):
     ],
 )
 def test_one_class_alone_has_no_threshold(those: list[Score], said: str):
-    for rule in (eer_threshold, ssdg_threshold, lambda r: sources_eer(r, "them")):
+    for rule in (eer_threshold, ssdg_threshold, lambda r: eer_rule(r, "them")):
         with pytest.raises(UserError, match=said):
             rule(those)
 
@@ -151,7 +151,7 @@ def test_the_four_rules_say_how_and_from_what():
     # by video: v has 0.2 and 0.6, their mean is 0.4
     those = [Score("v", 0, 1, 0.2), Score("v", 1, 1, 0.6), Score("s", 0, 0, 0.3)]
     others = rows([0.9], [0.9])
-    rules = rules_for(those, sources_eer(others, "the others"), fixed(None))
+    rules = rules_for(those, eer_rule(others, "the others"), fixed(None))
     assert list(rules) == ["target_eer", "sources_eer", "fixed", "ssdg"]
     # by frame at 0.3: FAR 1, FRR 1/2; at 0.6: FAR 0, FRR 1/2, as close and higher
     assert (rules["target_eer"].frame, rules["target_eer"].video) == (0.6, 0.4)

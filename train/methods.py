@@ -35,6 +35,7 @@ class Method(NamedTuple):
 def _meta_losses(
     networks: model.Networks, domains: Sequence[Batch], settings: Settings, step: int, steps: int
 ) -> Losses:
+    """meta.step_losses of the domains in this step's roles, in the stage that mining is in."""
     order = meta.roles(settings.seed, step, len(domains))
     mining = meta.stage(settings, step, steps)
     return meta.step_losses(networks, [domains[i] for i in order], settings, mining)

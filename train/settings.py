@@ -106,12 +106,17 @@ def settings_to_dict(settings: Settings) -> dict[str, Any]:
     return {key: list(v) if isinstance(v, tuple) else v for key, v in values.items()}
 
 
-def stated(settings: Settings) -> dict[str, Any]:
-    """The keys whose values are neither the defaults nor what the variant was published with."""
+def published(settings: Settings) -> dict[str, Any]:
+    """All keys with what their variant was published with for their protocol, else the defaults."""
     named = {"variant": settings.variant, "protocol": settings.protocol}
-    usual = settings_to_dict(settings_from_dict(named, "settings"))
-    values = settings_to_dict(settings)
-    return {**{key: v for key, v in values.items() if v != usual[key]}, **named}
+    return settings_to_dict(settings_from_dict(named, "settings"))
+
+
+def stated(settings: Settings) -> dict[str, Any]:
+    """Variant, protocol, and the keys whose values are not those of `published`."""
+    usual, values = published(settings), settings_to_dict(settings)
+    named = ("variant", "protocol")
+    return {key: v for key, v in values.items() if v != usual[key] or key in named}
 
 
 def without_effect(settings: Settings) -> list[str]:

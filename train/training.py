@@ -52,7 +52,8 @@ class Training:
     def step(self, domains: Sequence[Batch]) -> dict[str, float]:
         """Train by one step and return its losses, `total` among them, and `gradient_norm`.
 
-        domains: one batch a source, in the protocol's order. Raises DivergedError where a number
+        domains: one batch a source, in the protocol's order. The losses are the method's
+        (train/methods.py), the paper's those of train/meta.py. Raises DivergedError where a number
         is not finite; then no parameter has moved.
         """
         settings, step = self.settings, self.done

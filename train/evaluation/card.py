@@ -12,10 +12,7 @@ from train.evaluation.thresholds import LEVELS, as_json
 from train.methods import METHODS
 from train.running.checkpoint import Model
 from train.running.run import HOW_IT_RUNS
-from train.settings import settings_from_dict, settings_to_dict
-
-SIZE = frozenset({"protocol", "variant"})
-"""Settings that the card's first lines say."""
+from train.settings import published, settings_to_dict
 
 LIMITS = (
     "A score is no proof that a person is alive. It says how much a face looks like the live ones"
@@ -150,14 +147,11 @@ def _said(key: str, value: Any) -> Any:
 
 def _settings(model: Model) -> Iterator[str]:
     """What was set otherwise than the variant was published with (the paper's, for ours)."""
-    settings = model.settings
-    stated = {"variant": settings.variant, "protocol": settings.protocol}
-    here = settings_to_dict(settings)
-    published = settings_to_dict(settings_from_dict(stated, "card"))
+    here, usual = settings_to_dict(model.settings), published(model.settings)
     rows = [
-        (code(key), *(code(_said(key, values[key])) for values in (here, published)))
-        for key, value in here.items()
-        if value != published[key] and key not in HOW_IT_RUNS | SIZE
+        (code(key), *(code(_said(key, values[key])) for values in (here, usual)))
+        for key in here
+        if here[key] != usual[key] and key not in HOW_IT_RUNS
     ]
     if not rows:
         yield "None, besides those that say how it runs."

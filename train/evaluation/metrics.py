@@ -17,11 +17,11 @@ from train.evaluation.thresholds import (
     Rule,
     as_json,
     counted_once,
+    eer_rule,
     fixed,
     no_sources,
     require_both,
     rules_for,
-    sources_eer,
 )
 
 SCHEMA = 1
@@ -124,5 +124,5 @@ def of_files(scores: Path, sources: Path | None, number: float | None) -> dict[s
         source = no_sources("no scores of held-out subjects of the sources were given (--sources)")
     else:
         with named(sources):
-            source = sources_eer(read_scores(sources), f"the scores in {sources}")
+            source = eer_rule(read_scores(sources), f"the scores in {sources}")
     return {"schema": SCHEMA, **measure(rows, rules_for(rows, source, given))}

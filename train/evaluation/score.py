@@ -58,19 +58,15 @@ def score_samples(
 
 def as_scores(domain: Domain, samples: np.ndarray, scores: np.ndarray) -> list[Score]:
     """Rows of samples (n,), by their numbers, with their scores (n,), in the same order."""
-    attack, instrument, subject = (
-        domain.column(name) for name in ("attack", "instrument", "subject")
-    )
+    texts = {name: domain.column(name) for name in ("attack", "instrument", "subject")}
     return [
         Score(
             str(domain.paths[domain.number[i]]),
             int(domain.frame[i]),
             int(domain.live[i]),
             float(score),
-            str(attack[i]),
-            str(instrument[i]),
-            str(subject[i]),
-            domain.name,
+            **{name: str(column[i]) for name, column in texts.items()},
+            dataset=domain.name,
         )
         for i, score in zip(samples, scores, strict=True)
     ]

@@ -93,16 +93,9 @@ def ssdg_threshold(rows: Sequence[Score]) -> float:
     return float(counted_once(rows).ssdg_thresholds()[0])
 
 
-def target_eer(rows: list[Score]) -> Rule:
-    """The literature's rule: the EER threshold of the very scores that it is used on.
-
-    Raises UserError where live or spoof has no score.
-    """
-    return sources_eer(rows, ITSELF)
-
-
-def sources_eer(rows: list[Score], origin: str) -> Rule:
-    """The rule of deployment: the EER threshold of others' scores. origin: whose they are.
+def eer_rule(rows: list[Score], origin: str) -> Rule:
+    """The EER threshold of some scores: target_eer (the literature's rule) of the very scores that
+    it is used on, sources_eer (the rule of deployment) of others'. origin: whose they are.
 
     Raises UserError where live or spoof has no score.
     """
@@ -135,7 +128,7 @@ def rules_for(rows: list[Score], sources: Rule, given: Rule) -> Mapping[str, Rul
     Raises UserError where live or spoof has no score.
     """
     return {
-        "target_eer": target_eer(rows),
+        "target_eer": eer_rule(rows, ITSELF),
         "sources_eer": sources,
         "fixed": given,
         "ssdg": ssdg(rows),

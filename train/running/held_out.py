@@ -68,7 +68,7 @@ class HeldOut:
         chosen = "; the state was chosen on them too" if self.chosen else ""
         origin = f"held-out subjects of the sources: {', '.join(whose)}{chosen}"
         try:
-            rule = thresholds.sources_eer(rows, origin)
+            rule = thresholds.eer_rule(rows, origin)
         except UserError as error:
             return fixed_threshold(f"{origin}: {error}")
         return {
