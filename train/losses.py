@@ -122,10 +122,10 @@ def depth_loss(estimate: Tensor, depth: Tensor, reduction: Reduction = "mean") -
     return functional.mse_loss(estimate, depth.to(estimate.dtype), reduction=reduction)
 
 
-def total_loss(found: Mapping[str, Tensor], settings: Settings) -> Tensor:
+def total_loss(sums: Mapping[str, Tensor], settings: Settings) -> Tensor:
     """Equation 7: the weighted sum of the losses of meta-train and meta-test.
 
-    found: each loss by its part and name, such as `train_cls` and `test_seg`; one that a variant
+    sums: each loss by its part and name, such as `train_cls` and `test_seg`; one that a variant
     leaves out is not there, and counts nothing.
     """
     within = {
@@ -136,7 +136,7 @@ def total_loss(found: Mapping[str, Tensor], settings: Settings) -> Tensor:
     }
     between = {"train": settings.meta_train_weight, "test": settings.meta_test_weight}
     terms = []
-    for key, value in found.items():
+    for key, value in sums.items():
         part, loss = key.split("_")
         terms.append(between[part] * within[loss] * value)
     return torch.stack(terms).sum()

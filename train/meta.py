@@ -63,12 +63,12 @@ def step_losses(
     """
     learner, parts = networks.meta, settings.parts
     last = len(domains) - 1 if parts.meta else len(domains)
-    found: dict[str, Tensor] = {}
+    sums: dict[str, Tensor] = {}
 
     def add(part: str, terms: Mapping[str, Tensor]) -> None:
         for name, value in terms.items():
             key = f"{part}_{name}"
-            found[key] = found[key] + value if key in found else value
+            sums[key] = sums[key] + value if key in sums else value
 
     # 1) Meta-train
     adapted = []
@@ -88,7 +88,7 @@ def step_losses(
         add("test", pixel_losses(upstream, batch, settings))
 
     # 3) Meta-optimization: the caller goes back from the total and changes F, D, S, ASC and M
-    return {**found, "total": losses.total_loss(found, settings)}
+    return {**sums, "total": losses.total_loss(sums, settings)}
 
 
 def meta_losses(
@@ -108,11 +108,11 @@ def meta_losses(
         logit, embedding = learner(upstream.shared)
     else:
         logit, embedding = functional_call(learner, dict(weights), (upstream.shared,))
-    found = {"cls": losses.classification_loss(logit, batch.live, settings.reduction)}
+    terms = {"cls": losses.classification_loss(logit, batch.live, settings.reduction)}
     if settings.parts.triplet is not None:
         if settings.embedding == "normalised":
             embedding = functional.normalize(embedding, dim=1)
-        found["trip"] = losses.triplet_loss(
+        terms["trip"] = losses.triplet_loss(
             embedding,
             batch.live,
             margin=mining.margin,
@@ -120,30 +120,30 @@ def meta_losses(
             anchors=settings.parts.triplet,
             reduction=settings.reduction,
         )
-    return found
+    return terms
 
 
 def pixel_losses(upstream: Upstream, batch: Batch, settings: Settings) -> dict[str, Tensor]:
     """Equations 5 and 6: depth, and parsing where there is a parser."""
-    found = {"dep": losses.depth_loss(upstream.depth, batch.depth, settings.reduction)}
+    terms = {"dep": losses.depth_loss(upstream.depth, batch.depth, settings.reduction)}
     if upstream.parsing is not None:
-        found["seg"] = losses.segmentation_loss(
+        terms["seg"] = losses.segmentation_loss(
             upstream.parsing, batch.parsing, settings.reduction
         )  # fmt: skip
-    return found
+    return terms
 
 
 def inner_step(
-    learner: nn.Module, found: Mapping[str, Tensor], settings: Settings
+    learner: nn.Module, terms: Mapping[str, Tensor], settings: Settings
 ) -> dict[str, Tensor]:
     """Section III-B1: theta_i = theta - alpha (grad cls_i + grad trip_i), M alone, graph kept.
 
-    found: what meta_losses gives for the learner's own parameters, not yet gone back from. Returns
+    terms: what meta_losses gives for the learner's own parameters, not yet gone back from. Returns
     parameters and cloned buffers: adapted passes leave the learner's own untouched.
     """
-    objective = found["cls"]
-    if "trip" in found:
-        objective = objective + settings.inner_triplet_weight * found["trip"]
+    objective = terms["cls"]
+    if "trip" in terms:
+        objective = objective + settings.inner_triplet_weight * terms["trip"]
     parameters = dict(learner.named_parameters())
     gradients = torch.autograd.grad(objective, list(parameters.values()), create_graph=True)
     adapted = {

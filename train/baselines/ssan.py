@@ -205,13 +205,13 @@ def losses_of(
     total = dep + contrast + domain_weight * domain, where 1 is the published domain_weight.
     partner: as forward_pass takes it.
     """
-    found = {
+    terms = {
         "dep": depth_loss(passed.depth, joined.depth),
         "contrast": contrast_loss(passed.own, passed.mixed, joined.live == joined.live[partner]),
         "domain": domain_loss(passed.domain, joined.domain),
     }
-    total = found["dep"] + found["contrast"] + settings.domain_weight * found["domain"]
-    return {**found, "total": total}
+    total = terms["dep"] + terms["contrast"] + settings.domain_weight * terms["domain"]
+    return {**terms, "total": total}
 
 
 def step_losses(

@@ -179,18 +179,18 @@ def _results(
         yield from _measured(held_out)
 
 
-def _measured(found: Mapping[str, Any]) -> Iterator[str]:
+def _measured(results: Mapping[str, Any]) -> Iterator[str]:
     """The numbers of both levels, and how their thresholds came about."""
     for level in LEVELS:
         yield ""
-        yield from _level(level, found[level])
+        yield from _level(level, results[level])
     yield ""
-    for rule, of in found["thresholds"].items():
+    for rule, of in results["thresholds"].items():
         yield f"- `{rule}`: {plain(of['how'])}; from: {plain(of['from'])}"
 
 
-def _level(name: str, found: Mapping[str, Any]) -> Iterator[str]:
-    counts, intervals = found["counts"], found["intervals"]
+def _level(name: str, numbers: Mapping[str, Any]) -> Iterator[str]:
+    counts, intervals = numbers["counts"], numbers["intervals"]
     failed = counts["live_failed"] + counts["spoof_failed"]
 
     def cell(value: Mapping[str, Any], key: str, of: Mapping[str, Any] | None) -> str:
@@ -198,12 +198,12 @@ def _level(name: str, found: Mapping[str, Any]) -> Iterator[str]:
 
     yield (
         f"By {name}: {counts['live']} live, {counts['spoof']} spoof, of them {failed} without a"
-        f" score (failure to acquire {percent(found['failure_to_acquire'])})."
-        f" AUC {cell(found, 'auc', intervals)}, EER {cell(found, 'eer', intervals)}."
+        f" score (failure to acquire {percent(numbers['failure_to_acquire'])})."
+        f" AUC {cell(numbers, 'auc', intervals)}, EER {cell(numbers, 'eer', intervals)}."
     )
     yield ""
     rows = []
-    for rule, at in found["at"].items():
+    for rule, at in numbers["at"].items():
         if at is None:
             continue
         of = None if intervals is None else intervals["at"][rule]
@@ -213,7 +213,7 @@ def _level(name: str, found: Mapping[str, Any]) -> Iterator[str]:
     head = ["rule", "threshold", "HTER", "APCER, worst", "BPCER", "ACER", "worst instrument"]
     yield from _table(head, rows)
     yield ""
-    instruments = sorted({name for at in found["at"].values() if at for name in at["apcer"]})
+    instruments = sorted({name for at in numbers["at"].values() if at for name in at["apcer"]})
     yield f"Attack instruments: {plain(', '.join(instruments))}."
     if intervals is None:
         yield "No intervals: they need two subjects, or videos where no subject is named."

@@ -32,8 +32,8 @@ def write_card(model: Model, results: dict[str, Any] | None, folder: Path) -> No
     results: what evaluation found, None where there was none. Raises UserError for held-out scores
     that are not the model's, OSError where the folder cannot be written.
     """
-    scores, found = folder / held_out.FILE, None
+    scores, measured = folder / held_out.FILE, None
     if model.threshold is not None and model.threshold["rule"] == "sources_eer":
         with named(scores):
-            found = held_out_level(model, read_scores(scores)) if scores.is_file() else None
-    write_text(folder / CARD, card_text(model, results, found))
+            measured = held_out_level(model, read_scores(scores)) if scores.is_file() else None
+    write_text(folder / CARD, card_text(model, results, measured))

@@ -70,13 +70,13 @@ def _of_draws(
     eer = counted.eer_thresholds()
     fpr, fnr = counted.fpr_and_fnr(eer)
     at_eer = counted.at(eer)
-    found: dict[tuple[str, ...], np.ndarray] = {
+    numbers: dict[tuple[str, ...], np.ndarray] = {
         ("auc",): counted.auc(),
         ("eer",): (fpr + fnr) / 2,
         ("hter_at_eer_threshold",): at_eer.hter,
     }
     for percent in PERCENTS:
-        found["bpcer_at_apcer", str(percent)] = counted.bpcer_at_apcer(percent)
+        numbers["bpcer_at_apcer", str(percent)] = counted.bpcer_at_apcer(percent)
     for rule, threshold in thresholds.items():
         if threshold is None:
             continue
@@ -87,8 +87,8 @@ def _of_draws(
         else:
             at = counted.at(np.full(len(eer), threshold))
         for name in ("hter", "apcer_worst", "bpcer", "acer"):
-            found["at", rule, name] = getattr(at, name)
-    return found
+            numbers["at", rule, name] = getattr(at, name)
+    return numbers
 
 
 def intervals(

@@ -30,11 +30,11 @@ SCHEMA = 1
 
 def counts(rows: list[Score]) -> dict[str, int]:
     """Numbers of rows: live, spoof, and of them without a score live_failed and spoof_failed."""
-    found = {"live": sum(row.live for row in rows)}
-    found["spoof"] = len(rows) - found["live"]
+    numbers = {"live": sum(row.live for row in rows)}
+    numbers["spoof"] = len(rows) - numbers["live"]
     for name, live in (("live", 1), ("spoof", 0)):
-        found[f"{name}_failed"] = sum(row.live == live and row.score is None for row in rows)
-    return found
+        numbers[f"{name}_failed"] = sum(row.live == live and row.score is None for row in rows)
+    return numbers
 
 
 def rates(rows: list[Score]) -> dict[str, float]:
@@ -56,20 +56,20 @@ def _summary(rows: list[Score], counted: Counts) -> dict[str, float]:
     }
 
 
-def _at(threshold: float, found: At) -> dict[str, Any]:
+def _at(threshold: float, at: At) -> dict[str, Any]:
     """Rates at one threshold, as JSON has them."""
-    apcer = {name: None if np.isnan(x[0]) else float(x[0]) for name, x in found.apcer.items()}
-    worst = float(found.apcer_worst[0])
+    apcer = {name: None if np.isnan(x[0]) else float(x[0]) for name, x in at.apcer.items()}
+    worst = float(at.apcer_worst[0])
     return {
         "threshold": as_json(threshold),
-        "far": float(found.far[0]),
-        "frr": float(found.frr[0]),
-        "hter": float(found.hter[0]),
+        "far": float(at.far[0]),
+        "frr": float(at.frr[0]),
+        "hter": float(at.hter[0]),
         "apcer": apcer,
         "apcer_worst": worst,
         "worst_instrument": next(name for name, x in apcer.items() if x == worst),
-        "bpcer": float(found.bpcer[0]),
-        "acer": float(found.acer[0]),
+        "bpcer": float(at.bpcer[0]),
+        "acer": float(at.acer[0]),
     }
 
 

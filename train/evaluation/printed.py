@@ -48,12 +48,12 @@ def short(levels: Mapping[str, Any], thresholds: Mapping[str, Any]) -> str:
     """
     lines = []
     for level in LEVELS:
-        found = levels[level]
+        numbers = levels[level]
         lines.append(
-            f"by {level}: HTER {percent(found['hter_at_eer_threshold'])},"
-            f" AUC {percent(found['auc'])}, EER {percent(found['eer'])}"
+            f"by {level}: HTER {percent(numbers['hter_at_eer_threshold'])},"
+            f" AUC {percent(numbers['auc'])}, EER {percent(numbers['eer'])}"
         )
-        for rule, at in found["at"].items():
+        for rule, at in numbers["at"].items():
             if at is not None:
                 lines.append(
                     f"  {rule} {number(at['threshold'])}: HTER {percent(at['hter'])},"
@@ -86,12 +86,12 @@ def _drawn(intervals: Mapping[str, Any] | None) -> str:
     )
 
 
-def _level(level: str, found: Mapping[str, Any]) -> Iterator[str]:
+def _level(level: str, numbers: Mapping[str, Any]) -> Iterator[str]:
     """The lines of one level."""
-    counts, intervals = found["counts"], found["intervals"]
+    counts, intervals = numbers["counts"], numbers["intervals"]
 
     def line(name: str, *place: str) -> str:
-        value, interval = found, intervals
+        value, interval = numbers, intervals
         for key in place:
             value, interval = value[key], None if interval is None else interval[key]
         return f"{name} {between(value, interval)}"  # type: ignore[arg-type]
@@ -99,14 +99,14 @@ def _level(level: str, found: Mapping[str, Any]) -> Iterator[str]:
     yield (
         f"by {level}: {counts['live']} live and {counts['spoof']} spoof,"
         f" of them without a score {counts['live_failed']} and {counts['spoof_failed']}"
-        f" (failure to acquire {percent(found['failure_to_acquire'])})"
+        f" (failure to acquire {percent(numbers['failure_to_acquire'])})"
     )
     yield "  " + line("AUC", "auc") + " over all thresholds"
     yield "  " + line("EER", "eer") + " at target_eer"
-    for p in found["bpcer_at_apcer"]:
+    for p in numbers["bpcer_at_apcer"]:
         at = f" at the lowest threshold where no instrument's APCER is above {p}%"
         yield "  " + line("BPCER", "bpcer_at_apcer", p) + at
-    yield from _rules(found["at"], intervals)
+    yield from _rules(numbers["at"], intervals)
 
 
 def _rules(at: Mapping[str, Any], intervals: Mapping[str, Any] | None) -> Iterator[str]:
@@ -118,8 +118,8 @@ def _rules(at: Mapping[str, Any], intervals: Mapping[str, Any] | None) -> Iterat
 
     rows = [["rule", "threshold", "FAR", "FRR", "HTER", "APCER, worst", "BPCER", "ACER"]]
     for rule in rules:
-        found = at[rule]
-        row = [rule, number(found["threshold"]), percent(found["far"]), percent(found["frr"])]
+        rates = at[rule]
+        row = [rule, number(rates["threshold"]), percent(rates["far"]), percent(rates["frr"])]
         row += [cell(rule, name) for name in ("hter", "apcer_worst", "bpcer", "acer")]
         rows.append(row)
     yield from _aligned(rows)

@@ -47,13 +47,13 @@ def score_samples(
         domain.fill(those, {"image": images.numpy()})
         return images
 
-    found = [np.empty(0)]
+    parts = [np.empty(0)]
     firsts = range(0, len(samples), IMAGES_AT_ONCE)
     with torch.inference_mode(), loader.ahead(read, firsts, settings.prefetch) as pictures:
         for images in pictures:
             images = images.to(device, non_blocking=True)
-            found.append(score_images(networks, images, settings).numpy())
-    return np.concatenate(found)
+            parts.append(score_images(networks, images, settings).numpy())
+    return np.concatenate(parts)
 
 
 def as_scores(domain: Domain, samples: np.ndarray, scores: np.ndarray) -> list[Score]:

@@ -165,15 +165,15 @@ def video_scores(rows: Iterable[Score]) -> list[Score]:
     scores: dict[tuple[str, str], list[float]] = {}
     for row in rows:
         first.setdefault(row.identity, row)
-        found = scores.setdefault(row.identity, [])
+        values = scores.setdefault(row.identity, [])
         if row.score is not None:
-            found.append(row.score)
+            values.append(row.score)
     return [
         first[video]._replace(
-            frame=len(found),
-            score=_mean(found),
+            frame=len(values),
+            score=_mean(values),
         )
-        for video, found in sorted(scores.items())
+        for video, values in sorted(scores.items())
     ]
 
 

@@ -99,8 +99,8 @@ def eer_rule(rows: list[Score], origin: str) -> Rule:
 
     Raises UserError where live or spoof has no score.
     """
-    found = {level: eer_threshold(those) for level, those in by_level(rows).items()}
-    return Rule(found["frame"], found["video"], CLOSEST, origin)
+    thresholds = {level: eer_threshold(those) for level, those in by_level(rows).items()}
+    return Rule(thresholds["frame"], thresholds["video"], CLOSEST, origin)
 
 
 def fixed(number: float | None) -> Rule:
@@ -115,10 +115,10 @@ def fixed(number: float | None) -> Rule:
 def ssdg(rows: list[Score]) -> Rule:
     """SSDG's rule; none where the scores are not what its code takes."""
     try:
-        found = {level: ssdg_threshold(those) for level, those in by_level(rows).items()}
+        thresholds = {level: ssdg_threshold(those) for level, those in by_level(rows).items()}
     except UserError as error:
         return Rule(None, None, GRID, f"none: {error}")
-    return Rule(found["frame"], found["video"], GRID, ITSELF)
+    return Rule(thresholds["frame"], thresholds["video"], GRID, ITSELF)
 
 
 def rules_for(rows: list[Score], sources: Rule, given: Rule) -> Mapping[str, Rule]:

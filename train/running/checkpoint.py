@@ -105,9 +105,9 @@ def read(data: bytes, name: str) -> Model:
     names = {field.name for field in dataclasses.fields(Model)}
     number = content.get("format") if isinstance(content, dict) else None
     if number != FORMAT:
-        found = f"its format is {number}" if isinstance(number, int) else "it has no format"
+        reason = f"its format is {number}" if isinstance(number, int) else "it has no format"
         raise UserError(
-            f"{name}: not a model.pt of format {FORMAT}, {found}; train again to make one"
+            f"{name}: not a model.pt of format {FORMAT}, {reason}; train again to make one"
         )
     kinds = {
         "networks": dict,

@@ -43,12 +43,12 @@ def joined(on_gpu: bool) -> Iterator[Process]:
         yield Process()
         return
     try:
-        found = Process(*(int(os.environ[name]) for name in ("RANK", "WORLD_SIZE", "LOCAL_RANK")))
+        process = Process(*(int(os.environ[name]) for name in ("RANK", "WORLD_SIZE", "LOCAL_RANK")))
         distributed.init_process_group("nccl" if on_gpu else "gloo", timeout=PATIENCE)
     except (KeyError, ValueError, RuntimeError) as error:
         raise UserError(f"torchrun's processes cannot be joined: {error}") from None
     try:
-        yield found
+        yield process
     finally:
         distributed.destroy_process_group()
 
