@@ -102,8 +102,8 @@ def _train(
         training.restore(checkpoint.read(state, str(run.checkpoints.path)))
     book = None
     if process.first:
-        beside = _begin(run, bundle, domains, selection, anew=state is None)
-        book = Logbook(run, training, per_epoch, *beside, progress, progress_every)
+        watch, origin, held_out = _begin(run, bundle, domains, selection, anew=state is None)
+        book = Logbook(run, training, per_epoch, watch, origin, held_out, progress, progress_every)
     with closing(book) if book else nullcontext(), stopping.on_request() as request:
         loop(training, sources, selection, request, book)
 
