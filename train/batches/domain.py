@@ -36,23 +36,19 @@ class Domain:
         if not sum(len(shard) for shard in shards):
             where = " or ".join(splits)
             raise UserError(f"{bundle.folder}: dataset '{name}' has no sample in {where}")
-        self.__setstate__(
-            {
-                "name": name,
-                "splits": tuple(splits),
-                "spoof_depth": bundle.spoof_depth,
-                "shards": shards,
-            }
-        )
+        self.name, self.splits, self.shards = name, tuple(splits), shards
+        self.spoof_depth = bundle.spoof_depth
+        self._find_samples()
 
     def __getstate__(self) -> dict[str, Any]:
         return {name: getattr(self, name) for name in ("name", "splits", "spoof_depth", "shards")}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        self.name: str = state["name"]
-        self.splits: tuple[str, ...] = state["splits"]
-        self.spoof_depth: str = state["spoof_depth"]
-        self.shards: list[Shard] = state["shards"]
+        self.__dict__.update(state)
+        self._find_samples()
+
+    def _find_samples(self) -> None:
+        """Read from the shards where each sample lies."""
         tables: list[tuple[np.ndarray, np.ndarray]] = [
             np.unique(s.read("video"), return_inverse=True) for s in self.shards
         ]
