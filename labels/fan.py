@@ -126,9 +126,9 @@ class Detector:
         pixels = image[:, :, ::-1].astype(np.float32) - np.array(BGR_MEAN, np.float32)
         with torch.inference_mode(), devices.exact():
             seen = torch.from_numpy(pixels.transpose(2, 0, 1)[None].copy()).to(self._device)
-            maps = [one.float() for one in self._network(seen)]
-            maps[::2] = [one.softmax(1) for one in maps[::2]]
-        boxes = np.asarray(get_predictions([one.cpu().numpy() for one in maps], 1)[0], np.float64)
+            maps = [output.float() for output in self._network(seen)]
+            maps[::2] = [scores.softmax(1) for scores in maps[::2]]
+        boxes = np.asarray(get_predictions([m.cpu().numpy() for m in maps], 1)[0], np.float64)
         boxes = boxes.reshape(-1, 5)
         kept = boxes[nms(boxes, SAME_BOX)].reshape(-1, 5)
         return kept[kept[:, 4] > MIN_SCORE]

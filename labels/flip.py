@@ -1,7 +1,8 @@
 """Mirroring left to right: picture, classes, depth and landmarks together, none forgotten.
 
-The subject's left becomes their right. Nobody mirrors by hand; batches on the device that trains
-have train.batches.augment.flip, which knows no landmarks.
+The subject's left becomes their right. For users of bundles and labels (docs/labels.md); nothing
+else here calls it. train/, which runs without labels/, mirrors its batches by
+train/batches/augment.py, and tests hold that both do the same.
 """
 
 import numpy as np
@@ -31,7 +32,10 @@ MIRROR = _mirror()
 
 
 def flip_landmarks(landmarks: np.ndarray, width: float) -> np.ndarray:
-    """Landmarks (..., 468 or 478, 3) of the mirrored picture, which is `width` pixels wide."""
+    """Landmarks (..., 468 or 478, 3) of the mirrored picture, which is `width` pixels wide.
+
+    x, y and z in its pixels; the dtype stays. Raises ValueError for another number of landmarks.
+    """
     count = landmarks.shape[-2]
     if count not in (468, 478) or landmarks.shape[-1] != 3:
         raise ValueError(f"landmarks must be (..., 468 or 478, 3), not {landmarks.shape}")
@@ -41,7 +45,10 @@ def flip_landmarks(landmarks: np.ndarray, width: float) -> np.ndarray:
 
 
 def flip_affine(affine: np.ndarray, frame_width: float, width: float) -> np.ndarray:
-    """The (2, 3) affine from the mirrored frame to the mirrored picture."""
+    """The (2, 3) float64 affine from the mirrored frame to the mirrored picture.
+
+    affine: (2, 3), frame to picture; frame_width, width: of frame and picture, pixels.
+    """
     flipped = np.array(affine, np.float64)
     flipped[:, 2] += flipped[:, 0] * frame_width
     flipped[:, 0] *= -1
@@ -75,7 +82,8 @@ def flip_sample(
     """All of one sample, mirrored.
 
     image: (H, W, 3). depth: (h, w). parsing: (H, W) uint8 classes. landmarks: (468 or 478, 3) in
-    pixels of the image (a bundle's are in frame pixels: take them through its affine first).
+    pixels of the image (a bundle's are in frame pixels: take them through its affine first). Raises
+    ValueError as flip_landmarks.
     """
     return (
         flip_picture(image),

@@ -6,17 +6,14 @@ from labels.affines import scale_of
 
 
 def frame_mask(
-    affine: np.ndarray,
-    frame_size: tuple[int, int],
-    height: int,
-    width: int,
-    margin: float = 0,
+    affine: np.ndarray, frame_size: tuple[int, int], height: int, width: int, margin: float = 0
 ) -> np.ndarray:
     """(height, width) bool: the pixels of a picture whose centres lie in the frame.
 
     affine: (2, 3) frame to picture, any that has an inverse. frame_size: (width, height) in pixels.
     A centre on the frame's left or upper edge is inside, on its right or lower edge outside.
-    margin: so many frame pixels along its border count as outside too.
+    margin: so many frame pixels along its border count as outside too. Raises LinAlgError for an
+    affine without an inverse, as all here do.
     """
     slopes, start = _back(affine)
     across = np.arange(width) + 0.5
@@ -58,13 +55,9 @@ def clear_outside(
 
 
 def covers(
-    affine: np.ndarray,
-    frame_size: tuple[int, int],
-    height: int,
-    width: int,
-    margin: float = 0,
+    affine: np.ndarray, frame_size: tuple[int, int], height: int, width: int, margin: float = 0
 ) -> bool:
-    """Whether the frame, less a margin in its pixels, holds the centre of every picture pixel."""
+    """Whether frame_mask of the same arguments is True everywhere, at the cost of four points."""
     slopes, start = _back(affine)
     # The frame is convex: it holds all when it holds the four at the corners.
     columns, rows = np.array([0.5, width - 0.5]), np.array([0.5, height - 0.5])

@@ -61,7 +61,8 @@ def fit_mesh(points: np.ndarray) -> np.ndarray:
 
     The axes must be right-handed, as a picture's are: x right, y down, z away from the viewer.
     Points that are a turned, moved and scaled canonical face give exactly that face. Raises
-    LabelError where the points are no face: not finite, or misfit is MAX_MISFIT or more.
+    LabelError where the points are no face: not finite, or misfit is MAX_MISFIT or more; ValueError
+    for another shape.
     """
     points = np.asarray(points, np.float64)
     if points.shape != (68, 3):

@@ -58,7 +58,7 @@ def correct_pose(
     the whole frame, never of a crop: it gives the camera, whose focal length is taken as the longer
     side and whose axis goes through the middle. weight: 0 changes nothing, 1 takes all of it. pose:
     what solve gives for these landmarks, where it is at hand already. Returns float64. Raises
-    PoseError where no face in front of the camera fits.
+    PoseError where no face in front of the camera fits, ValueError for another shape.
     """
     points = _checked(landmarks)
     pose = pose or solve(points, frame_size)

@@ -178,8 +178,8 @@ def record(name: str) -> dict[str, str]:
     if not (
         isinstance(hashes, dict)
         and hashes.keys() == {"fetched", "kept"}
-        and all(isinstance(one, str) and len(one) == 64 and set(one) <= _HEX
-                for one in hashes.values())
+        and all(isinstance(value, str) and len(value) == 64 and set(value) <= _HEX
+                for value in hashes.values())
     ):  # fmt: skip
         raise UserError(f"{path}: damaged; delete it and run: ocim weights fetch {name}")
     return hashes

@@ -130,14 +130,14 @@ def _in_safe_form(weights: Weights, given: Path) -> Path:
         from labels.depth.prnet_network import convert
 
         try:
-            convert({name: one.float().numpy() for name, one in tensors.items()})
+            convert({name: tensor.float().numpy() for name, tensor in tensors.items()})
         except UserError as error:
             raise UserError(f"{given}: {error}") from error
         return given
     from safetensors.torch import save
 
     kept = given.with_name("kept.safetensors")
-    kept.write_bytes(save({name: one.clone().contiguous() for name, one in tensors.items()}))
+    kept.write_bytes(save({name: each.clone().contiguous() for name, each in tensors.items()}))
     return kept
 
 

@@ -13,7 +13,7 @@ def zbuffer(vertices: np.ndarray, triangles: np.ndarray, height: int, width: int
     A pixel belongs to a triangle that holds its centre; a centre on an edge belongs to the triangle
     below or to the right of it, so neighbours leave no gap and what they cover does not grow. z is
     linear over a triangle. A triangle without area, or with a vertex that is not finite, covers
-    nothing.
+    nothing. Raises ValueError for other shapes, or numbers of vertices that are not there.
     """
     vertices = np.ascontiguousarray(vertices, np.float64)
     triangles = np.ascontiguousarray(triangles, np.int32)

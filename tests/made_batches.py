@@ -1,11 +1,13 @@
 """Batches of random numbers, as the networks take them, for tests of what trains."""
 
+import dataclasses
 from collections.abc import Sequence
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from train import methods
 from train.batches.data import Batch
 from train.config import Settings
 from train.settings import settings_from_dict
@@ -16,6 +18,11 @@ def small_settings(variant: str, **options: Any) -> Settings:
     return settings_from_dict(
         {"variant": variant, "width": 0.05, "input_size": 64, **options}, "test"
     )
+
+
+def make_networks(settings: Settings, sources: int = 3) -> Any:
+    """Networks with the initial weights of seed 1, in float64 and training mode."""
+    return methods.make(dataclasses.replace(settings, seed=1), sources).double().train()
 
 
 def make_batch(

@@ -6,25 +6,18 @@ from typing import Any
 
 import pytest
 import torch
-from made_batches import rgb_batch, small_settings, value
+from made_batches import make_networks, rgb_batch, small_settings, value
 from torch import Tensor, nn
 
-from train.baselines import ssan
+from train.baselines import initial, ssan
 from train.baselines.joined import join
-from train.baselines.ssan import SSAN, Passed, initialise, step_losses
+from train.baselines.ssan import SSAN, Passed, step_losses
 from train.batches.data import Batch
-from train.config import Settings
 
 
 @pytest.fixture(scope="module")
 def domains() -> list[Batch]:
     return [rgb_batch(seed, [1, 1, 0, 0]) for seed in range(3)]
-
-
-def make(settings: Settings, domains: int = 3) -> SSAN:
-    networks = SSAN(settings, domains)
-    initialise(networks, torch.Generator().manual_seed(1))
-    return networks.double().train()
 
 
 def test_the_contrast_pulls_to_a_style_of_the_same_class_and_pushes_from_another():
@@ -72,7 +65,7 @@ def test_an_assembly_block_by_hand():
 
 
 def test_one_pass_of_the_encoder_is_the_two_of_the_released_code():
-    networks = make(small_settings("ssan"))
+    networks = make_networks(small_settings("ssan"))
     once, twice = networks.encoder, copy.deepcopy(networks.encoder)
     for module in twice.modules():
         if isinstance(module, nn.BatchNorm2d):
@@ -99,7 +92,7 @@ def test_one_pass_of_the_encoder_is_the_two_of_the_released_code():
 
 def test_statistics_of_the_assembly_move_twice_own_style_first(domains: list[Batch]):
     settings = small_settings("ssan")
-    networks = make(settings)
+    networks = make_networks(settings)
     alike = copy.deepcopy(networks)
     joined = join(domains)
     partner = torch.arange(12).roll(5)
@@ -126,7 +119,7 @@ def test_statistics_of_the_assembly_move_twice_own_style_first(domains: list[Bat
 
 def domain_gradients(domains: list[Batch], step: int = 999, **options: Any) -> dict[str, Tensor]:
     settings = small_settings("ssan", **options)
-    networks = make(settings)
+    networks = make_networks(settings)
     step_losses(networks, domains, settings, step, 4000)["domain"].backward()
     return {n: p.grad for n, p in networks.named_parameters() if p.grad is not None}
 
@@ -142,7 +135,7 @@ def test_the_released_codes_reversal_does_nothing_and_a_real_one_can_be_had(doma
         torch.testing.assert_close(gradient, factor * released[name], msg=name)
     # and what the released gradient is: downhill for the domain loss, in the encoder too
     settings = small_settings("ssan", reversal="none")
-    networks = make(settings)
+    networks = make_networks(settings)
     weight = dict(networks.named_parameters())["encoder.content.0.weight"].data.view(-1)
     gradient = released["encoder.content.0.weight"].view(-1)
     place, step, values = int(gradient.abs().argmax()), 1e-5, []
@@ -154,7 +147,7 @@ def test_the_released_codes_reversal_does_nothing_and_a_real_one_can_be_had(doma
 
 def test_a_step_reports_its_losses_and_reaches_every_parameter(domains: list[Batch]):
     settings = small_settings("ssan")
-    networks = make(settings)
+    networks = make_networks(settings)
     found = step_losses(networks, domains, settings, 0, 4000)
     assert set(found) == {*ssan.LOSSES, "total"}
     found["total"].backward()
@@ -167,7 +160,7 @@ def test_a_step_reports_its_losses_and_reaches_every_parameter(domains: list[Bat
 @pytest.mark.parametrize("reversal", ["none", "real"])
 def test_empty_sources_and_sources_of_one_class_serve(live: list[list[int]], reversal: str):
     settings = small_settings("ssan", reversal=reversal)
-    networks = make(settings)
+    networks = make_networks(settings)
     found = step_losses(networks, [rgb_batch(i, x) for i, x in enumerate(live)], settings, 3, 4000)
     found["total"].backward()
     assert all(math.isfinite(value(loss)) for loss in found.values())
@@ -179,15 +172,15 @@ def test_empty_sources_and_sources_of_one_class_serve(live: list[list[int]], rev
 def test_an_empty_source_changes_nothing_for_the_others(domains: list[Batch]):
     settings = small_settings("ssan")
     with_it = [domains[0], domains[1], rgb_batch(0, [])]
-    found = step_losses(make(settings), with_it, settings, 3, 4000)
-    without = step_losses(make(settings), domains[:2], settings, 3, 4000)
+    found = step_losses(make_networks(settings), with_it, settings, 3, 4000)
+    without = step_losses(make_networks(settings), domains[:2], settings, 3, 4000)
     assert {k: value(v) for k, v in found.items()} == {k: value(v) for k, v in without.items()}
 
 
 def test_the_styles_partners_depend_on_seed_and_step_alone(domains: list[Batch]):
     def contrast(seed: int, step: int) -> float:
         settings = small_settings("ssan", seed=seed)
-        networks = make(settings)
+        networks = make_networks(settings)
         before = torch.get_rng_state()
         found = value(step_losses(networks, domains, settings, step, 4000)["contrast"])
         assert torch.equal(before, torch.get_rng_state())
@@ -201,7 +194,7 @@ def test_the_styles_partners_depend_on_seed_and_step_alone(domains: list[Batch])
 
 
 def test_the_score_is_the_mean_of_the_map_of_each_image_alone(domains: list[Batch]):
-    networks = make(small_settings("ssan")).float().eval()
+    networks = make_networks(small_settings("ssan")).float().eval()
     images = domains[0].images.float()
     with torch.inference_mode():
         depth, together = networks(images), networks.score(images)
@@ -214,7 +207,7 @@ def test_the_score_is_the_mean_of_the_map_of_each_image_alone(domains: list[Batc
 
 
 def test_evaluation_needs_no_discriminator(domains: list[Batch]):
-    networks = make(small_settings("ssan")).eval()
+    networks = make_networks(small_settings("ssan")).eval()
     networks.score(domains[0].images).sum().backward()
     assert all(p.grad is None for p in networks.discriminator.parameters())
 
@@ -223,7 +216,7 @@ def test_evaluation_needs_no_discriminator(domains: list[Batch]):
 def test_the_map_has_an_eighth_of_the_inputs_side(size: int):
     settings = small_settings("ssan", input_size=size)
     batches = [rgb_batch(i, [1, 0], size) for i in range(2)]
-    networks = make(settings, 2)
+    networks = make_networks(settings, 2)
     assert networks(batches[0].images).shape == (2, 1, size // 8, size // 8)
     assert math.isfinite(value(step_losses(networks, batches, settings, 0, 4000)["total"]))
 
@@ -231,7 +224,7 @@ def test_the_map_has_an_eighth_of_the_inputs_side(size: int):
 def test_initial_weights_are_torchs_and_the_global_random_state_stays():
     networks = SSAN(small_settings("ssan", width=1.0), 3)
     before = torch.get_rng_state()
-    initialise(networks, torch.Generator().manual_seed(0))
+    initial.initialise(networks, torch.Generator().manual_seed(0))
     assert torch.equal(before, torch.get_rng_state())
     # uniform within one over the root of the fan in
     for weight, fan in (
@@ -243,7 +236,7 @@ def test_initial_weights_are_torchs_and_the_global_random_state_stays():
         assert float(weight.detach().abs().max()) == pytest.approx(bound, rel=1e-2)
         assert float(weight.detach().std()) == pytest.approx(bound / math.sqrt(3), rel=0.05)
     again = SSAN(small_settings("ssan", width=1.0), 3)
-    initialise(again, torch.Generator().manual_seed(0))
+    initial.initialise(again, torch.Generator().manual_seed(0))
     for (name, a), b in zip(
         networks.state_dict().items(), again.state_dict().values(), strict=True
     ):

@@ -5,25 +5,18 @@ from typing import Any
 
 import pytest
 import torch
-from made_batches import rgb_batch, small_settings, value
+from made_batches import make_networks, rgb_batch, small_settings, value
 from torch import Tensor, nn
 
 from train.baselines import ssdg
 from train.baselines.joined import join
 from train.baselines.ssdg import SSDG, Passed, initialise, step_losses
 from train.batches.data import Batch
-from train.config import Settings
 
 
 @pytest.fixture(scope="module")
 def domains() -> list[Batch]:
     return [rgb_batch(seed, [1, 1, 0, 0]) for seed in range(3)]
-
-
-def make(settings: Settings, domains: int = 3) -> SSDG:
-    networks = SSDG(settings, domains)
-    initialise(networks, torch.Generator().manual_seed(1))
-    return networks.double().train()
 
 
 def test_the_losses_by_hand():
@@ -53,7 +46,7 @@ def test_live_is_one_class_and_each_sources_spoofs_another():
 
 def test_a_step_reports_its_losses_and_reaches_every_parameter(domains: list[Batch]):
     settings = small_settings("ssdg")
-    networks = make(settings)
+    networks = make_networks(settings)
     found = step_losses(networks, domains, settings, 100)
     assert set(found) == {*ssdg.LOSSES, "total"}
     found["total"].backward()
@@ -67,7 +60,7 @@ def test_a_step_reports_its_losses_and_reaches_every_parameter(domains: list[Bat
 )
 def test_sources_of_one_class_and_of_other_sizes_serve(live: list[list[int]]):
     settings = small_settings("ssdg")
-    networks = make(settings)
+    networks = make_networks(settings)
     found = step_losses(networks, [rgb_batch(i, x) for i, x in enumerate(live)], settings, 100)
     found["total"].backward()
     assert all(math.isfinite(value(loss)) for loss in found.values())
@@ -79,7 +72,7 @@ def test_sources_of_one_class_and_of_other_sizes_serve(live: list[list[int]]):
 
 
 def test_the_embedding_has_the_root_of_half_its_norm():
-    networks = make(small_settings("ssdg")).eval()
+    networks = make_networks(small_settings("ssdg")).eval()
     images = rgb_batch(0, [1, 0]).images
     embedding = networks.embed(images)
     pooled = networks.embedder(networks.backbone(images)[-1]).mean((2, 3))
@@ -91,7 +84,7 @@ def test_the_embedding_has_the_root_of_half_its_norm():
 
 
 def test_an_embedding_of_nothing_is_zero_with_a_finite_gradient():
-    networks = make(small_settings("ssdg"))
+    networks = make_networks(small_settings("ssdg"))
     nn.init.constant_(networks.linear.bias, -100)
     embedding = networks.embed(rgb_batch(0, [1, 0]).images)
     embedding.sum().backward()
@@ -138,7 +131,7 @@ def test_the_domain_loss_teaches_the_discriminator_and_unteaches_what_lies_befor
     domains: list[Batch],
 ):
     settings, step = small_settings("ssdg", dropout=0.0), 999
-    networks = make(settings)
+    networks = make_networks(settings)
 
     def loss() -> Tensor:
         return step_losses(networks, domains, settings, step)["domain"]
@@ -158,7 +151,7 @@ def test_the_domain_loss_teaches_the_discriminator_and_unteaches_what_lies_befor
 
 def test_the_reversed_gradient_at_the_embeddings_by_hand(domains: list[Batch]):
     settings, step = small_settings("ssdg", dropout=0.0), 9
-    networks = make(settings)
+    networks = make_networks(settings)
     joined = join(domains)
     passed = ssdg.forward_pass(networks, joined, settings, step)
     found = ssdg.losses_of(passed, joined, settings)
@@ -173,7 +166,7 @@ def test_the_reversed_gradient_at_the_embeddings_by_hand(domains: list[Batch]):
 
 
 def test_evaluation_passes_neither_discriminator_nor_reversal_nor_dropout(domains: list[Batch]):
-    networks = make(small_settings("ssdg")).eval()
+    networks = make_networks(small_settings("ssdg")).eval()
     images = domains[0].images
     score = networks.score(images)
     embedding = networks.embed(images).detach()
@@ -185,7 +178,7 @@ def test_evaluation_passes_neither_discriminator_nor_reversal_nor_dropout(domain
 
 
 def test_scores_are_shares_that_do_not_depend_on_the_other_images(domains: list[Batch]):
-    networks = make(small_settings("ssdg")).float().eval()
+    networks = make_networks(small_settings("ssdg")).float().eval()
     images = domains[0].images.float()
     with torch.inference_mode():
         together, again = networks.score(images), networks.score(images)
@@ -199,7 +192,7 @@ def test_scores_are_shares_that_do_not_depend_on_the_other_images(domains: list[
 
 def test_running_statistics_move_once_a_step_over_all_sources_together(domains: list[Batch]):
     settings = small_settings("ssdg")
-    networks = make(settings)
+    networks = make_networks(settings)
     convolution, norm = networks.backbone.stem[0], networks.backbone.stem[1]
     out = convolution(torch.cat([batch.images for batch in domains])).detach()  # type: ignore[operator]
     step_losses(networks, domains, settings, 0)
@@ -212,7 +205,7 @@ def test_running_statistics_move_once_a_step_over_all_sources_together(domains: 
 
 @pytest.mark.slow
 def test_dropout_leaves_out_half_of_the_units_in_training_alone():
-    networks = make(small_settings("ssdg", width=1.0))
+    networks = make_networks(small_settings("ssdg", width=1.0))
     images = torch.cat([rgb_batch(seed, [1, 0]).images for seed in range(2)])
     torch.manual_seed(0)
     zeros = [float((networks.embed(images) == 0).double().mean()) for _ in range(2)]
@@ -226,7 +219,7 @@ def test_dropout_leaves_out_half_of_the_units_in_training_alone():
 def test_other_input_sizes_serve(size: int):
     settings = small_settings("ssdg", input_size=size)
     batches = [rgb_batch(i, [1, 0], size) for i in range(2)]
-    found = step_losses(make(settings, 2), batches, settings, 0)
+    found = step_losses(make_networks(settings, 2), batches, settings, 0)
     assert math.isfinite(value(found["total"]))
 
 

@@ -11,7 +11,7 @@ from made_bundle import edit_manifest, make_bundle
 from pipeline.bundle import Bundle
 from pipeline.errors import UserError
 from train.batches.chance import Drawn
-from train.batches.data import Source, prepare, roles
+from train.batches.data import Source, prepare
 from train.batches.domain import Domain
 from train.config import Settings
 from train.settings import settings_from_dict
@@ -63,14 +63,6 @@ def test_the_mask_target_is_binary():
     made = prepare(images, depth, parsing, torch.ones(1), settings).depth[0, 0]
     assert made[0].tolist() == [1, 1, 1, 1, 1, 0, 0, 0]  # the fifth pixel is half covered
     assert made[:, 0].tolist() == [1, 1, 1, 1, 0, 0, 0, 0]
-
-
-def test_every_domain_is_meta_test_in_turn_by_seed():
-    drawn = [roles(3, step, 3) for step in range(60)]
-    assert all(sorted(order) == [0, 1, 2] for order in drawn)
-    assert {order[-1] for order in drawn} == {0, 1, 2}
-    assert drawn == [roles(3, step, 3) for step in range(60)]
-    assert drawn != [roles(4, step, 3) for step in range(60)]
 
 
 def test_a_source_without_live_samples_is_named(tmp_path: Path):

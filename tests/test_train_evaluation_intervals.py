@@ -6,14 +6,14 @@ from made_scores import random_rows, rows
 from sklearn.metrics import roc_auc_score
 
 from train.evaluation.intervals import RESAMPLES, Groups, draws, intervals
-from train.evaluation.metrics import PERCENTS, level, rates
+from train.evaluation.metrics import level, rates
 from train.evaluation.rates import Table
 from train.evaluation.scores import Score
 from train.evaluation.thresholds import eer_threshold
 
 
 def of(those: list[Score], groups: Groups, **thresholds: float | None):
-    return intervals(those, thresholds, groups, PERCENTS)
+    return intervals(those, thresholds, groups)
 
 
 def drawn(those: list[Score]) -> np.ndarray:

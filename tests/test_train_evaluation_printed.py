@@ -7,7 +7,7 @@ from made_scores import random_rows, rows
 from train.evaluation.metrics import measure
 from train.evaluation.printed import between, number, percent, short, whole
 from train.evaluation.scores import Score
-from train.evaluation.thresholds import fixed, no_sources, rules_for, sources_eer
+from train.evaluation.thresholds import eer_rule, fixed, no_sources, rules_for
 
 
 def measured(those: list[Score], sources: Any) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -26,7 +26,7 @@ def test_numbers_are_percent_with_their_intervals_and_a_dash_where_there_is_none
 def test_a_short_table_names_the_threshold_of_every_rate():
     # two live, two spoofs of paper; at 0.5 nothing is wrong, at 0.95 both live are rejected
     those = rows([0.8, 0.9], []) + [Score(f"s{i}", 0, 0, 0.1, "print", "paper") for i in (1, 2)]
-    levels, thresholds = measured(those, sources_eer(rows([0.95], [0.9]), "two others"))
+    levels, thresholds = measured(those, eer_rule(rows([0.95], [0.9]), "two others"))
     lines = short(levels, thresholds).splitlines()
     assert lines[0] == "by frame: HTER 0.00%, AUC 100.00%, EER 0.00%"
     assert lines[1:4] == [

@@ -14,7 +14,7 @@ from sklearn.metrics import roc_auc_score, roc_curve
 
 from train.evaluation.rates import Counts, Table, species
 from train.evaluation.scores import Score
-from train.evaluation.thresholds import once
+from train.evaluation.thresholds import counted_once
 
 CASES = json.loads((Path(__file__).parent / "scores_cases.json").read_text())["cases"]
 
@@ -45,7 +45,7 @@ def test_weights_are_rows_that_are_there_so_often(seed: int):
     thresholds = np.array([0.125, 0.5, np.inf, 0.3, -np.inf])
     at = counted.at(thresholds)
     for number, often in enumerate(weights):
-        single = once(repeated(those, often))
+        single = counted_once(repeated(those, often))
         one = single.at(thresholds[number : number + 1])
         for name in ("far", "frr", "hter", "bpcer", "apcer_worst", "acer"):
             assert getattr(at, name)[number] == pytest.approx(getattr(one, name)[0], abs=1e-15)
@@ -79,7 +79,7 @@ def test_weighted_auc_and_eer_are_scikit_learns(seed: int):
 
 @pytest.mark.parametrize("case", CASES)
 def test_far_and_frr_at_thresholds_are_bobs(case: dict[str, Any]):
-    counted = once(rows(case["live"], case["spoof"]))
+    counted = counted_once(rows(case["live"], case["spoof"]))
     for threshold, (far, frr) in zip(case["thresholds"], case["bob_farfrr"], strict=True):
         at = counted.at(np.array([threshold]))
         assert (at.far[0], at.frr[0]) == pytest.approx((far, frr), abs=1e-12)
@@ -88,7 +88,7 @@ def test_far_and_frr_at_thresholds_are_bobs(case: dict[str, Any]):
 
 def test_failures_to_acquire_are_in_far_and_frr_and_not_in_apcer_and_bpcer():
     # two failures among ten: FTA 1/5. At 0.5 one spoof of four is accepted, one live of four is not
-    counted = once(rows([0.3, 0.5, 0.7, 0.9, None], [0.1, 0.2, 0.4, 0.6, None]))
+    counted = counted_once(rows([0.3, 0.5, 0.7, 0.9, None], [0.1, 0.2, 0.4, 0.6, None]))
     at = counted.at(np.array([0.5]))
     assert float(at.far[0]) == pytest.approx(0.25 * 0.8)
     assert float(at.frr[0]) == pytest.approx(0.2 + 0.25 * 0.8)
@@ -106,7 +106,7 @@ def spoofs(**scores: list[float | None]) -> list[Score]:
 def test_apcer_is_of_each_instrument_and_the_worst_of_them():
     # at 0.5: paper 1 of 4, screen 2 of 2; live 1 of 4 rejected; pooled spoofs 3 of 6
     those = spoofs(paper=[0.1, 0.2, 0.3, 0.5], screen=[0.6, 0.7], lost=[None])
-    at = once(those + rows([0.4, 0.5, 0.6, 0.7], [])).at(np.array([0.5]))
+    at = counted_once(those + rows([0.4, 0.5, 0.6, 0.7], [])).at(np.array([0.5]))
     assert {name: float(x[0]) for name, x in at.apcer.items() if name != "lost"} == {
         "paper": 0.25,
         "screen": 1.0,
@@ -121,7 +121,7 @@ def test_bpcer_at_apcer_holds_the_worst_instrument_below_it():
     # ten of paper at 0.0 to 0.9, two of screen at 0.35 and 0.05; live at 0.3, 0.6, 0.95, 0.97
     paper = [i / 10 for i in range(10)]
     those = spoofs(paper=paper, screen=[0.35, 0.05]) + rows([0.3, 0.6, 0.95, 0.97], [])
-    counted = once(those)
+    counted = counted_once(those)
     # none of screen may pass: above 0.35; of paper one in ten at 10%: above 0.8, so 0.9 is the
     # lowest candidate, and two of four live lie below; at 5% above 0.9: 0.95, two again
     assert float(counted.bpcer_at_apcer(10)[0]) == 0.5
@@ -133,14 +133,14 @@ def test_bpcer_at_apcer_holds_the_worst_instrument_below_it():
 
 
 def test_bpcer_at_apcer_is_1_where_only_infinity_keeps_an_attack_out():
-    assert float(once(rows([0.2], [0.9])).bpcer_at_apcer(1)[0]) == 1
+    assert float(counted_once(rows([0.2], [0.9])).bpcer_at_apcer(1)[0]) == 1
 
 
 @pytest.mark.parametrize("seed", range(25))
 @pytest.mark.parametrize("percent", [1, 5, 10, 34])
 def test_bpcer_at_apcer_is_the_lowest_of_all_candidates(seed: int, percent: int):
     those = random_rows(seed)
-    counted = once(those)
+    counted = counted_once(those)
     allowed = []
     for threshold in counted.table.candidates:
         at = counted.at(np.array([threshold]))
@@ -187,7 +187,7 @@ def changed(those: list[Score], change: Any) -> list[Score]:
 
 @given(made())
 def test_only_the_order_of_scores_counts(those: list[Score]):
-    one, other = once(those), once(changed(those, lambda score: score**3 * 40 - 7))
+    one, other = counted_once(those), counted_once(changed(those, lambda score: score**3 * 40 - 7))
     assert one.auc()[0] == other.auc()[0]
     for percent in (1, 5, 10):
         assert one.bpcer_at_apcer(percent)[0] == other.bpcer_at_apcer(percent)[0]
@@ -198,14 +198,14 @@ def test_only_the_order_of_scores_counts(those: list[Score]):
 @given(made())
 def test_classes_changed_over_with_scores_turned_round_give_the_same_auc(those: list[Score]):
     turned = [r._replace(live=1 - r.live) for r in changed(those, lambda score: -score)]
-    assert once(turned).auc()[0] == pytest.approx(once(those).auc()[0], abs=1e-15)
+    assert counted_once(turned).auc()[0] == pytest.approx(counted_once(those).auc()[0], abs=1e-15)
 
 
 @given(made(), st.floats(-1, 3))
 def test_rates_are_fractions_and_the_worst_instrument_is_no_better_than_all(
     those: list[Score], threshold: float
 ):
-    counted = once(those)
+    counted = counted_once(those)
     at = counted.at(np.array([threshold]))
     fpr, fnr = counted.fpr_and_fnr(np.array([threshold]))
     for rate in (at.far, at.frr, at.hter, at.bpcer, at.apcer_worst, at.acer, fpr, fnr):
@@ -217,7 +217,7 @@ def test_rates_are_fractions_and_the_worst_instrument_is_no_better_than_all(
 
 @given(made())
 def test_the_more_attacks_may_pass_the_fewer_live_are_rejected(those: list[Score]):
-    counted = once(those)
+    counted = counted_once(those)
     found = [float(counted.bpcer_at_apcer(percent)[0]) for percent in (0, 1, 5, 10, 50, 100)]
     assert found == sorted(found, reverse=True)
     assert found[-1] == 0
@@ -227,7 +227,7 @@ def test_the_more_attacks_may_pass_the_fewer_live_are_rejected(those: list[Score
 def test_no_candidate_is_closer_than_the_eer_threshold_and_none_above_is_as_close(
     those: list[Score],
 ):
-    counted = once(those)
+    counted = counted_once(those)
     threshold = counted.eer_thresholds()
 
     def gap(t: float) -> Fraction:

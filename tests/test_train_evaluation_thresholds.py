@@ -15,13 +15,13 @@ from pipeline.errors import UserError
 from train.evaluation.scores import Score
 from train.evaluation.thresholds import (
     FIXED,
+    counted_once,
+    eer_rule,
     eer_threshold,
     fixed,
     fixed_threshold,
     no_sources,
-    once,
     rules_for,
-    sources_eer,
     ssdg,
     ssdg_threshold,
 )
@@ -38,7 +38,7 @@ def split(those: list[Score]) -> tuple[list[float], list[float]]:
 
 def at_eer(live: list[float], spoof: list[float]) -> tuple[float, float, float]:
     """Threshold, FPR and FNR."""
-    counted = once(rows([*live], [*spoof]))
+    counted = counted_once(rows([*live], [*spoof]))
     threshold = counted.eer_thresholds()
     fpr, fnr = counted.fpr_and_fnr(threshold)
     return float(threshold[0]), float(fpr[0]), float(fnr[0])
@@ -102,7 +102,7 @@ def test_ssdgs_threshold_and_hter_are_those_of_its_released_code(case: dict[str,
     those = rows(case["live"], case["spoof"])
     threshold = ssdg_threshold(those)
     assert threshold == case["ssdg_threshold"]
-    fpr, fnr = once(those).fpr_and_fnr(np.array([threshold]))
+    fpr, fnr = counted_once(those).fpr_and_fnr(np.array([threshold]))
     assert float(fpr[0] + fnr[0]) / 2 == case["ssdg_hter"] == case["ssdg_eer"]
 
 
@@ -142,7 +142,7 @@ def test_rates_at_the_eer_threshold_are_bobs(case: dict[str, Any]):
     ],
 )
 def test_one_class_alone_has_no_threshold(those: list[Score], said: str):
-    for rule in (eer_threshold, ssdg_threshold, lambda r: sources_eer(r, "them")):
+    for rule in (eer_threshold, ssdg_threshold, lambda r: eer_rule(r, "them")):
         with pytest.raises(UserError, match=said):
             rule(those)
 
@@ -151,7 +151,7 @@ def test_the_four_rules_say_how_and_from_what():
     # by video: v has 0.2 and 0.6, their mean is 0.4
     those = [Score("v", 0, 1, 0.2), Score("v", 1, 1, 0.6), Score("s", 0, 0, 0.3)]
     others = rows([0.9], [0.9])
-    rules = rules_for(those, sources_eer(others, "the others"), fixed(None))
+    rules = rules_for(those, eer_rule(others, "the others"), fixed(None))
     assert list(rules) == ["target_eer", "sources_eer", "fixed", "ssdg"]
     # by frame at 0.3: FAR 1, FRR 1/2; at 0.6: FAR 0, FRR 1/2, as close and higher
     assert (rules["target_eer"].frame, rules["target_eer"].video) == (0.6, 0.4)

@@ -131,6 +131,14 @@ def test_each_domain_has_batch_statistics_of_its_own(domains: list[Batch]):
         assert float(together[name].detach()) == pytest.approx(expected, rel=1e-5), name
 
 
+def test_every_domain_is_meta_test_in_turn_by_seed():
+    drawn = [meta.roles(3, step, 3) for step in range(60)]
+    assert all(sorted(order) == [0, 1, 2] for order in drawn)
+    assert {order[-1] for order in drawn} == {0, 1, 2}
+    assert drawn == [meta.roles(3, step, 3) for step in range(60)]
+    assert drawn != [meta.roles(4, step, 3) for step in range(60)]
+
+
 def test_the_second_stage_begins_at_the_switch():
     settings = Settings()
     assert meta.stage(settings, 49, 100) == Mining("batch_all", 0.1)

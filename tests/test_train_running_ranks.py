@@ -46,7 +46,7 @@ def one_process_for_both(settings: Settings, bundle: Path) -> dict[str, torch.Te
         copies = [copy.deepcopy(networks) for _ in both]
         for own, sources in zip(copies, both, strict=True):
             batches = [source.batch(step, torch.device("cpu")) for source in sources]
-            order = data.roles(settings.seed, step, len(batches))
+            order = meta.roles(settings.seed, step, len(batches))
             mining = meta.stage(settings, step, STEPS)
             own.zero_grad()
             meta.step_losses(own, [batches[i] for i in order], settings, mining)["total"].backward()

@@ -28,7 +28,7 @@ def watch_of(folder: Path) -> Watch:
 
 def test_a_bundle_that_lies_still_is_not_told_of(tmp_path: Path, capsys):
     watch = watch_of(make_bundle(tmp_path / "bundle", ["casia", "oulu"], 1, 1))
-    watch.tell()
+    watch.warn()
     assert watch.replaced() == []
     assert capsys.readouterr().err == ""
 
@@ -39,15 +39,15 @@ def test_a_replaced_shard_is_told_by_name_and_once(tmp_path: Path, capsys):
     other = make_bundle(tmp_path / "other", ["casia", "oulu"], 2, 1)
     (other / CASIA).replace(folder / CASIA)
     assert watch.replaced() == [CASIA]
-    watch.tell()
-    watch.tell()
+    watch.warn()
+    watch.warn()
     text = capsys.readouterr().err
     assert text.startswith(f"warning: {folder}: ") and text.count("\n") == 1
     assert CASIA in text and "oulu" not in text and watch.bundle.hash in text
     # A pack takes its time: what is replaced later is told later, and nothing twice.
     oulu = CASIA.replace("casia", "oulu")
     (other / oulu).replace(folder / oulu)
-    watch.tell()
+    watch.warn()
     text = capsys.readouterr().err
     assert oulu in text and CASIA not in text and text.count("\n") == 1
 

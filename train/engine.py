@@ -1,15 +1,16 @@
 """One run of training: from settings and a bundle to a folder with model, curves and checkpoints.
 
 In the order in which it happens: `train` opens the bundle and the folder, `_train` makes what is
-trained and what it reads, `_begin` writes what comes before the first step, `loop` makes the steps.
+trained and what it reads, `_begin` does what comes before the first step, `loop` makes the steps.
 One step is Training.step (train/training.py), which calls the losses of train/methods.py.
 """
 
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import closing, nullcontext, suppress
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -70,19 +71,21 @@ def train(
         reproducible(settings, process.local_rank) as device,
         # What a network draws from torch's own generator starts from seeds of ours at each step.
         torch.random.fork_rng(devices=[device] if device.type == "cuda" else []),
+        run.alone() if process.first else nullcontext(),
     ):
-        if not process.first:
-            _train(run, bundle, device, process, None)
-            return run.model
-        with run.alone(), Logbook(run, progress, progress_every) as book:
-            _train(run, bundle, device, process, book)
+        _train(run, bundle, device, process, progress, progress_every)
     return run.model
 
 
 def _train(
-    run: Run, bundle: Bundle, device: torch.device, process: Process, book: Logbook | None
+    run: Run,
+    bundle: Bundle,
+    device: torch.device,
+    process: Process,
+    progress: Progress | None,
+    progress_every: int,
 ) -> None:
-    """What each process does. book: of the first process, which alone reads and writes the run."""
+    """What each process does; the first one alone reads and writes the run."""
     settings = run.settings
     finished, state = _earlier(run, device, process)
     if finished:
@@ -97,9 +100,11 @@ def _train(
     training = Training(settings, settings.steps or settings.epochs * per_epoch, device, process)
     if state is not None:
         training.restore(checkpoint.read(state, str(run.checkpoints.path)))
-    if book:
-        _begin(book, bundle, domains, selection, training, per_epoch, anew=state is None)
-    with stopping.on_request() as request:
+    book = None
+    if process.first:
+        watch, origin, held_out = _begin(run, bundle, domains, selection, anew=state is None)
+        book = Logbook(run, training, per_epoch, watch, origin, held_out, progress, progress_every)
+    with closing(book) if book else nullcontext(), stopping.on_request() as request:
         loop(training, sources, selection, request, book)
 
 
@@ -122,20 +127,15 @@ def _earlier(run: Run, device: torch.device, process: Process) -> tuple[bool, by
 
 
 def _begin(
-    book: Logbook,
-    bundle: Bundle,
-    domains: list[Domain],
-    selection: Selection,
-    training: Training,
-    per_epoch: int,
-    anew: bool,
-) -> None:
-    """What the first process does before the first step that is made.
+    run: Run, bundle: Bundle, domains: list[Domain], selection: Selection, anew: bool
+) -> tuple[Watch, dict[str, Any], HeldOut]:
+    """What the first process does before the first step that is made; returns what a Logbook needs
+    besides the training: the watch over the bundle, the model's origin, who is not trained on.
 
     anew: the training goes on from no checkpoint, and what an earlier one has left is removed, once
     all that is needed can be read.
     """
-    run, settings = book.run, book.run.settings
+    settings = run.settings
     if settings.target not in bundle.datasets:
         with suppress(OSError):  # nobody listens
             print(
@@ -156,7 +156,7 @@ def _begin(
     if anew:
         run.clear()
     write_json(run.folder / "settings.json", settings_to_dict(settings))
-    book.open(training, per_epoch, watch, origin, held_out)
+    return watch, origin, held_out
 
 
 def loop(

@@ -1,7 +1,8 @@
 """Equations 1 to 7 of the paper, in their order.
 
 The paper writes sums; the default here are means (docs/method.md). Equation 1 lacks its minus and
-equation 3 its hinge in print; both are here.
+equation 3 its hinge in print; both are here. Each loss is a scalar, at least 0, of the dtype of
+what the networks gave.
 """
 
 from collections.abc import Mapping
@@ -24,7 +25,7 @@ def classification_loss(logit: Tensor, live: Tensor, reduction: Reduction = "mea
 
 
 def squared_distances(embedding: Tensor) -> Tensor:
-    """Squared L2 distance of every pair of rows of embedding (n x C): n x n."""
+    """Squared L2 distance of every pair of rows of embedding (n x C): n x n, at least 0."""
     return (embedding[:, None] - embedding[None, :]).square().sum(-1)
 
 
@@ -121,10 +122,11 @@ def depth_loss(estimate: Tensor, depth: Tensor, reduction: Reduction = "mean") -
     return functional.mse_loss(estimate, depth.to(estimate.dtype), reduction=reduction)
 
 
-def total_loss(found: Mapping[str, Tensor], settings: Settings) -> Tensor:
+def total_loss(sums: Mapping[str, Tensor], settings: Settings) -> Tensor:
     """Equation 7: the weighted sum of the losses of meta-train and meta-test.
 
-    found: each loss by its part and name, such as `train_cls` and `test_seg`.
+    sums: each loss by its part and name, such as `train_cls` and `test_seg`; one that a variant
+    leaves out is not there, and counts nothing.
     """
     within = {
         "cls": settings.classification_weight,
@@ -134,7 +136,7 @@ def total_loss(found: Mapping[str, Tensor], settings: Settings) -> Tensor:
     }
     between = {"train": settings.meta_train_weight, "test": settings.meta_test_weight}
     terms = []
-    for key, value in found.items():
+    for key, value in sums.items():
         part, loss = key.split("_")
         terms.append(between[part] * within[loss] * value)
     return torch.stack(terms).sum()

@@ -7,12 +7,12 @@ import torch
 from torch import Tensor, nn
 
 from train import meta, model
-from train.baselines import ssan, ssdg
-from train.batches.data import Batch, roles
+from train.baselines import initial, ssan, ssdg
+from train.batches.data import Batch
 from train.config import Settings
 
 Losses = dict[str, Tensor]
-"""The losses of a step by name, and `total`, which is gone back from."""
+"""The losses of a step by name, each a scalar, and `total`, which is gone back from."""
 
 
 class Method(NamedTuple):
@@ -20,8 +20,8 @@ class Method(NamedTuple):
 
     build: networks of these settings for so many sources, not initialised. initialise: fills their
     parameters from a generator alone. losses: those of one step, counted from 0, of so many; one
-    batch a source, in the protocol's order; named as in curves. score: (n,) of n x C x S x S
-    images, networks in evaluation mode; higher is live; what it is says scale.
+    batch a source, in the protocol's order; named as in curves. score: (n,) float64 of n x C x S x
+    S images, networks in evaluation mode; higher is live; what it is says scale.
     """
 
     build: Callable[[Settings, int], nn.Module]
@@ -35,7 +35,8 @@ class Method(NamedTuple):
 def _meta_losses(
     networks: model.Networks, domains: Sequence[Batch], settings: Settings, step: int, steps: int
 ) -> Losses:
-    order = roles(settings.seed, step, len(domains))
+    """meta.step_losses of the domains in this step's roles, in the stage that mining is in."""
+    order = meta.roles(settings.seed, step, len(domains))
     mining = meta.stage(settings, step, steps)
     return meta.step_losses(networks, [domains[i] for i in order], settings, mining)
 
@@ -61,7 +62,7 @@ METHODS: dict[str, Method] = {
     ),
     "ssan": Method(
         build=ssan.SSAN,
-        initialise=lambda networks, settings, generator: ssan.initialise(networks, generator),
+        initialise=lambda networks, settings, generator: initial.initialise(networks, generator),
         losses=ssan.step_losses,
         curves=ssan.LOSSES,
         score=ssan.SSAN.score,

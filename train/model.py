@@ -25,7 +25,10 @@ def scaled(channels: int, width: float) -> int:
 
 
 def conv_block(inside: int, outside: int, momentum: float = 0.1) -> list[nn.Module]:
-    """3x3 convolution with bias, batch norm, ReLU: the block of which all networks are made."""
+    """3x3 convolution with bias, batch norm, ReLU: the block of which all networks are made.
+
+    n x inside x H x W to n x outside x H x W, not below 0.
+    """
     return [
         nn.Conv2d(inside, outside, 3, padding=1),
         nn.BatchNorm2d(outside, momentum=momentum),
@@ -34,7 +37,7 @@ def conv_block(inside: int, outside: int, momentum: float = 0.1) -> list[nn.Modu
 
 
 def pool_to(x: Tensor, size: int) -> Tensor:
-    """Adaptive average pooling to size x size, where the side is a whole multiple of it."""
+    """Adaptive average pooling of n x C x S x S to n x C x size x size, S a multiple of size."""
     return functional.avg_pool2d(x, x.shape[-1] // size)
 
 
@@ -66,7 +69,7 @@ class FeatureExtractor(nn.Module):
         self.stage1, self.stage2, self.stage3 = stages
 
     def forward(self, images: Tensor) -> Features:
-        """images: n x 6 x S x S in [0, 1]."""
+        """images: n x 6 x S x S in [0, 1], S a multiple of 16."""
         stem = self.stem(images)
         stage1 = self.stage1(stem)
         stage2 = self.stage2(stage1)
@@ -134,7 +137,7 @@ class ChannelAttention(nn.Module):
         self.conv = nn.Conv1d(1, 1, size, padding=size // 2, bias=False)
 
     def forward(self, x: Tensor) -> Tensor:
-        """x: n x C x H x W."""
+        """x: n x C x H x W; returns the same shape."""
         means = x.mean((2, 3))
         gate = self.conv(means[:, None]).sigmoid()[:, 0]
         return x * gate[:, :, None, None]
@@ -179,11 +182,14 @@ class MetaLearner(nn.Module):
 
 
 class Upstream(NamedTuple):
-    """All that lies before M, of one batch. parsing (13 logits a pixel) is None without parser."""
+    """All that lies before M, of one batch."""
 
     shared: Tensor
+    """M's input: n x 192 x S/8 x S/8, without ASC n x 128 x S/8 x S/8."""
     depth: Tensor
+    """n x 1 x S/8 x S/8, never negative."""
     parsing: Tensor | None
+    """Logits of the classes, n x 13 x S x S; None without parser."""
 
 
 class Networks(nn.Module):
@@ -219,7 +225,11 @@ class Networks(nn.Module):
         return Upstream(self.joined(features, decoded), self.depth(features), parsing)
 
     def joined(self, features: Features, decoded: Tensor | None) -> Tensor:
-        """M's input: stage 3, and beside it, with ASC, what the parser's last block gives."""
+        """M's input: stage 3, and beside it, with ASC, what the parser's last block gives.
+
+        decoded: what Parser gives, n x 64 x S x S; None where there is none. Returns
+        Upstream.shared.
+        """
         shared = features.stage3
         if self.skip is None or decoded is None:
             return shared

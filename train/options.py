@@ -1,4 +1,7 @@
-"""What the command lines `ocim` and `python -m train` share: options of training, and commands."""
+"""What the command lines `ocim` and `python -m train` share: options of training, and commands.
+
+What needs torch is imported when a command runs: --help does not wait for it.
+"""
 
 import functools
 from collections.abc import Callable

@@ -46,7 +46,10 @@ def _mistake(value: Any, kind: Any) -> str | None:
 
 
 def own_settings(variant: str, protocol: str) -> Mapping[str, Any]:
-    """What a variant was published with where that is not the default, for this protocol."""
+    """What a variant was published with where that is not the default, for this protocol.
+
+    Raises UserError for a protocol that protocols.parse refuses.
+    """
     return VARIANTS[variant].own(parse(protocol).target)
 
 
@@ -103,12 +106,17 @@ def settings_to_dict(settings: Settings) -> dict[str, Any]:
     return {key: list(v) if isinstance(v, tuple) else v for key, v in values.items()}
 
 
-def stated(settings: Settings) -> dict[str, Any]:
-    """The keys whose values are neither the defaults nor what the variant was published with."""
+def published(settings: Settings) -> dict[str, Any]:
+    """All keys with what their variant was published with for their protocol, else the defaults."""
     named = {"variant": settings.variant, "protocol": settings.protocol}
-    usual = settings_to_dict(settings_from_dict(named, "settings"))
-    values = settings_to_dict(settings)
-    return {**{key: v for key, v in values.items() if v != usual[key]}, **named}
+    return settings_to_dict(settings_from_dict(named, "settings"))
+
+
+def stated(settings: Settings) -> dict[str, Any]:
+    """Variant, protocol, and the keys whose values are not those of `published`."""
+    usual, values = published(settings), settings_to_dict(settings)
+    named = ("variant", "protocol")
+    return {key: v for key, v in values.items() if v != usual[key] or key in named}
 
 
 def without_effect(settings: Settings) -> list[str]:
@@ -170,7 +178,7 @@ def changed(
             said[key.strip()] = value.strip()
     values = stated(settings)
     if "preset" in said:  # the sizes of another one go
-        values |= {key: None for one in PRESETS.values() for key in one}
+        values |= {key: None for sizes in PRESETS.values() for key in sizes}
     if "epochs" in said:
         values["steps"] = None
     return settings_from_dict({**values, **said}, "settings")

@@ -30,7 +30,8 @@ class Training:
     """Networks and optimizer of one run, its curves and its best state, after `done` of `steps`.
 
     curves, verdicts: the lines of curves.csv and selection.csv so far. in_force: which precision,
-    layout and compilation train/running/speed.py has put on the networks.
+    layout and compilation train/running/speed.py has put on the networks. Raises UserError where
+    the settings ask for one that the device cannot give.
     """
 
     def __init__(
@@ -51,7 +52,8 @@ class Training:
     def step(self, domains: Sequence[Batch]) -> dict[str, float]:
         """Train by one step and return its losses, `total` among them, and `gradient_norm`.
 
-        domains: one batch a source, in the protocol's order. Raises DivergedError where a number
+        domains: one batch a source, in the protocol's order. The losses are the method's
+        (train/methods.py), the paper's those of train/meta.py. Raises DivergedError where a number
         is not finite; then no parameter has moved.
         """
         settings, step = self.settings, self.done
@@ -90,7 +92,7 @@ class Training:
             raise DivergedError(self.done, f"parameter {name}", math.nan)
 
     def environment(self) -> dict[str, Any]:
-        """What the numbers depend on besides the settings."""
+        """What the numbers depend on besides the settings, as model.pt and results.json say it."""
         return {
             "torch": str(torch.__version__),
             "device": self.device.type,
@@ -100,7 +102,7 @@ class Training:
         }
 
     def state(self) -> dict[str, Any]:
-        """What going on from here needs, besides the networks."""
+        """What going on from here needs, besides the networks: `training` of a checkpoint.Model."""
         best = self.best
         return {
             "optimizer": self.optimizer.state_dict(),

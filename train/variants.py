@@ -83,6 +83,7 @@ def _ssan(target: str) -> dict[str, Any]:
 
 
 NONE = Parts(parsing=False, asc=False, triplet=None, meta=False)
+"""Of the method nothing: a baseline with networks and a step of its own."""
 
 VARIANTS: dict[str, Variant] = {
     "ours": Variant("Ours"),

@@ -36,7 +36,8 @@ class Fan3dDepth:
         """Depth (H, W) float32 in [0, 1] of each view's picture, or why there is none.
 
         FAN's square is laid around the smallest box of the view's own 68 points in the looser
-        picture. It reaches a little above that picture, where it is black.
+        picture. It reaches a little above that picture, where it is black. Raises ValueError for a
+        view without the looser picture.
         """
         if not views:
             return []

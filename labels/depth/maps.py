@@ -42,7 +42,8 @@ def reduce_depth(depth: np.ndarray, side: int, method: str = "area") -> np.ndarr
 
     area: the mean over S / side pixels each way, which must be a whole number. bicubic: as
     RFMetaFAS does it, Pillow's filter on 8-bit greys, which reaches over four cells, makes edges
-    steeper, and clips what it takes out of [0, 1].
+    steeper, and clips what it takes out of [0, 1]. Raises ValueError for another method, or a map
+    that is no square of a multiple of side.
     """
     size = len(depth)
     if depth.shape != (size, size) or size % side:

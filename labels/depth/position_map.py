@@ -76,7 +76,7 @@ def nearness(
     positions: (3, H, W) x, y and z in pixels with pixel centres at whole numbers, as PRNet gives
     them; z grows towards the viewer. valid: (H, W) bool. triangles: of grid_triangles(valid).
     affine: (2, 3) from pixels with centres at +0.5 to the picture's, without shear; z is scaled
-    with it.
+    with it. Raises ValueError where positions and valid have not the same size.
     """
     if positions.shape != (3, *valid.shape):
         raise ValueError(f"positions must be {(3, *valid.shape)}, not {positions.shape}")

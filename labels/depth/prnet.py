@@ -38,7 +38,8 @@ class PRNetDepth:
         """Depth (H, W) float32 in [0, 1] of each view's picture, or why there is none.
 
         The network sees a square of the looser picture, upright in it, so also of a head that
-        `aligned` crops have turned upright.
+        `aligned` crops have turned upright. Raises ValueError for more views than a batch holds
+        (labels.backends), or one without the looser picture.
         """
         if len(views) > self.batch:
             raise ValueError(f"{len(views)} views, and a batch holds {self.batch}")
@@ -88,7 +89,7 @@ def load(device: str) -> PRNetDepth:
     device = devices.choose(device)
     path = find("prnet")
     valid = read_face_index(find("prnet-face-index"))
-    variables = {name: one.float().numpy() for name, one in read_tensors(path).items()}
+    variables = {name: tensor.float().numpy() for name, tensor in read_tensors(path).items()}
     network = PRNet()
     load_strict(network, convert(variables), path)
     return PRNetDepth(network, valid, device)

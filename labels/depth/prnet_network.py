@@ -101,7 +101,8 @@ class PRNet(nn.Module):
         """N x 3 x 256 x 256 RGB in [0, 1] to positions, N x 3 x 256 x 256.
 
         Channels x, y and z in pixels of the picture, pixel centres at whole numbers, z growing
-        towards the viewer. Map pixels are points of the face in PRNet's own order.
+        towards the viewer. Map pixels are points of the face in PRNet's own order. Raises
+        ValueError for pictures of another size.
         """
         if picture.shape[1:] != (3, SIDE, SIDE):
             raise ValueError(f"pictures must be (N, 3, {SIDE}, {SIDE}), not {tuple(picture.shape)}")

@@ -42,7 +42,7 @@ class Graph:
         """
         self._time += 1
         self._output.clear()
-        packets = {name: self._create.create_proto(one) for name, one in messages.items()}
+        packets = {name: self._create.create_proto(part) for name, part in messages.items()}
         packets["image"] = self._create.create_image_frame(image, image_format=self._rgb)
         for name, packet in packets.items():
             self._graph.add_packet_to_input_stream(name, packet.at(self._time))

@@ -28,8 +28,8 @@ class PlainMesh:
     def run(self, patch: np.ndarray) -> np.ndarray | None:
         """Landmarks (468, 3) float64 in patch pixels, or None where the network sees no face.
 
-        patch: (192, 192, 3) uint8 RGB. As in MediaPipe's graph: its pixels in [0, 1], a face from
-        a probability of 0.5 on.
+        patch: (192, 192, 3) uint8 RGB; ValueError for another. As in MediaPipe's graph: its pixels
+        in [0, 1], a face from a probability of 0.5 on.
         """
         if patch.shape != (PATCH, PATCH, 3) or patch.dtype != np.uint8:
             raise ValueError(f"patch must be (192, 192, 3) uint8, not {patch.shape} {patch.dtype}")

@@ -95,7 +95,8 @@ class FaceFinder(ABC):
         Order: higher score, then larger box, then further left, then further up. A detection
         without a mesh, or whose mesh lies elsewhere, gives no face; so does one whose mesh lies on
         that of a better face. Where the whole picture shows no face, pieces of it are searched, so
-        a picture without any takes longest.
+        a picture without any takes longest. Raises ValueError for another shape or dtype, or faces
+        below 1.
         """
         if faces is not None and faces < 1:
             raise ValueError(f"faces must be at least 1, not {faces}")
@@ -118,7 +119,8 @@ class FaceFinder(ABC):
 
         image: (H, W, 3) uint8 RGB. box: x0, y0, x1, y1 around the face, frame pixels. eyes: (2, 2)
         the subject's right and left eye, where known; they give the turn in the picture's plane.
-        A mesh whose middle lies outside the box is somebody else's and gives None.
+        A mesh whose middle lies outside the box is somebody else's and gives None. Raises
+        ValueError for a box without area, or with numbers that are not finite.
         """
         corners = np.array(box, np.float64)
         if not (np.isfinite(corners).all() and (corners[2:] > corners[:2]).all()):
@@ -154,7 +156,7 @@ class FaceFinder(ABC):
         for x0, y0, x1, y1 in windows:
             for score, box, eyes in self.detect(image[y0:y1, x0:x1]):
                 detections.append((score, box + (x0, y0, x0, y0), eyes + (x0, y0)))
-        detections.sort(key=lambda one: (-one[0], -area(one[1]), one[1][0], one[1][1]))
+        detections.sort(key=lambda seen: (-seen[0], -area(seen[1]), seen[1][0], seen[1][1]))
         found: list[Face] = []
         for score, box, eyes in detections:
             if len(found) == faces:

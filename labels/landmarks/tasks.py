@@ -118,8 +118,8 @@ class FaceTasks(FaceFinder):
         """Whether the detector is sure of it in its patch."""
         seen = self.detect(cut_patch(image, _around(landmarks), SIDE))
         return any(
-            one.score >= SURE and np.abs(_middle(one.box) - SIDE / 2).max() < SIDE / 4
-            for one in seen
+            face.score >= SURE and np.abs(_middle(face.box) - SIDE / 2).max() < SIDE / 4
+            for face in seen
         )
 
     def meshes(
@@ -136,7 +136,7 @@ class FaceTasks(FaceFinder):
         faces = self._points(cut_patch(image, affine, SIDE))
         if not faces:
             return None
-        points = min(faces, key=lambda one: np.abs(_middle(bounds(one)) - SIDE / 2).max())
+        points = min(faces, key=lambda face: np.abs(_middle(bounds(face)) - SIDE / 2).max())
         return to_frame(points, affine)
 
     def _points(self, patch: np.ndarray) -> list[np.ndarray]:

@@ -60,8 +60,8 @@ class Parser:
     def __call__(self, views: Sequence[View]) -> list[np.ndarray | LabelError]:
         """The classes of each view's picture; no view's depend on the others.
 
-        Views must have their looser picture. UserError where the weights' order of classes is found
-        to be wrong.
+        Raises ValueError for a view without its looser picture, UserError where the weights' order
+        of classes is found to be wrong or a logit is no number.
         """
         pictures = []
         for view in views:
@@ -74,7 +74,7 @@ class Parser:
             raise UserError(
                 f"{self._path}: the network gives values that are no numbers"
             ) from error
-        return [self._finished(*one) for one in zip(numbers, views, strict=True)]
+        return [self._finished(*each) for each in zip(numbers, views, strict=True)]
 
     def _finished(self, numbers: np.ndarray, view: View) -> np.ndarray:
         assert view.loose_affine is not None

@@ -46,7 +46,10 @@ class Ncnn:
         return [numbers_of(self.coarse(picture)) for picture in pictures]
 
     def coarse(self, picture: np.ndarray) -> np.ndarray:
-        """Logits (C, 64, 64) float32, in front of the last enlargement."""
+        """Logits (C, 64, 64) float32, in front of the last enlargement.
+
+        picture: (512, 512, 3) uint8 RGB; ValueError for another. RuntimeError where ncnn stops.
+        """
         x = normalised(picture)[0]
         run = self._net.create_extractor()
         run.input("input", ncnn.Mat(x))

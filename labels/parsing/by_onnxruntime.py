@@ -43,7 +43,9 @@ class ONNXRuntime:
         except Exception as error:  # ONNX Runtime's have no base of their own
             raise UserError(f"{path}: {str(error).splitlines()[0]}") from error
         inputs, outputs = made._session.get_inputs(), made._session.get_outputs()
-        check_shapes(path, [one.shape for one in inputs], [one.shape for one in outputs], classes)
+        check_shapes(
+            path, [port.shape for port in inputs], [port.shape for port in outputs], classes
+        )
         return made
 
     def __call__(self, pictures: Sequence[np.ndarray]) -> list[np.ndarray]:

@@ -57,7 +57,7 @@ class OpenVINO:
 
     def __call__(self, pictures: Sequence[np.ndarray]) -> list[np.ndarray]:
         """The numbers of the pictures' classes."""
-        return [numbers_of(self._compiled(normalised(one))[0][0]) for one in pictures]
+        return [numbers_of(self._compiled(normalised(picture))[0][0]) for picture in pictures]
 
 
 def _sizes(ports: Sequence[Any]) -> list[list[int | None]]:

@@ -60,7 +60,7 @@ class Torch:
 def on_device(pictures: list[np.ndarray], device: torch.device) -> Tensor:
     """Pictures as the network reads them, (N, 3, 512, 512) float32, channels last.
 
-    They go over as bytes, a quarter of the floats.
+    They go over as bytes, a quarter of the floats. Raises ValueError for another size or dtype.
     """
     for picture in pictures:
         check_picture(picture)
@@ -72,12 +72,15 @@ def on_device(pictures: list[np.ndarray], device: torch.device) -> Tensor:
 
 
 def numbers_on_processor(coarse: Tensor) -> list[np.ndarray]:
-    """The numbers of the classes (512, 512) uint8 of logits (N, C, 64, 64)."""
+    """The numbers of the classes (512, 512) uint8 of logits (N, C, 64, 64).
+
+    Raises NotFiniteError where a logit is no number.
+    """
     return [numbers_of(logits) for logits in coarse.cpu().numpy()]
 
 
 def numbers_on_device(coarse: Tensor) -> list[np.ndarray]:
-    """The same, all of it where the logits are."""
+    """The same as numbers_on_processor, NotFiniteError too, all of it where the logits are."""
     if not bool(torch.isfinite(coarse).all()):
         raise NotFiniteError("logits are not finite")
     logits = functional.interpolate(coarse, (SIDE, SIDE), mode="bilinear", align_corners=True)

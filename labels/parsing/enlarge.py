@@ -11,7 +11,8 @@ def enlarged_classes(logits: np.ndarray, height: int, width: int) -> np.ndarray:
     are thought enlarged bilinearly, corner pixels on corner pixels (torch's align_corners=True); of
     equal ones the first class is taken. The answer is that of the enlarged logits up to rounding:
     between four neighbours a class cannot win whose largest value of the four is below another's
-    smallest, so most of them need not be computed. Raises ValueError where a logit is no number.
+    smallest, so most of them need not be computed. Raises ValueError where a logit is no number, or
+    for other shapes.
     """
     if logits.ndim != 3 or not 0 < len(logits) <= 256:
         raise ValueError(f"logits must be (C, h, w) of at most 256 classes, not {logits.shape}")

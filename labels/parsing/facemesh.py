@@ -54,7 +54,10 @@ class Parser:
 
 
 def load(hair: str = "colour") -> Parser:
-    """The back end. hair: the rule that tells hair from skin, `colour` or `grabcut`."""
+    """The back end. hair: the rule that tells hair from skin, `colour` or `grabcut`.
+
+    Raises ValueError for another rule.
+    """
     if hair not in RULES:
         raise ValueError(f"hair must be one of {', '.join(RULES)}, not {hair!r}")
     return Parser(hair)
@@ -74,7 +77,7 @@ def parse(
     (width, height); outside of the frame all is background (None: the frame covers the picture).
     hair: how hair over the skin is found, see labels.parsing.skin.
     Left and right are the subject's own. Parts of the face that lie behind others are not seen.
-    Raises LabelError where the landmarks are no face.
+    Raises LabelError where the landmarks are no face, ValueError for other shapes, dtypes or rules.
     """
     if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8:
         raise ValueError(f"image must be (H, W, 3) uint8, not {image.shape} {image.dtype}")

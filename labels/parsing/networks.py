@@ -36,7 +36,10 @@ class Network(Protocol):
     made_on: str
 
     def __call__(self, pictures: Sequence[np.ndarray]) -> list[np.ndarray]:
-        """The same result for a picture whatever the others are. NotFiniteError."""
+        """The same result for a picture whatever the others are.
+
+        Raises NotFiniteError where a logit is no number, ValueError for another picture.
+        """
         ...
 
 
@@ -47,7 +50,7 @@ def threads() -> int:
 
 
 def check_picture(picture: np.ndarray) -> None:
-    """ValueError unless it is a looser picture."""
+    """Raise ValueError unless it is a looser picture, (512, 512, 3) uint8."""
     if picture.shape != (SIDE, SIDE, 3) or picture.dtype != np.uint8:
         wanted = f"({SIDE}, {SIDE}, 3) uint8"
         raise ValueError(f"a looser picture is {wanted}, not {picture.shape} {picture.dtype}")
@@ -60,7 +63,10 @@ def normalised(picture: np.ndarray) -> np.ndarray:
 
 
 def numbers_of(logits: np.ndarray) -> np.ndarray:
-    """The number of each pixel's class (512, 512) uint8 of logits (C, h, w) float32."""
+    """The number of each pixel's class (512, 512) uint8 of logits (C, h, w) float32.
+
+    Raises NotFiniteError where a logit is no number; for the rest see enlarged_classes.
+    """
     if not np.isfinite(logits).all():
         raise NotFiniteError("logits are not finite")
     return enlarged_classes(logits, SIDE, SIDE)

@@ -76,7 +76,10 @@ class Axes:
 
 
 def face_axes(points: np.ndarray) -> Axes:
-    """The axes of a mesh's points (N, 2) in pixels."""
+    """The axes of a mesh's points (468 or 478, 2) in pixels.
+
+    Raises LabelError where the corners of the eyes fall together, as all do that call it.
+    """
     right, left = points[[RIGHT_EYE_OUTER, LEFT_EYE_OUTER]]
     length = float(np.hypot(*(left - right)))
     if not length > 0:

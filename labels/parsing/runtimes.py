@@ -49,8 +49,8 @@ def chosen(path: Path, runtime: str, precision: str) -> tuple[str, str]:
     if precision == "float32":
         return runtime, precision
     if runtime == "torch":
-        asked = precision == "bfloat16"  # on a processor without it torch is right, but slow
-        able = asked or (cuda and torch.cuda.is_bf16_supported())
+        # On a processor without it torch is right, but slow: it must be named.
+        able = precision == "bfloat16" or (cuda and torch.cuda.is_bf16_supported())
     else:
         able = runtime == "openvino" and openvino_has_bfloat16()
     if precision == "bfloat16" and not able:

@@ -72,7 +72,7 @@ def clear_hair(
     (H, W) bool, where the image shows the frame and not the black outside (None: everywhere); the
     nearest colour known stands for the others. rule: `colour` compares with the colour of cheeks
     and nose, and cuts strands; `grabcut` separates the face from what surrounds it. What is no
-    longer joined to the nose then is background too.
+    longer joined to the nose then is background too. Raises ValueError for another rule.
     """
     if rule not in RULES:
         raise ValueError(f"hair must be one of {', '.join(RULES)}, not {rule!r}")
@@ -142,12 +142,12 @@ def _by_colour(face: Face) -> bool:
         return False
     mean = total / count
     spread = (squares - np.outer(total, total) / count) / (count - 1) + COLOUR_SPREAD
-    asked = np.zeros(part.shape, bool)
-    _remove_far(part, asked, face.band, lab, face.slope, face.start, mean, np.linalg.inv(spread))
+    judged = np.zeros(part.shape, bool)
+    _remove_far(part, judged, face.band, lab, face.slope, face.start, mean, np.linalg.inv(spread))
     left = part != 0
     if face.nearest is not None:  # what the frame's border cuts goes on behind it
         left = left.ravel()[face.nearest]
-    part[asked & ~_open(left.astype(np.uint8), STRAND * face.length)] = classes.BACKGROUND
+    part[judged & ~_open(left.astype(np.uint8), STRAND * face.length)] = classes.BACKGROUND
     return True
 
 
@@ -170,7 +170,7 @@ def _by_grabcut(face: Face) -> bool:
     sure = skin & (face.inner > 0) & (under > SKIN_BELOW)
     seeds = np.where(part > 0, np.uint8(cv2.GC_PR_FGD), np.uint8(cv2.GC_BGD))
     seeds[sure] = cv2.GC_FGD
-    # Brows, eyes and mouth would teach it that a face is dark too: they are not to be asked.
+    # Brows, eyes and mouth would teach it that a face is dark too: they are painted over.
     image = face.image.copy()
     if sure.any():
         image[(part > 0) & ~skin] = face.image[sure].mean(0)
@@ -193,8 +193,8 @@ def _by_grabcut(face: Face) -> bool:
         own = cv2.resize(own, (width, height), interpolation=cv2.INTER_LINEAR)
         kept = cv2.resize(kept, (width, height), interpolation=cv2.INTER_LINEAR)
         kept /= np.maximum(own, 1e-6)
-    asked = (part == classes.SKIN) & ((under < HAIR_ABOVE) | (face.band == 0))
-    part[asked & (kept < 0.5)] = classes.BACKGROUND
+    judged = (part == classes.SKIN) & ((under < HAIR_ABOVE) | (face.band == 0))
+    part[judged & (kept < 0.5)] = classes.BACKGROUND
     return True
 
 
@@ -226,7 +226,7 @@ def _sums(
 @numba.njit(cache=True)
 def _remove_far(
     part: np.ndarray,
-    asked: np.ndarray,
+    judged: np.ndarray,
     band: np.ndarray,
     lab: np.ndarray,
     slope: np.ndarray,
@@ -236,14 +236,14 @@ def _remove_far(
 ) -> None:
     """Skin whose colour is far from the mean becomes background, in place.
 
-    asked (H, W) bool is set where the rule was asked at all.
+    judged (H, W) bool is set where hair can be, and the rule is applied.
     """
     for y in range(part.shape[0]):
         for x in range(part.shape[1]):
-            asked[y, x] = part[y, x] == classes.SKIN and (
+            judged[y, x] = part[y, x] == classes.SKIN and (
                 not band[y, x] or slope[0] * x + slope[1] * y + start < HAIR_ABOVE
             )
-            if not asked[y, x]:
+            if not judged[y, x]:
                 continue
             distance = 0.0
             for i in range(3):

@@ -22,12 +22,16 @@ class _Reverse(torch.autograd.Function):
 
 
 def reverse(x: Tensor, coefficient: float) -> Tensor:
-    """x as it is; on the way back its gradient is multiplied by -coefficient."""
+    """x, of any shape, as it is; on the way back its gradient is multiplied by -coefficient."""
     return _Reverse.apply(x, coefficient)
 
 
 def coefficient(count: int, steps: int) -> float:
-    """2 / (1 + exp(-10 t / steps)) - 1, from 0 towards 1, at the t-th step, counted from 1."""
+    """The strength of the reversal, which grows from 0 towards 1 (Ganin and Lempitsky 2015).
+
+    2 / (1 + exp(-10 count / steps)) - 1. count: of the step, from 1. steps: at least 1; at the last
+    of them it is 0.9999.
+    """
     return 2 / (1 + math.exp(-10 * count / steps)) - 1
 
 

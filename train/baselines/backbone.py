@@ -11,7 +11,10 @@ from train.model import scaled
 def conv_block(
     inside: int, outside: int, *, stride: int = 1, momentum: float = 0.1, leak: float = 0.0
 ) -> list[nn.Module]:
-    """3x3 convolution without bias, batch norm, ReLU; leak: its slope below zero."""
+    """3x3 convolution without bias, batch norm, ReLU; leak: its slope below zero.
+
+    n x inside x H x W to n x outside x H/stride x W/stride, a whole one more where that is odd.
+    """
     return [
         nn.Conv2d(inside, outside, 3, stride, padding=1, bias=False),
         nn.BatchNorm2d(outside, momentum=momentum),
@@ -43,7 +46,7 @@ class Backbone(nn.Module):
         self.stage1, self.stage2, self.stage3 = stages
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """images: n x 3 x S x S. Returns 128 x S/2 x S/2, 128 x S/4 x S/4, 128 x S/8 x S/8."""
+        """images: n x 3 x S x S. Returns n x 128 x S/2 x S/2, S/4 x S/4 and S/8 x S/8."""
         stage1 = self.stage1(self.stem(images))
         stage2 = self.stage2(stage1)
         return stage1, stage2, self.stage3(stage2)

@@ -23,7 +23,7 @@ class Joined(NamedTuple):
 
 
 def join(domains: Sequence[Batch]) -> Joined:
-    """Join one batch a source, of any sizes, 0 too."""
+    """Join one batch a source, of any sizes, 0 too, but not all of them."""
     filled = [batch for batch in domains if len(batch.live)]  # an empty one loses channels last
     images, live, depth = (
         torch.cat(parts) for parts in zip(*(batch[:3] for batch in filled), strict=True)

@@ -16,15 +16,15 @@ def renamed(
     names: theirs and ours. unused: whole names of theirs that have no counterpart. Raises KeyError
     for a name that is none of these.
     """
-    found: dict[str, Tensor] = {}
+    result: dict[str, Tensor] = {}
     for name, value in state.items():
         plain = name.removeprefix("module.")
         if plain in unused:
             continue
         for theirs, ours in names.items():
             if plain.startswith(theirs):
-                found[ours + plain.removeprefix(theirs)] = value
+                result[ours + plain.removeprefix(theirs)] = value
                 break
         else:
             raise KeyError(f"'{name}' is no name of {whose}'s networks")
-    return found
+    return result

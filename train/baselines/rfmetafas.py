@@ -39,10 +39,10 @@ def from_rfmetafas(*states: Mapping[str, Tensor]) -> dict[str, Tensor]:
     Give the dicts of its three networks in any order; load the result into the Networks of the
     variant rfmetafas. Raises KeyError for a name that is not one of theirs.
     """
-    found: dict[str, Tensor] = {}
+    ours: dict[str, Tensor] = {}
     for state in states:
-        found |= renamed(state, RFMETAFAS_NAMES, "RFMetaFAS")
-    return found
+        ours |= renamed(state, RFMETAFAS_NAMES, "RFMetaFAS")
+    return ours
 
 
 FILES = ("FeatExtor", "DepthEstor", "FeatEmbder")
@@ -53,11 +53,11 @@ def find_snapshot(folder: Path, which: str | None = None) -> list[Path]:
     """The three files of one snapshot. which: what follows in their names, such as 10, 3-200 or
     final; None where there is one alone. Raises UserError naming what there is.
     """
-    found: dict[str, set[str]] = {}
+    snapshots: dict[str, set[str]] = {}
     for path in sorted(folder.iterdir()) if folder.is_dir() else ():
         if named := re.fullmatch(rf"({'|'.join(FILES)})-(.+)\.pt", path.name):
-            found.setdefault(named[2], set()).add(named[1])
-    whole = sorted(name for name, parts in found.items() if parts == set(FILES))
+            snapshots.setdefault(named[2], set()).add(named[1])
+    whole = sorted(name for name, parts in snapshots.items() if parts == set(FILES))
     if which is None and len(whole) == 1:
         which = whole[0]
     if which not in whole:

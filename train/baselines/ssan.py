@@ -10,7 +10,6 @@ import torch
 import torch.nn.functional as functional
 from torch import Tensor, nn
 
-from train.baselines import initial
 from train.baselines.adversary import coefficient, domain_loss, reverse
 from train.baselines.backbone import Backbone, conv_block
 from train.baselines.joined import Joined, join
@@ -59,7 +58,7 @@ class Encoder(nn.Module):
         )
 
     def forward(self, images: Tensor) -> Encoded:
-        """images: n x 3 x S x S."""
+        """images: n x 3 x S x S, S a multiple of 16."""
         stage1, stage2, stage3 = self.backbone(images)
         first, second, third = self.style
         a = functional.relu(functional.instance_norm(first(stage1))) + stage2
@@ -89,7 +88,7 @@ class Decoder(nn.Module):
 
 
 class Discriminator(nn.Module):
-    """Which source a content map is from."""
+    """Which source a content map is from: two convolutions, their mean, one linear layer."""
 
     def __init__(self, width: float, domains: int) -> None:
         super().__init__()
@@ -132,14 +131,18 @@ class SSAN(nn.Module):
         self.discriminator = Discriminator(width, domains)
 
     def assemble(self, content: Tensor, gamma: Tensor, beta: Tensor) -> Tensor:
-        """A content with a style: n x 512 x S/32 x S/32."""
+        """A content n x 256 x S/16 x S/16 with a style (gamma, beta: n x 256), put on it twice and
+        reduced: n x 512 x S/32 x S/32.
+        """
         x = content
         for _ in range(2):
             x = assembly_block(x, gamma, beta)
         return self.final(x)
 
     def depth(self, encoded: Encoded, assembled: Tensor) -> Tensor:
-        """The map of an assembly, n x 1 x S/8 x S/8."""
+        """The map of an assembly n x 512 x S/32 x S/32, n x 1 x S/8 x S/8, >= 0; encoded: of the
+        same images, for the size alone.
+        """
         return self.decoder(assembled, 2 * encoded.content.shape[-1])
 
     def forward(self, images: Tensor) -> Tensor:
@@ -150,11 +153,6 @@ class SSAN(nn.Module):
     def score(self, images: Tensor) -> Tensor:
         """Mean of the depth map, (n,) float64, >= 0, of n x 3 x S x S images."""
         return self(images).double().mean((1, 2, 3))
-
-
-def initialise(networks: SSAN, generator: torch.Generator) -> None:
-    """torch's initial weights, as published, drawn from `generator` alone."""
-    initial.initialise(networks, generator)
 
 
 class Passed(NamedTuple):
@@ -191,7 +189,9 @@ def forward_pass(networks: SSAN, images: Tensor, partner: Tensor, reversal: floa
 def contrast_loss(own: Tensor, mixed: Tensor, same: Tensor) -> Tensor:
     """Mean of -cos(own, mixed) where the style is of the same class, else +cos.
 
-    own, mixed: n x C, own without gradient; same: n bool.
+    own, mixed: n x C, what Passed has; no gradient goes through own. same: n bool, whether a
+    picture and the one that its style is from are both live or both spoof. Returns a scalar from
+    -1 to 1.
     """
     cosine = functional.cosine_similarity(own.detach(), mixed, dim=1)
     return torch.where(same, -cosine, cosine).mean()
@@ -200,14 +200,18 @@ def contrast_loss(own: Tensor, mixed: Tensor, same: Tensor) -> Tensor:
 def losses_of(
     passed: Passed, joined: Joined, partner: Tensor, settings: Settings
 ) -> dict[str, Tensor]:
-    """The three losses, and as `total` their sum; 1 is the published domain_weight."""
-    found = {
+    """The three losses, scalars named as in LOSSES, and as `total` their sum.
+
+    total = dep + contrast + domain_weight * domain, where 1 is the published domain_weight.
+    partner: as forward_pass takes it.
+    """
+    terms = {
         "dep": depth_loss(passed.depth, joined.depth),
         "contrast": contrast_loss(passed.own, passed.mixed, joined.live == joined.live[partner]),
         "domain": domain_loss(passed.domain, joined.domain),
     }
-    total = found["dep"] + found["contrast"] + settings.domain_weight * found["domain"]
-    return {**found, "total": total}
+    total = terms["dep"] + terms["contrast"] + settings.domain_weight * terms["domain"]
+    return {**terms, "total": total}
 
 
 def step_losses(

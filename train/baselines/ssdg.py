@@ -158,15 +158,19 @@ def class_triplets(embedding: Tensor, classes: Tensor, margin: float) -> Mined:
 
 
 def losses_of(passed: Passed, joined: Joined, settings: Settings) -> dict[str, Tensor]:
-    """The three losses, and their weighted sum as `total`."""
+    """The three losses, scalars named as in LOSSES, and their weighted sum as `total`.
+
+    total = cls + triplet_weight * trip + domain_weight * domain. cls is the mean cross entropy of
+    live or spoof, trip the mean over the triplets that cost.
+    """
     classes = classes_of(joined)
-    found = {
+    terms = {
         "cls": functional.cross_entropy(passed.logits, joined.live.long()),
         "trip": class_triplets(passed.embedding, classes, settings.margin).loss(),
         "domain": domain_loss(passed.domain, joined.domain[joined.live]),
     }
-    total = found["cls"] + settings.triplet_weight * found["trip"]
-    return {**found, "total": total + settings.domain_weight * found["domain"]}
+    total = terms["cls"] + settings.triplet_weight * terms["trip"]
+    return {**terms, "total": total + settings.domain_weight * terms["domain"]}
 
 
 def step_losses(
@@ -223,7 +227,7 @@ def from_ssdg(*states: Mapping[str, Tensor]) -> dict[str, Tensor]:
     snapshot lacks the discriminator: load that with strict=False, to evaluate. Raises KeyError for
     a name that is not one of theirs.
     """
-    found: dict[str, Tensor] = {}
+    ours: dict[str, Tensor] = {}
     for state in states:
-        found |= renamed(state, NAMES | ALIASES, "SSDG")
-    return found
+        ours |= renamed(state, NAMES | ALIASES, "SSDG")
+    return ours

@@ -13,7 +13,6 @@ from train.batches import augment, chance, pixels
 from train.batches.buffers import Buffers
 from train.batches.domain import Domain
 from train.batches.draws import NOBODY, Balanced, Draw, Pooled, Share
-from train.batches.streams import generator
 from train.config import Settings
 
 
@@ -117,7 +116,11 @@ class Source:
         return whole[:count] if pinned else torch.from_numpy(whole.numpy()[:count])
 
     def finish(self, raw: Raw, step: int, device: torch.device) -> Batch:
-        """Take the draw of one step to the device and make the networks' input and targets."""
+        """Take the draw of one step to the device and make the networks' input and targets.
+
+        raw: what `read` gives for the samples of this step. step: decides the augmentation, with
+        the seed, the dataset's name and the process; it is counted from 0.
+        """
         images, depth, parsing, live = (part.to(device, non_blocking=True) for part in raw[:4])
         landmarks = None if raw.landmarks is None else raw.landmarks.to(device)
         # Drawn for a whole batch: the processes' parts stay apart, however many samples each has.
@@ -128,7 +131,10 @@ class Source:
         return prepare(images, depth, parsing, live, self.settings, drawn.to(device), landmarks)
 
     def batch(self, step: int, device: torch.device) -> Batch:
-        """Read and prepare the batch of one step."""
+        """Read and prepare the batch of one step, counted from 0.
+
+        Raises BundleError where a file of the bundle changed.
+        """
         return self.finish(self.read(self.samples(step)), step, device)
 
 
@@ -174,7 +180,8 @@ def prepare(
 
     images: n x 256 x 256 x 3 uint8; depth: n x 32 x 32 float32, reduced by area to an eighth of
     the input; parsing: n x 256 x 256 uint8, reduced to the class under each pixel's centre;
-    landmarks: n x 468 x 3 float32 in pixels of the stored images. n may be 0.
+    live: n float32, taken over; landmarks: n x 468 x 3 float32 in pixels of the stored images. n
+    may be 0.
     """
     size, drawn = settings.input_size, drawn or chance.Drawn()
     rgb, depth = images.permute(0, 3, 1, 2).float() / 255, depth[:, None]
@@ -202,10 +209,3 @@ def prepare(
             landmarks = torch.where(chosen, augment.flip_landmarks(landmarks, size), landmarks)
     images = pixels.laid_out(images, settings.channels_last)
     return Batch(images, live, depth, parsing, landmarks)
-
-
-def roles(seed: int, step: int, domains: int) -> list[int]:
-    """The numbers of the domains, shuffled for one step: the last is meta-test, the others are
-    meta-train (section III-B).
-    """
-    return [int(i) for i in generator(seed, "roles", step).permutation(domains)]

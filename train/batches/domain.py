@@ -28,7 +28,7 @@ class Domain:
     uint8; frame: (N,) int32; paths: (V,) str, of all videos; number: (N,) int32, the place in paths
     of each sample's video; spoof_depth: `zero`, or `raw` where spoofs keep the depth that was made
     of them. 17 bytes a sample stay in memory. Pickled it is its shards' paths and keys. Raises
-    UserError when there is no sample.
+    UserError when there is no sample, BundleError where a shard cannot be read.
     """
 
     def __init__(self, bundle: Bundle, name: str, splits: Sequence[str] = SPLITS) -> None:
@@ -36,23 +36,19 @@ class Domain:
         if not sum(len(shard) for shard in shards):
             where = " or ".join(splits)
             raise UserError(f"{bundle.folder}: dataset '{name}' has no sample in {where}")
-        self.__setstate__(
-            {
-                "name": name,
-                "splits": tuple(splits),
-                "spoof_depth": bundle.spoof_depth,
-                "shards": shards,
-            }
-        )
+        self.name, self.splits, self.shards = name, tuple(splits), shards
+        self.spoof_depth = bundle.spoof_depth
+        self._find_samples()
 
     def __getstate__(self) -> dict[str, Any]:
         return {name: getattr(self, name) for name in ("name", "splits", "spoof_depth", "shards")}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        self.name: str = state["name"]
-        self.splits: tuple[str, ...] = state["splits"]
-        self.spoof_depth: str = state["spoof_depth"]
-        self.shards: list[Shard] = state["shards"]
+        self.__dict__.update(state)
+        self._find_samples()
+
+    def _find_samples(self) -> None:
+        """Read from the shards where each sample lies."""
         tables: list[tuple[np.ndarray, np.ndarray]] = [
             np.unique(s.read("video"), return_inverse=True) for s in self.shards
         ]
@@ -76,7 +72,10 @@ class Domain:
         return self.paths[self.number]
 
     def column(self, name: str) -> np.ndarray:
-        """A field of the shards without pixels (attack, subject, ...), in the domain's order."""
+        """A field of the shards without pixels (attack, subject, ...): (N,), in the domain's order.
+
+        Raises BundleError where a file changed.
+        """
         parts = [shard.read(name) for shard in self.shards]
         first = np.cumsum([0, *(len(part) for part in parts)])
         return np.concatenate(parts)[first[self.shard] + self.row]
@@ -93,7 +92,9 @@ class Domain:
         return list(by_shard.values())
 
     def read(self, samples: Sequence[int] | np.ndarray, field: str) -> Tensor:
-        """Read image, depth, parsing, landmarks or affine: a tensor of the stored dtype."""
+        """Read image, depth, parsing, landmarks or affine: a tensor (len(samples), ...) of the
+        stored shape and dtype (pipeline.bundle.FIELDS). Raises BundleError where a file changed.
+        """
         out = np.empty((len(samples), *FIELDS[field].shape), FIELDS[field].dtype)
         self.fill(samples, {field: out})
         return torch.from_numpy(out)
@@ -106,7 +107,10 @@ class Domain:
             shard.read_into(outs, rows, places)
 
     def landmarks(self, samples: Sequence[int] | np.ndarray) -> Tensor:
-        """Face meshes in crop pixels: n x 468 x 3 float32, z in the same unit."""
+        """Face meshes in crop pixels: n x 468 x 3 float32; z in the same unit, smaller is nearer.
+
+        Raises BundleError where a file changed.
+        """
         frame = self.read(samples, "landmarks").double()
         affine = self.read(samples, "affine")
         scale = torch.linalg.det(affine[:, :, :2]).abs().sqrt()

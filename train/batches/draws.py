@@ -14,8 +14,8 @@ from train.batches.domain import Domain
 from train.batches.streams import generator
 from train.config import Settings
 
-CLASS_NAMES = {1: "live", 0: "spoof"}
 NOBODY: frozenset[str] = frozenset()
+"""No subject is held out."""
 
 
 class Samples:
@@ -103,6 +103,7 @@ class Cycle:
     A step takes `take` items for each of `ranks` processes; each has its own part of the same
     shuffled list, so together they show an item once a lap. What is left at the end of a lap and
     is too short is dropped. A list shorter than one step is repeated, each repetition shuffled.
+    Raises ValueError for a rank that is not from 0 to ranks - 1.
     """
 
     def __init__(
@@ -165,7 +166,7 @@ class Balanced:
     ) -> None:
         self._made_of = (domain, settings, held_out, rank, ranks)
         self.cycles: list[Cycle] = []
-        for live, word in CLASS_NAMES.items():
+        for live, word in ((1, "live"), (0, "spoof")):
             items = items_of(domain, settings, held_out, live)
             if not len(items):
                 raise UserError(

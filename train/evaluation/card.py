@@ -12,10 +12,7 @@ from train.evaluation.thresholds import LEVELS, as_json
 from train.methods import METHODS
 from train.running.checkpoint import Model
 from train.running.run import HOW_IT_RUNS
-from train.settings import settings_from_dict, settings_to_dict
-
-SIZE = frozenset({"protocol", "variant"})
-"""Settings that the card's first lines say."""
+from train.settings import published, settings_to_dict
 
 LIMITS = (
     "A score is no proof that a person is alive. It says how much a face looks like the live ones"
@@ -60,7 +57,7 @@ def card_text(
 
 
 def plain(text: object) -> str:
-    """A text from data as Markdown that shows it as it is, in one line."""
+    """What `text` says, from data, as Markdown that shows it as it is, in one line."""
     line = " ".join("".join(c if c.isprintable() else " " for c in str(text)).split())
     line = re.sub(r"&(?=#?\w+;)", "&amp;", line).replace("<", "&lt;").replace(">", "&gt;")
     # Within a word an underscore is one.
@@ -68,7 +65,7 @@ def plain(text: object) -> str:
 
 
 def code(text: object) -> str:
-    """A text from data in the type of code, in one line."""
+    """What `text` says, from data, in the type of code, in one line; | and ` become spaces."""
     line = "".join(c if c.isprintable() and c not in "`|" else " " for c in str(text))
     return f"`{' '.join(line.split()) or ' '}`"
 
@@ -82,6 +79,11 @@ def _table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> Iterator[st
     yield f"|{'---|' * len(head)}"
     for row in rows:
         yield f"| {' | '.join(str(cell) for cell in row)} |"
+
+
+def _named(head: Sequence[str], values: Mapping[str, Any]) -> Iterator[str]:
+    """A table of values by their names, sorted."""
+    yield from _table(head, [(plain(key), plain(value)) for key, value in sorted(values.items())])
 
 
 def _what(model: Model) -> str:
@@ -145,14 +147,11 @@ def _said(key: str, value: Any) -> Any:
 
 def _settings(model: Model) -> Iterator[str]:
     """What was set otherwise than the variant was published with (the paper's, for ours)."""
-    settings = model.settings
-    stated = {"variant": settings.variant, "protocol": settings.protocol}
-    here = settings_to_dict(settings)
-    published = settings_to_dict(settings_from_dict(stated, "card"))
+    here, usual = settings_to_dict(model.settings), published(model.settings)
     rows = [
-        (code(key), *(code(_said(key, one[key])) for one in (here, published)))
-        for key, value in here.items()
-        if value != published[key] and key not in HOW_IT_RUNS | SIZE
+        (code(key), *(code(_said(key, values[key])) for values in (here, usual)))
+        for key in here
+        if here[key] != usual[key] and key not in HOW_IT_RUNS
     ]
     if not rows:
         yield "None, besides those that say how it runs."
@@ -180,18 +179,18 @@ def _results(
         yield from _measured(held_out)
 
 
-def _measured(found: Mapping[str, Any]) -> Iterator[str]:
+def _measured(results: Mapping[str, Any]) -> Iterator[str]:
     """The numbers of both levels, and how their thresholds came about."""
     for level in LEVELS:
         yield ""
-        yield from _level(level, found[level])
+        yield from _level(level, results[level])
     yield ""
-    for rule, of in found["thresholds"].items():
+    for rule, of in results["thresholds"].items():
         yield f"- `{rule}`: {plain(of['how'])}; from: {plain(of['from'])}"
 
 
-def _level(name: str, found: Mapping[str, Any]) -> Iterator[str]:
-    counts, intervals = found["counts"], found["intervals"]
+def _level(name: str, numbers: Mapping[str, Any]) -> Iterator[str]:
+    counts, intervals = numbers["counts"], numbers["intervals"]
     failed = counts["live_failed"] + counts["spoof_failed"]
 
     def cell(value: Mapping[str, Any], key: str, of: Mapping[str, Any] | None) -> str:
@@ -199,12 +198,12 @@ def _level(name: str, found: Mapping[str, Any]) -> Iterator[str]:
 
     yield (
         f"By {name}: {counts['live']} live, {counts['spoof']} spoof, of them {failed} without a"
-        f" score (failure to acquire {percent(found['failure_to_acquire'])})."
-        f" AUC {cell(found, 'auc', intervals)}, EER {cell(found, 'eer', intervals)}."
+        f" score (failure to acquire {percent(numbers['failure_to_acquire'])})."
+        f" AUC {cell(numbers, 'auc', intervals)}, EER {cell(numbers, 'eer', intervals)}."
     )
     yield ""
     rows = []
-    for rule, at in found["at"].items():
+    for rule, at in numbers["at"].items():
         if at is None:
             continue
         of = None if intervals is None else intervals["at"][rule]
@@ -214,7 +213,7 @@ def _level(name: str, found: Mapping[str, Any]) -> Iterator[str]:
     head = ["rule", "threshold", "HTER", "APCER, worst", "BPCER", "ACER", "worst instrument"]
     yield from _table(head, rows)
     yield ""
-    instruments = sorted({name for at in found["at"].values() if at for name in at["apcer"]})
+    instruments = sorted({name for at in numbers["at"].values() if at for name in at["apcer"]})
     yield f"Attack instruments: {plain(', '.join(instruments))}."
     if intervals is None:
         yield "No intervals: they need two subjects, or videos where no subject is named."
@@ -239,8 +238,7 @@ def _crops(model: Model) -> Iterator[str]:
     if not model.crop:
         yield "The model does not say how its crops were made, or its sources differ in that."
         return
-    rows = [(plain(key), plain(value)) for key, value in sorted(model.crop.items())]
-    yield from _table(["key", "value"], rows)
+    yield from _named(["key", "value"], model.crop)
     yield ""
     yield "docs/crops.md says what they mean; crops are 256 x 256 RGB."
 
@@ -249,5 +247,4 @@ def _environment(model: Model) -> Iterator[str]:
     if not model.environment:
         yield "The model does not say."
         return
-    rows = [(plain(key), plain(value)) for key, value in sorted(model.environment.items())]
-    yield from _table(["", ""], rows)
+    yield from _named(["", ""], model.environment)

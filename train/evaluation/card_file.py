@@ -16,7 +16,7 @@ from train.running.run import CARD
 
 def held_out_level(model: Model, rows: list[Score]) -> dict[str, Any]:
     """{"thresholds", "frame", "video"} of the held-out subjects at the threshold that the model
-    carries.
+    carries, as metrics.measure gives them.
 
     Raises UserError where the rows are not those that it was found on.
     """
@@ -32,8 +32,8 @@ def write_card(model: Model, results: dict[str, Any] | None, folder: Path) -> No
     results: what evaluation found, None where there was none. Raises UserError for held-out scores
     that are not the model's, OSError where the folder cannot be written.
     """
-    scores, found = folder / held_out.FILE, None
+    scores, measured = folder / held_out.FILE, None
     if model.threshold is not None and model.threshold["rule"] == "sources_eer":
         with named(scores):
-            found = held_out_level(model, read_scores(scores)) if scores.is_file() else None
-    write_text(folder / CARD, card_text(model, results, found))
+            measured = held_out_level(model, read_scores(scores)) if scores.is_file() else None
+    write_text(folder / CARD, card_text(model, results, measured))

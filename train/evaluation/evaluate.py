@@ -30,9 +30,11 @@ from train.running.run import CARD
 
 
 def score_target(model: Model, bundle: Bundle, target: str, name: str) -> list[Score]:
-    """Rows of every sample of the target, train and test splits, and of those that failed.
+    """Rows of every sample of the target, train and test splits, and of those that failed, in the
+    order of a scores file.
 
-    name: what to call the model in messages.
+    name: what to call the model in messages. Raises UserError where the model's networks are not
+    those of its settings, or the bundle cannot be read or holds no sample of the target.
     """
     settings = for_scoring(model.settings)
     with as_user_errors(), reproducible(settings) as device:
@@ -48,7 +50,7 @@ def score_target(model: Model, bundle: Bundle, target: str, name: str) -> list[S
 
 
 def about(model: Model, bundle: Bundle, protocol: Protocol) -> dict[str, Any]:
-    """What results.json says of the model and the data, besides the numbers."""
+    """What results.json says of the model and the data, besides the numbers (docs/results.md)."""
     settings = model.settings
     sampling = {name: facts.get("sampling", {}) for name, facts in model.data["datasets"].items()}
     return {

@@ -10,12 +10,13 @@ from typing import Any
 
 import numpy as np
 
-from train.evaluation.rates import Counts, Table
+from train.evaluation.rates import PERCENTS, Counts, Table
 from train.evaluation.scores import Score
 
 SHARE = 0.95
 RESAMPLES = 1000
 SEED = 0
+"""Of the draws; the result is the same twice."""
 _AT_ONCE = 1 << 20  # numbers that are counted at once: what fits into a processor's cache
 
 
@@ -34,7 +35,10 @@ class Groups:
         return len(self._number)
 
     def numbers(self, rows: Sequence[Score]) -> np.ndarray:
-        """(rows,) which group each belongs to."""
+        """(rows,) intp, which group each belongs to, 0 to len - 1.
+
+        Raises KeyError for a row of nobody that this was made of.
+        """
         return np.array([self._number[self._of(row)] for row in rows], np.intp)
 
 
@@ -45,7 +49,7 @@ def draws(table: Table, groups: int) -> Iterator[np.ndarray]:
     any two given groups are in more than a third of all draws, so this does not go on.
     """
     random = np.random.default_rng(SEED)
-    has = [np.unique(one.group) for one in (table.live, table.spoof)]
+    has = [np.unique(ranked.group) for ranked in (table.live, table.spoof)]
     size = max(1, _AT_ONCE // max(len(table), groups))
     left = RESAMPLES
     while left:
@@ -60,19 +64,19 @@ def draws(table: Table, groups: int) -> Iterator[np.ndarray]:
 
 
 def _of_draws(
-    counted: Counts, thresholds: Mapping[str, float | None], percents: Sequence[int]
+    counted: Counts, thresholds: Mapping[str, float | None]
 ) -> dict[tuple[str, ...], np.ndarray]:
     """Every number that gets an interval, (B,) by its place in the JSON."""
     eer = counted.eer_thresholds()
     fpr, fnr = counted.fpr_and_fnr(eer)
     at_eer = counted.at(eer)
-    found: dict[tuple[str, ...], np.ndarray] = {
+    numbers: dict[tuple[str, ...], np.ndarray] = {
         ("auc",): counted.auc(),
         ("eer",): (fpr + fnr) / 2,
         ("hter_at_eer_threshold",): at_eer.hter,
     }
-    for percent in percents:
-        found["bpcer_at_apcer", str(percent)] = counted.bpcer_at_apcer(percent)
+    for percent in PERCENTS:
+        numbers["bpcer_at_apcer", str(percent)] = counted.bpcer_at_apcer(percent)
     for rule, threshold in thresholds.items():
         if threshold is None:
             continue
@@ -83,26 +87,23 @@ def _of_draws(
         else:
             at = counted.at(np.full(len(eer), threshold))
         for name in ("hter", "apcer_worst", "bpcer", "acer"):
-            found["at", rule, name] = getattr(at, name)
-    return found
+            numbers["at", rule, name] = getattr(at, name)
+    return numbers
 
 
 def intervals(
-    rows: list[Score],
-    thresholds: Mapping[str, float | None],
-    groups: Groups,
-    percents: Sequence[int],
+    rows: list[Score], thresholds: Mapping[str, float | None], groups: Groups
 ) -> dict[str, Any] | None:
     """[low, high] of every number of a level, in the places of the numbers themselves; None where
-    there are fewer than two groups. thresholds: by rule. percents: of bpcer_at_apcer.
+    there are fewer than two groups.
+
+    rows: live and spoof have a score each. thresholds: by rule. Beside the numbers stand
+    share, by, resamples and subjects (docs/results.md).
     """
     if len(groups) < 2:
         return None
     table = Table(rows, groups.numbers(rows))
-    parts = [
-        _of_draws(Counts(table, weights), thresholds, percents)
-        for weights in draws(table, len(groups))
-    ]
+    parts = [_of_draws(Counts(table, weights), thresholds) for weights in draws(table, len(groups))]
     tail = (1 - SHARE) / 2
     result: dict[str, Any] = {
         "share": SHARE,

@@ -11,41 +11,38 @@ import numpy as np
 from sklearn.metrics import roc_auc_score
 
 from train.evaluation.intervals import Groups, intervals
-from train.evaluation.rates import At, Counts
+from train.evaluation.rates import PERCENTS, At, Counts
 from train.evaluation.scores import LEVELS, Score, by_level, named, read_scores
 from train.evaluation.thresholds import (
     Rule,
     as_json,
+    counted_once,
+    eer_rule,
     fixed,
     no_sources,
-    once,
     require_both,
     rules_for,
-    sources_eer,
 )
 
 SCHEMA = 1
 """Version of what `ocim metrics --json` prints."""
-PERCENTS = (1, 5, 10)
-"""The APCER at which BPCER is given."""
 
 
 def counts(rows: list[Score]) -> dict[str, int]:
-    """Samples of each class, and how many of them have no score."""
-    found = {"live": sum(row.live for row in rows)}
-    found["spoof"] = len(rows) - found["live"]
+    """Numbers of rows: live, spoof, and of them without a score live_failed and spoof_failed."""
+    numbers = {"live": sum(row.live for row in rows)}
+    numbers["spoof"] = len(rows) - numbers["live"]
     for name, live in (("live", 1), ("spoof", 0)):
-        found[f"{name}_failed"] = sum(row.live == live and row.score is None for row in rows)
-    return found
+        numbers[f"{name}_failed"] = sum(row.live == live and row.score is None for row in rows)
+    return numbers
 
 
 def rates(rows: list[Score]) -> dict[str, float]:
-    """eer, hter_at_eer_threshold and auc, of rows as they are.
+    """eer, hter_at_eer_threshold and auc, fractions, of rows as they are.
 
     Raises UserError when live or spoof has no score.
     """
-    counted = once(rows)
-    return _summary(rows, counted)
+    return _summary(rows, counted_once(rows))
 
 
 def _summary(rows: list[Score], counted: Counts) -> dict[str, float]:
@@ -59,31 +56,32 @@ def _summary(rows: list[Score], counted: Counts) -> dict[str, float]:
     }
 
 
-def _at(threshold: float, found: At) -> dict[str, Any]:
+def _at(threshold: float, at: At) -> dict[str, Any]:
     """Rates at one threshold, as JSON has them."""
-    apcer = {name: None if np.isnan(x[0]) else float(x[0]) for name, x in found.apcer.items()}
-    worst = float(found.apcer_worst[0])
+    apcer = {name: None if np.isnan(x[0]) else float(x[0]) for name, x in at.apcer.items()}
+    worst = float(at.apcer_worst[0])
     return {
         "threshold": as_json(threshold),
-        "far": float(found.far[0]),
-        "frr": float(found.frr[0]),
-        "hter": float(found.hter[0]),
+        "far": float(at.far[0]),
+        "frr": float(at.frr[0]),
+        "hter": float(at.hter[0]),
         "apcer": apcer,
         "apcer_worst": worst,
         "worst_instrument": next(name for name, x in apcer.items() if x == worst),
-        "bpcer": float(found.bpcer[0]),
-        "acer": float(found.acer[0]),
+        "bpcer": float(at.bpcer[0]),
+        "acer": float(at.acer[0]),
     }
 
 
 def level(
     rows: list[Score], thresholds: Mapping[str, float | None], groups: Groups
 ) -> dict[str, Any]:
-    """All numbers of one level. thresholds: by rule. groups: whom the intervals draw.
+    """All numbers of one level, as results.json has them under frame or video (docs/results.md).
 
-    Raises UserError when live or spoof has no score.
+    rows: of that level. thresholds: by rule, None where a rule gives none. groups: whom the
+    intervals draw, made of the rows by frame. Raises UserError when live or spoof has no score.
     """
-    counted = once(rows)
+    counted = counted_once(rows)
     number = counts(rows)
     return {
         "counts": number,
@@ -94,7 +92,7 @@ def level(
             rule: None if t is None else _at(t, counted.at(np.array([t])))
             for rule, t in thresholds.items()
         },
-        "intervals": intervals(rows, thresholds, groups, PERCENTS),
+        "intervals": intervals(rows, thresholds, groups),
     }
 
 
@@ -126,5 +124,5 @@ def of_files(scores: Path, sources: Path | None, number: float | None) -> dict[s
         source = no_sources("no scores of held-out subjects of the sources were given (--sources)")
     else:
         with named(sources):
-            source = sources_eer(read_scores(sources), f"the scores in {sources}")
+            source = eer_rule(read_scores(sources), f"the scores in {sources}")
     return {"schema": SCHEMA, **measure(rows, rules_for(rows, source, given))}

@@ -6,10 +6,11 @@ from typing import Any
 from train.evaluation.scores import LEVELS
 
 Interval = list[float] | None
+"""[low, high] as fractions, None where there are none."""
 
 
 def percent(value: float | None) -> str:
-    """A fraction as percent; a dash where there is none."""
+    """A fraction as percent with two decimals; a dash where there is none."""
     return "-" if value is None else f"{value:.2%}"
 
 
@@ -27,7 +28,7 @@ def number(threshold: float | str | None) -> str:
 
 def worst_instrument(at: Mapping[str, Any]) -> str:
     """The instrument of the worst APCER at a threshold; a dash where none passes, and "and others"
-    where several are as bad.
+    where several are as bad. at: the rates at it, as metrics.level gives them.
     """
     if not at["apcer_worst"]:
         return "-"
@@ -42,15 +43,17 @@ def _of(instrument: str) -> str:
 def short(levels: Mapping[str, Any], thresholds: Mapping[str, Any]) -> str:
     """A few lines a level: HTER and EER at the threshold target_eer, and AUC; then the rates at
     every threshold that there is; in the end where the thresholds came from.
+
+    levels: results by level, thresholds: by rule, both as metrics.measure gives them.
     """
     lines = []
     for level in LEVELS:
-        found = levels[level]
+        numbers = levels[level]
         lines.append(
-            f"by {level}: HTER {percent(found['hter_at_eer_threshold'])},"
-            f" AUC {percent(found['auc'])}, EER {percent(found['eer'])}"
+            f"by {level}: HTER {percent(numbers['hter_at_eer_threshold'])},"
+            f" AUC {percent(numbers['auc'])}, EER {percent(numbers['eer'])}"
         )
-        for rule, at in found["at"].items():
+        for rule, at in numbers["at"].items():
             if at is not None:
                 lines.append(
                     f"  {rule} {number(at['threshold'])}: HTER {percent(at['hter'])},"
@@ -61,7 +64,7 @@ def short(levels: Mapping[str, Any], thresholds: Mapping[str, Any]) -> str:
 
 
 def whole(levels: Mapping[str, Any], thresholds: Mapping[str, Any]) -> str:
-    """All numbers of both levels with their intervals, as lines of text."""
+    """All numbers of both levels with their intervals, as text. Arguments as of `short`."""
     lines = [line for level in LEVELS for line in _level(level, levels[level])]
     return "\n".join([*lines, *sources(thresholds), _drawn(levels["frame"]["intervals"])])
 
@@ -83,12 +86,12 @@ def _drawn(intervals: Mapping[str, Any] | None) -> str:
     )
 
 
-def _level(level: str, found: Mapping[str, Any]) -> Iterator[str]:
+def _level(level: str, numbers: Mapping[str, Any]) -> Iterator[str]:
     """The lines of one level."""
-    counts, intervals = found["counts"], found["intervals"]
+    counts, intervals = numbers["counts"], numbers["intervals"]
 
     def line(name: str, *place: str) -> str:
-        value, interval = found, intervals
+        value, interval = numbers, intervals
         for key in place:
             value, interval = value[key], None if interval is None else interval[key]
         return f"{name} {between(value, interval)}"  # type: ignore[arg-type]
@@ -96,14 +99,14 @@ def _level(level: str, found: Mapping[str, Any]) -> Iterator[str]:
     yield (
         f"by {level}: {counts['live']} live and {counts['spoof']} spoof,"
         f" of them without a score {counts['live_failed']} and {counts['spoof_failed']}"
-        f" (failure to acquire {percent(found['failure_to_acquire'])})"
+        f" (failure to acquire {percent(numbers['failure_to_acquire'])})"
     )
     yield "  " + line("AUC", "auc") + " over all thresholds"
     yield "  " + line("EER", "eer") + " at target_eer"
-    for p in found["bpcer_at_apcer"]:
+    for p in numbers["bpcer_at_apcer"]:
         at = f" at the lowest threshold where no instrument's APCER is above {p}%"
         yield "  " + line("BPCER", "bpcer_at_apcer", p) + at
-    yield from _rules(found["at"], intervals)
+    yield from _rules(numbers["at"], intervals)
 
 
 def _rules(at: Mapping[str, Any], intervals: Mapping[str, Any] | None) -> Iterator[str]:
@@ -115,8 +118,8 @@ def _rules(at: Mapping[str, Any], intervals: Mapping[str, Any] | None) -> Iterat
 
     rows = [["rule", "threshold", "FAR", "FRR", "HTER", "APCER, worst", "BPCER", "ACER"]]
     for rule in rules:
-        found = at[rule]
-        row = [rule, number(found["threshold"]), percent(found["far"]), percent(found["frr"])]
+        rates = at[rule]
+        row = [rule, number(rates["threshold"]), percent(rates["far"]), percent(rates["frr"])]
         row += [cell(rule, name) for name in ("hter", "apcer_worst", "bpcer", "acer")]
         rows.append(row)
     yield from _aligned(rows)

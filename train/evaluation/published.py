@@ -40,7 +40,9 @@ TABLE_II: dict[str, Row] = {
 
 
 def column(protocol: Protocol) -> int | None:
-    """The column of a protocol, whatever the order of its sources; None where it has none."""
+    """Which of PROTOCOLS a protocol is, counted from 0, whatever the order of its sources; None
+    where it is none of them.
+    """
     for index, text in enumerate(PROTOCOLS):
         printed = parse(text)
         if (set(printed.sources), printed.target) == (set(protocol.sources), protocol.target):

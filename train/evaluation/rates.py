@@ -17,6 +17,9 @@ import numpy as np
 
 from train.evaluation.scores import Score
 
+PERCENTS = (1, 5, 10)
+"""The APCER at which BPCER is given."""
+
 STEPS = np.append(np.arange(10001) / 10000, 1.1)
 """The thresholds that SSDG's released code tries: 0 to 1 by 1/10000, and 1.1."""
 
@@ -39,8 +42,8 @@ class Ranked(NamedTuple):
 
 
 def species(rows: Sequence[Score]) -> list[str]:
-    """The attack species of each spoof row: its instrument, or its attack type, or "unknown"; with
-    its dataset before it where the rows are of several.
+    """The attack species of each spoof row, in their order: its instrument, or its attack type, or
+    "unknown"; with its dataset and a slash before it where the rows are of several.
     """
     several = len({row.dataset for row in rows}) > 1
     names = [row.instrument or row.attack or "unknown" for row in rows if not row.live]
@@ -85,8 +88,8 @@ class Table:
         below = np.searchsorted(distinct, STEPS, side="left")
         self.steps = STEPS[np.append(np.diff(below) > 0, True)]
         self.above = {  # of each score of a species the next candidate above it
-            name: np.searchsorted(self.candidates, one.scores, side="right")
-            for name, one in self.species.items()
+            name: np.searchsorted(self.candidates, ranked.scores, side="right")
+            for name, ranked in self.species.items()
         }
 
     def __len__(self) -> int:
@@ -125,7 +128,7 @@ class Counts:
     def __init__(self, table: Table, weights: np.ndarray) -> None:
         self.table = table
         self.live, self.spoof = table.live.counted(weights), table.spoof.counted(weights)
-        self.species = {name: one.counted(weights) for name, one in table.species.items()}
+        self.species = {name: ranked.counted(weights) for name, ranked in table.species.items()}
         self.lives, self.spoofs = self.live[:, -1], self.spoof[:, -1]
         failed = sum(weights[:, group].sum(axis=1) for group in table.failed.values())
         self.failures = failed / (failed + self.lives + self.spoofs)
@@ -160,8 +163,8 @@ class Counts:
         return steps[_last_of_the_least(gap)]
 
     def auc(self) -> np.ndarray:
-        """(B,) area under the ROC curve: the share of pairs of a live and a spoof sample in which
-        the live one has the higher score, ties by half.
+        """(B,) area under the ROC curve, 0 to 1: the share of pairs of a live and a spoof sample in
+        which the live one has the higher score, ties by half.
         """
         below, lives = self.spoof_below, np.diff(self.live_below, axis=1)
         twice = (lives * (below[:, :-1] + below[:, 1:])).sum(axis=1)
@@ -175,15 +178,15 @@ class Counts:
         return accepted / self.spoofs, rejected / self.lives
 
     def at(self, thresholds: np.ndarray) -> At:
-        """Rates at (B,) thresholds, one a set of weights."""
+        """Rates at (B,) thresholds, one a set of weights; fractions, (B,) float64 each."""
         fpr, fnr = self.fpr_and_fnr(thresholds)
         acquired = 1 - self.failures
         every = np.arange(len(thresholds))
         apcer = {}
-        for name, one in self.table.species.items():
+        for name, ranked in self.table.species.items():
             sums = self.species[name]
             total = sums[:, -1]
-            accepted = total - sums[every, one.places(thresholds)]
+            accepted = total - sums[every, ranked.places(thresholds)]
             apcer[name] = np.where(total > 0, accepted / np.maximum(total, 1), np.nan)
         return At(fpr * acquired, self.failures + fnr * acquired, apcer, fnr)
 
@@ -191,6 +194,7 @@ class Counts:
         """(B,) the lowest BPCER over the candidates where no species' APCER is above `percent`.
 
         APCER falls and BPCER rises with the threshold, so it is that at the lowest such candidate.
+        percent: a whole number; what is returned is a fraction.
         """
         lowest = np.zeros(len(self.lives), np.intp)
         for name, sums in self.species.items():

@@ -12,7 +12,7 @@ from train.batches.buffers import Buffers
 from train.batches.domain import Domain
 from train.config import Settings
 from train.evaluation.metrics import rates
-from train.evaluation.scores import Score, video_scores
+from train.evaluation.scores import COLUMNS, Score, video_scores
 from train.methods import METHODS
 
 IMAGES_AT_ONCE = 16  # a constant, so that scores do not depend on the machine
@@ -34,7 +34,8 @@ def score_samples(
 ) -> np.ndarray:
     """Score samples of a domain: (n,) float64, higher is live; networks in evaluation mode.
 
-    The scale is the method's own (train/methods.py).
+    The scale is the method's own (train/methods.py). samples: their numbers, 0 to len(domain) - 1.
+    Raises BundleError where a file of the bundle changed.
     """
     device = next(networks.parameters()).device
     memory, on_gpu = Buffers(), device.type == "cuda"
@@ -46,30 +47,26 @@ def score_samples(
         domain.fill(those, {"image": images.numpy()})
         return images
 
-    found = [np.empty(0)]
+    parts = [np.empty(0)]
     firsts = range(0, len(samples), IMAGES_AT_ONCE)
     with torch.inference_mode(), loader.ahead(read, firsts, settings.prefetch) as pictures:
         for images in pictures:
             images = images.to(device, non_blocking=True)
-            found.append(score_images(networks, images, settings).numpy())
-    return np.concatenate(found)
+            parts.append(score_images(networks, images, settings).numpy())
+    return np.concatenate(parts)
 
 
 def as_scores(domain: Domain, samples: np.ndarray, scores: np.ndarray) -> list[Score]:
-    """Rows of samples with their scores."""
-    attack, instrument, subject = (
-        domain.column(name) for name in ("attack", "instrument", "subject")
-    )
+    """Rows of samples (n,), by their numbers, with their scores (n,), in the same order."""
+    texts = {name: domain.column(name) for name in ("attack", "instrument", "subject")}
     return [
         Score(
             str(domain.paths[domain.number[i]]),
             int(domain.frame[i]),
             int(domain.live[i]),
             float(score),
-            str(attack[i]),
-            str(instrument[i]),
-            str(subject[i]),
-            domain.name,
+            **{name: str(column[i]) for name, column in texts.items()},
+            dataset=domain.name,
         )
         for i, score in zip(samples, scores, strict=True)
     ]
@@ -86,20 +83,11 @@ def failures(
     subjects: of these alone; None: of all.
     """
     return [
-        Score(
-            one["video"],
-            one["frame"],
-            one["live"],
-            None,
-            one["attack"],
-            one["instrument"],
-            one["subject"],
-            one["dataset"],
-        )
-        for one in bundle.failures
-        if one["dataset"] == dataset
-        and one["split"] in splits
-        and (subjects is None or one["subject"] in subjects)
+        Score(score=None, **{name: failure[name] for name in COLUMNS if name != "score"})
+        for failure in bundle.failures
+        if failure["dataset"] == dataset
+        and failure["split"] in splits
+        and (subjects is None or failure["subject"] in subjects)
     ]
 
 
@@ -111,6 +99,10 @@ def in_order(rows: Sequence[Score]) -> list[Score]:
 def summary_of(
     networks: nn.Module, domain: Domain, settings: Settings, samples: np.ndarray
 ) -> dict[str, float]:
-    """Error rates by video of samples that there are, failures to acquire left out."""
+    """Error rates by video of samples that there are, failures to acquire left out.
+
+    Returns eer, hter_at_eer_threshold and auc, as metrics.rates does. Raises UserError where live
+    or spoof has no sample, BundleError where a file of the bundle changed.
+    """
     scores = score_samples(networks, domain, settings, samples)
     return rates(video_scores(as_scores(domain, samples, scores)))

@@ -133,7 +133,9 @@ def _check_same(first: Score, row: Score, where: str) -> None:
 
 
 def scores_text(rows: Iterable[Score]) -> str:
-    """The text of a scores file: scores with 17 digits, which hold a float64 without loss."""
+    """The text of a scores file, CSV with COLUMNS: scores with 17 digits, which hold a float64
+    without loss, and empty where there is none.
+    """
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(COLUMNS)
@@ -163,15 +165,15 @@ def video_scores(rows: Iterable[Score]) -> list[Score]:
     scores: dict[tuple[str, str], list[float]] = {}
     for row in rows:
         first.setdefault(row.identity, row)
-        found = scores.setdefault(row.identity, [])
+        values = scores.setdefault(row.identity, [])
         if row.score is not None:
-            found.append(row.score)
+            values.append(row.score)
     return [
         first[video]._replace(
-            frame=len(found),
-            score=_mean(found),
+            frame=len(values),
+            score=_mean(values),
         )
-        for video, found in sorted(scores.items())
+        for video, values in sorted(scores.items())
     ]
 
 

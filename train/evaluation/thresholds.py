@@ -1,4 +1,4 @@
-"""The rules by which a threshold is come by, and the thresholds that they give."""
+"""The rules by which a threshold is found, and the thresholds that they give."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -37,13 +37,13 @@ class Rule(NamedTuple):
         return self.frame if level == "frame" else self.video
 
     def to_json(self) -> dict[str, Any]:
-        """As results.json has it; infinities as the texts inf and -inf."""
+        """{"frame", "video", "how", "from"}, as results.json has it."""
         numbers: dict[str, Any] = {level: as_json(self.at(level)) for level in LEVELS}
         return {**numbers, "how": self.how, "from": self.origin}
 
 
 def as_json(threshold: float | None) -> float | str | None:
-    """A threshold as JSON can say it."""
+    """A threshold as JSON can say it: infinities as the texts inf and -inf."""
     if threshold is None or math.isfinite(threshold):
         return threshold
     return "inf" if threshold > 0 else "-inf"
@@ -60,8 +60,11 @@ def require_both(rows: Sequence[Score]) -> None:
             raise UserError(f"{what} has a score: error rates need both classes")
 
 
-def once(rows: Sequence[Score]) -> Counts:
-    """Rows counted once each. Raises UserError where live or spoof has no score."""
+def counted_once(rows: Sequence[Score]) -> Counts:
+    """Rows counted once each: Counts of one set of weights (B = 1).
+
+    Raises UserError where live or spoof has no score.
+    """
     require_both(rows)
     return Counts(Table(rows), np.ones((1, 1), np.int64))
 
@@ -72,7 +75,7 @@ def eer_threshold(rows: Sequence[Score]) -> float:
     Candidates are every distinct score and plus and minus infinity; it may be an infinity. Raises
     UserError where live or spoof has no score.
     """
-    return float(once(rows).eer_thresholds()[0])
+    return float(counted_once(rows).eer_thresholds()[0])
 
 
 def ssdg_threshold(rows: Sequence[Score]) -> float:
@@ -87,18 +90,17 @@ def ssdg_threshold(rows: Sequence[Score]) -> float:
                 f"SSDG's rule looks from 0 to 1, and video '{row.video}' has the score"
                 f" {row.score:g}"
             )
-    return float(once(rows).ssdg_thresholds()[0])
+    return float(counted_once(rows).ssdg_thresholds()[0])
 
 
-def target_eer(rows: list[Score]) -> Rule:
-    """The literature's rule: the EER threshold of the very scores that it is used on."""
-    return sources_eer(rows, ITSELF)
+def eer_rule(rows: list[Score], origin: str) -> Rule:
+    """The EER threshold of some scores: target_eer (the literature's rule) of the very scores that
+    it is used on, sources_eer (the rule of deployment) of others'. origin: whose they are.
 
-
-def sources_eer(rows: list[Score], origin: str) -> Rule:
-    """The rule of deployment: the EER threshold of others' scores. origin: whose they are."""
-    found = {level: eer_threshold(those) for level, those in by_level(rows).items()}
-    return Rule(found["frame"], found["video"], CLOSEST, origin)
+    Raises UserError where live or spoof has no score.
+    """
+    thresholds = {level: eer_threshold(those) for level, those in by_level(rows).items()}
+    return Rule(thresholds["frame"], thresholds["video"], CLOSEST, origin)
 
 
 def fixed(number: float | None) -> Rule:
@@ -113,10 +115,10 @@ def fixed(number: float | None) -> Rule:
 def ssdg(rows: list[Score]) -> Rule:
     """SSDG's rule; none where the scores are not what its code takes."""
     try:
-        found = {level: ssdg_threshold(those) for level, those in by_level(rows).items()}
+        thresholds = {level: ssdg_threshold(those) for level, those in by_level(rows).items()}
     except UserError as error:
         return Rule(None, None, GRID, f"none: {error}")
-    return Rule(found["frame"], found["video"], GRID, ITSELF)
+    return Rule(thresholds["frame"], thresholds["video"], GRID, ITSELF)
 
 
 def rules_for(rows: list[Score], sources: Rule, given: Rule) -> Mapping[str, Rule]:
@@ -126,7 +128,7 @@ def rules_for(rows: list[Score], sources: Rule, given: Rule) -> Mapping[str, Rul
     Raises UserError where live or spoof has no score.
     """
     return {
-        "target_eer": target_eer(rows),
+        "target_eer": eer_rule(rows, ITSELF),
         "sources_eer": sources,
         "fixed": given,
         "ssdg": ssdg(rows),
@@ -134,10 +136,13 @@ def rules_for(rows: list[Score], sources: Rule, given: Rule) -> Mapping[str, Rul
 
 
 def fixed_threshold(why: str) -> dict[str, Any]:
-    """What a model carries where there was nothing to find a threshold on."""
+    """What a model carries where there was nothing to find a threshold on (checkpoint.Model).
+
+    why: there was nothing, as text for people.
+    """
     return {"frame": FIXED, "video": FIXED, "rule": "fixed", "how": GIVEN, "from": why}
 
 
 def no_sources(why: str) -> Rule:
-    """The rule sources_eer where there is nothing to find it from."""
+    """The rule sources_eer where there is nothing to find it from. why: as text for people."""
     return Rule(None, None, CLOSEST, f"none: {why}")

@@ -22,6 +22,7 @@ from train.config import Settings
 from train.settings import settings_from_dict, settings_to_dict
 
 FORMAT = 3
+"""Version of the files: another one is refused."""
 _NAME = re.compile(r"step-(\d{8})\.pt")
 
 
@@ -56,7 +57,10 @@ class Model:
     training: dict[str, Any] | None = None
 
     def build(self) -> nn.Module:
-        """Networks with these parameters, in evaluation mode on the CPU."""
+        """Networks with these parameters, in evaluation mode on the CPU.
+
+        Raises UserError where the parameters are not those of the settings' networks.
+        """
         networks = methods.build(self.settings, len(self.settings.sources))
         try:
             networks.load_state_dict(self.networks)
@@ -67,12 +71,15 @@ class Model:
 
 
 def copied(state: Mapping[str, Any]) -> dict[str, Any]:
-    """The tensors of a state dict on the CPU, apart from those that go on being trained."""
+    """Copies on the CPU of the tensors of a state dict, which itself goes on being trained."""
     return {name: value.detach().cpu().clone().contiguous() for name, value in state.items()}
 
 
 def save(path: Path, model: Model) -> None:
-    """Write a state, whole or not at all; the same state gives the same bytes."""
+    """Write a state, whole or not at all; the same state gives the same bytes.
+
+    Raises OSError where the disk refuses it.
+    """
     content = {
         "format": FORMAT,
         **{field.name: getattr(model, field.name) for field in dataclasses.fields(Model)},
@@ -85,7 +92,10 @@ def save(path: Path, model: Model) -> None:
 
 
 def read(data: bytes, name: str) -> Model:
-    """A state from a file's bytes, without unpickling code. name: what to call it in messages."""
+    """A state from a file's bytes, without unpickling code. name: what to call it in messages.
+
+    Raises UserError for bytes that are no model.pt, not a whole one, or one of another FORMAT.
+    """
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # what is wrong with a file is told in one line, below
@@ -95,9 +105,9 @@ def read(data: bytes, name: str) -> Model:
     names = {field.name for field in dataclasses.fields(Model)}
     number = content.get("format") if isinstance(content, dict) else None
     if number != FORMAT:
-        found = f"its format is {number}" if isinstance(number, int) else "it has no format"
+        reason = f"its format is {number}" if isinstance(number, int) else "it has no format"
         raise UserError(
-            f"{name}: not a model.pt of format {FORMAT}, {found}; train again to make one"
+            f"{name}: not a model.pt of format {FORMAT}, {reason}; train again to make one"
         )
     kinds = {
         "networks": dict,
@@ -150,7 +160,7 @@ def _is_data(data: dict[str, Any]) -> bool:
 
 
 def load(path: Path) -> Model:
-    """Read model.pt or a checkpoint. Raises UserError where it is something else."""
+    """Read model.pt or a checkpoint. Raises UserError where there is none, or something else."""
     try:
         return read(Path(path).read_bytes(), str(path))
     except FileNotFoundError:
@@ -164,12 +174,12 @@ class Folder:
         self.path = path
 
     def steps(self) -> list[int]:
-        """The steps of the states that there are, rising."""
+        """After how many steps the states are that lie here, rising."""
         names = [p.name for p in self.path.iterdir()] if self.path.is_dir() else []
         return sorted(int(found[1]) for found in map(_NAME.fullmatch, names) if found)
 
     def of(self, step: int) -> Path:
-        """The file of a state."""
+        """The file of the state after so many steps."""
         return self.path / f"step-{step:08d}.pt"
 
     @property
@@ -178,7 +188,7 @@ class Folder:
         return self.path / "best.pt"
 
     def add(self, model: Model, keep: int) -> None:
-        """Save a state; of the others the newest stay, `keep` together."""
+        """Save a state; the newest `keep` of all, at least 1, stay."""
         save(self.of(model.steps), model)
         for step in self.steps()[:-keep]:
             self.of(step).unlink()

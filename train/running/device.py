@@ -13,7 +13,7 @@ from train.config import Settings
 
 
 def for_scoring(settings: Settings) -> Settings:
-    """Settings to score with: not only where it was trained, and in float32 that is no less."""
+    """Settings to score with: on whatever device there is, with float32 in full (no TF32)."""
     return dataclasses.replace(settings, device="auto", tf32=False)
 
 
@@ -22,7 +22,7 @@ def reproducible(settings: Settings, local_rank: int = 0) -> Iterator[torch.devi
     """Set threads and algorithms for the block; give the device. All is put back.
 
     local_rank: which GPU, where there are several. Raises UserError where cuda is asked for and
-    torch sees none.
+    torch sees none, or fewer than local_rank + 1.
     """
     if settings.device == "cuda" and not torch.cuda.is_available():
         raise UserError("device is 'cuda', and torch sees no GPU: set it to auto or cpu")

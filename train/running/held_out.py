@@ -25,7 +25,10 @@ FILE = "held_out_scores.csv"
 
 
 class HeldOut:
-    """Who of the sources is not trained on; what a model makes of them."""
+    """Who of the sources is not trained on; what a model makes of them.
+
+    domains: the sources. Raises BundleError where a dev split cannot be read.
+    """
 
     def __init__(self, bundle: Bundle, domains: Sequence[Domain], selection: Selection) -> None:
         self.bundle, self.subjects = bundle, selection.held_out
@@ -33,9 +36,10 @@ class HeldOut:
         self.parts = held_out_parts(bundle, domains, selection.held_out)
 
     def score(self, model: Model, local_rank: int = 0) -> list[Score]:
-        """Rows of all held-out samples, and of those that failed; in float32, as evaluation does.
+        """Rows of all held-out samples, and of those that failed, in the order of a scores file;
+        none where nobody is held out. In float32, as evaluation does.
 
-        Raises UserError where the bundle can no longer be read.
+        local_rank: which GPU. Raises UserError where the bundle can no longer be read.
         """
         rows: list[Score] = []
         settings = dataclasses.replace(model.settings, tf32=False)
@@ -64,7 +68,7 @@ class HeldOut:
         chosen = "; the state was chosen on them too" if self.chosen else ""
         origin = f"held-out subjects of the sources: {', '.join(whose)}{chosen}"
         try:
-            rule = thresholds.sources_eer(rows, origin)
+            rule = thresholds.eer_rule(rows, origin)
         except UserError as error:
             return fixed_threshold(f"{origin}: {error}")
         return {
@@ -77,7 +81,7 @@ class HeldOut:
 
 
 def carried(threshold: Mapping[str, Any] | None) -> Rule:
-    """The rule sources_eer that a model brings along."""
+    """The rule sources_eer that a model brings along. threshold: what checkpoint.Model has."""
     if threshold is None:
         return no_sources("a checkpoint carries no threshold; the finished model does")
     if threshold["rule"] != "sources_eer":

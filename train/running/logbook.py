@@ -8,7 +8,6 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 import torch
@@ -54,7 +53,10 @@ def csv_line(row: dict[str, Any] | Iterable[Any], names: Sequence[str]) -> str:
 
 
 class Board:
-    """TensorBoard's logs, where the package is installed and they are wanted."""
+    """TensorBoard's logs, where the package is installed and they are wanted.
+
+    done: steps that were made before; what was logged after them is hidden.
+    """
 
     def __init__(self, folder: Path, wanted: bool, done: int) -> None:
         self._writer: Any = None
@@ -64,7 +66,6 @@ class Board:
             from torch.utils.tensorboard import SummaryWriter
         except ImportError:
             return  # train/ does not ask for it
-        # What a killed run has logged beyond its checkpoint is passed over.
         self._writer = SummaryWriter(str(folder), purge_step=done + 1 if done else None)
 
     def add(self, step: int, values: dict[str, Any]) -> None:
@@ -81,59 +82,49 @@ class Board:
 
 
 class Logbook:
-    """The outputs of one run. Left by an error it still writes the curves so far."""
+    """The outputs of one run; close it at the end, after an error too.
 
-    def __init__(self, run: Run, progress: Progress | None, progress_every: int) -> None:
-        self.run, self.progress, self.every = run, progress, progress_every
-        self.training: Training | None = None
+    training: as it is, new or restored. per_epoch: steps of one epoch. origin: of a model its
+    crop, classes and data. progress: is called for the first step made here, for every
+    `progress_every`-th, and for the last.
+    """
 
-    def __enter__(self) -> "Logbook":
-        return self
-
-    def __exit__(
+    def __init__(
         self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        if self.training is not None:
-            self.write_tables()
-            self.board.close()
-
-    def open(
-        self,
+        run: Run,
         training: Training,
         per_epoch: int,
         watch: Watch,
         origin: dict[str, Any],
         held_out: HeldOut,
+        progress: Progress | None,
+        progress_every: int,
     ) -> None:
-        """Begin with a training as it is, new or restored. origin: of a model its crop, classes and
-        data.
-        """
-        self.training, self.per_epoch, self.watch = training, per_epoch, watch
+        self.run, self.training, self.per_epoch, self.watch = run, training, per_epoch, watch
         self.origin, self.held_out = origin, held_out
+        self.progress, self.every = progress, progress_every
         self.columns = columns(training.method.curves)
-        self.board = Board(self.run.board, self.run.settings.tensorboard, training.done)
+        self.board = Board(run.board, run.settings.tensorboard, training.done)
         self.began, self.from_step, self.waited = time.monotonic(), training.done, 0.0
 
-    @property
-    def now(self) -> Training:
-        """The training that was opened."""
-        assert self.training is not None, "opened first"
-        return self.training
+    def close(self) -> None:
+        """Write the curves so far, and what is left of TensorBoard's logs."""
+        self.write_tables()
+        self.board.close()
 
     def row(self, values: dict[str, float], waited: float) -> None:
-        """Take down the step that was just made; tell of it where it is time."""
-        training, settings = self.now, self.run.settings
+        """Take down the step that was just made, and report it where it is time.
+
+        values: what Training.step returns. waited: seconds in which the step waited for samples.
+        """
+        training, settings = self.training, self.run.settings
         step, steps = training.done, training.steps
         epoch = (step - 1) // self.per_epoch + 1
+        has_triplet = settings.parts.triplet is not None
         row: dict[str, Any] = {
             "step": step,
             "epoch": epoch,
-            "mining": meta.stage(settings, step - 1, steps).mining
-            if settings.parts.triplet
-            else "",
+            "mining": meta.stage(settings, step - 1, steps).mining if has_triplet else "",
             "learning_rate": learning_rate(settings, step - 1, steps),
             **values,
         }
@@ -143,7 +134,7 @@ class Logbook:
         first = step == self.from_step + 1
         if (step - 1) % self.every and step < steps and not first:
             return
-        self.watch.tell()
+        self.watch.warn()
         pace = self.pace()
         self.board.add(step, {f"run/{name}": value for name, value in pace.items()})
         if self.progress:
@@ -153,8 +144,10 @@ class Logbook:
             self.progress({**counts, "epochs": epochs, "losses": losses, **values, **pace})
 
     def pace(self) -> dict[str, float]:
-        """Speed since the training began or went on; time left; the most memory so far."""
-        training = self.now
+        """Since the training began or went on: images_per_second; seconds_left; waiting, the share
+        of the time, 0 to 1; and memory, the most so far, in bytes.
+        """
+        training = self.training
         seconds = max(time.monotonic() - self.began, 1e-9)
         made = training.done - self.from_step
         return {
@@ -165,8 +158,11 @@ class Logbook:
         }
 
     def verdict(self, verdict: Verdict) -> None:
-        """Take down how good the state is; keep it where it is the best so far."""
-        training = self.now
+        """Take down how good the state is; keep it, as best.pt too, where it is the best so far.
+
+        Raises OSError where the disk refuses it.
+        """
+        training = self.training
         kept = verdict.beats(training.best.verdict if training.best else None)
         row = [training.done, *map(float, verdict), int(kept)]
         training.verdicts.append(csv_line(row, VERDICTS))
@@ -177,8 +173,8 @@ class Logbook:
             checkpoint.save(self.run.checkpoints.best, self.model_of(training.best))
 
     def model_of(self, best: Best | None) -> checkpoint.Model:
-        """The best state, or the one that it is now, as a model file holds it."""
-        training = self.now
+        """A best state, or where it is None the state of now, as a file of it holds it."""
+        training = self.training
         on_the_way = f"last so far: after {training.done} of {training.steps} steps"
         is_last = best is None and training.done < training.steps
         return checkpoint.Model(
@@ -195,8 +191,11 @@ class Logbook:
         )
 
     def checkpoint(self) -> None:
-        """Save all that going on from here needs."""
-        training = self.now
+        """Save all that going on from here needs.
+
+        Raises DivergedError where a parameter is not finite, OSError where the disk refuses it.
+        """
+        training = self.training
         training.check_parameters()
         state = dataclasses.replace(self.model_of(None), training=training.state())
         self.run.checkpoints.add(state, self.run.settings.keep_checkpoints)
@@ -206,16 +205,17 @@ class Logbook:
         """Save the state that is kept in the end, with the threshold that it carries.
 
         The model comes last: where it is, the run is finished. Where the held-out samples cannot be
-        read, what the training has come to is saved, and the same command needs no step more.
+        read, a checkpoint is saved and UserError is raised; the same command then needs no step
+        more. Raises DivergedError and OSError as `checkpoint`.
         """
-        self.now.check_parameters()
+        self.training.check_parameters()
         self.write_tables()
-        model = self.model_of(self.now.best)
+        model = self.model_of(self.training.best)
         try:
-            rows = self.held_out.score(model, self.now.process.local_rank)
+            rows = self.held_out.score(model, self.training.process.local_rank)
         except UserError as error:
             self.checkpoint()
-            where = f"saved after step {self.now.done}: the same command goes on"
+            where = f"saved after step {self.training.done}: the same command goes on"
             raise UserError(f"{error}; {where}") from None
         model = dataclasses.replace(model, threshold=self.held_out.threshold(rows))
         if rows:
@@ -224,8 +224,11 @@ class Logbook:
         checkpoint.save(self.run.model, model)
 
     def write_tables(self) -> None:
-        """Write curves.csv, and selection.csv where states were compared."""
-        training = self.now
+        """Write curves.csv, and selection.csv where states were compared, each whole or not at all.
+
+        Raises OSError where the disk refuses one.
+        """
+        training = self.training
         header = csv_line(self.columns, self.columns)
         write_text(self.run.curves, header + "".join(training.curves))
         if training.verdicts:
@@ -242,7 +245,10 @@ def most_memory(device: torch.device) -> int:
 
 
 def progress_line(state: dict[str, Any]) -> str:
-    """One line of a progress report: step, losses, images a second, memory, time left."""
+    """One line of a progress report: step, losses, images a second, memory, time left.
+
+    state: what Progress is called with.
+    """
     losses = " ".join(f"{name} {state[name]:.3f}" for name in state["losses"])
     left = int(state["seconds_left"])
     clock = f"{left // 3600}:{left // 60 % 60:02d}:{left % 60:02d}"

@@ -18,6 +18,6 @@ def as_user_errors() -> Iterator[None]:
 
 
 def open_bundle(folder: Path) -> Bundle:
-    """Open a bundle; what is wrong with it becomes a UserError."""
+    """Open a bundle. Raises UserError in one line where it cannot be read."""
     with as_user_errors():
         return Bundle(folder)

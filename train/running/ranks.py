@@ -43,12 +43,12 @@ def joined(on_gpu: bool) -> Iterator[Process]:
         yield Process()
         return
     try:
-        found = Process(*(int(os.environ[name]) for name in ("RANK", "WORLD_SIZE", "LOCAL_RANK")))
+        process = Process(*(int(os.environ[name]) for name in ("RANK", "WORLD_SIZE", "LOCAL_RANK")))
         distributed.init_process_group("nccl" if on_gpu else "gloo", timeout=PATIENCE)
     except (KeyError, ValueError, RuntimeError) as error:
         raise UserError(f"torchrun's processes cannot be joined: {error}") from None
     try:
-        yield found
+        yield process
     finally:
         distributed.destroy_process_group()
 
@@ -59,7 +59,10 @@ def speaks() -> bool:
 
 
 def average(tensors: Iterable[Tensor], process: Process) -> None:
-    """Replace floating tensors by their means over all processes, in one exchange."""
+    """Replace floating tensors by their means over all processes, in place and in one exchange.
+
+    tensors: of one dtype and device, in the same order and shapes in each process.
+    """
     if process.world_size == 1:
         return
     each = list(tensors)
@@ -81,7 +84,7 @@ def shared_state(networks: nn.Module) -> Iterator[Tensor]:
 
 
 def largest(number: int, process: Process, device: torch.device) -> int:
-    """The largest of the whole numbers that the processes give."""
+    """The largest of the whole numbers that the processes give; every process must call it."""
     if process.world_size == 1:
         return number
     each = torch.tensor([number], device=device)
@@ -90,7 +93,10 @@ def largest(number: int, process: Process, device: torch.device) -> int:
 
 
 def from_the_first(data: bytes | None, process: Process, device: torch.device) -> bytes | None:
-    """What the first process has read, None where it has nothing, in every process."""
+    """What the first process has read, None where it has nothing, in every process.
+
+    data: of the first; of the others it is not looked at. Every process must call it.
+    """
     if process.world_size == 1:
         return data
     size = torch.tensor([-1 if data is None else len(data)], device=device)

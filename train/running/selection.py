@@ -37,8 +37,8 @@ class Verdict(NamedTuple):
 def choose_held_out(domain: Domain, share: float, seed: int) -> frozenset[str]:
     """Subjects that a source keeps from training: a share of them, chosen by seed and name.
 
-    At least one and never all. Raises UserError where there are fewer than two, or where those
-    kept or those left lack live or spoof.
+    share: from 0 to 1, rounded to whole subjects, at least one and never all. Raises UserError
+    where there are fewer than two, or where those kept or those left lack live or spoof.
     """
     subjects = domain.column("subject")
     names = np.unique(subjects)
@@ -61,7 +61,7 @@ def choose_held_out(domain: Domain, share: float, seed: int) -> frozenset[str]:
 
 
 class Part(NamedTuple):
-    """Samples of a domain on which states are compared."""
+    """Samples of a domain on which states are compared: (n,), their numbers, rising."""
 
     domain: Domain
     samples: np.ndarray
@@ -72,7 +72,10 @@ def _whole(domain: Domain) -> Part:
 
 
 def has_dev(bundle: Bundle, source: str) -> bool:
-    """Whether a dataset has samples in its dev split, on which nobody trains."""
+    """Whether a dataset has samples in its dev split, on which nobody trains.
+
+    Raises BundleError for a dataset that is not in the bundle.
+    """
     return any(len(shard) for shard in bundle.shards(source, ("dev",)))
 
 
@@ -81,6 +84,9 @@ def held_out_parts(
 ) -> list[Part]:
     """What of the sources is not trained on: of each its dev split, or else the subjects that are
     held out, if there are any.
+
+    held_out: by dataset, with an entry for each domain. Raises BundleError where a dev split cannot
+    be read.
     """
     parts = []
     for domain in domains:
@@ -96,6 +102,8 @@ def held_out_parts(
 class Selection:
     """What states of one training are compared on. held_out: by source, the subjects that it must
     not train on, because they are compared on.
+
+    Raises UserError where what states are compared on lacks live or spoof, and as choose_held_out.
     """
 
     def __init__(self, bundle: Bundle, domains: Sequence[Domain], settings: Settings) -> None:
@@ -119,22 +127,28 @@ class Selection:
                 )
 
     def due(self, done: int, steps: int, per_epoch: int) -> bool:
-        """Whether the state after `done` steps is compared: every so often, and the last."""
+        """Whether the state after `done` of `steps` is compared: every so often, and the last.
+
+        per_epoch: steps of one epoch.
+        """
         every = self.settings.evaluate_every or per_epoch
         return bool(self.parts) and (done % every == 0 or done == steps)
 
     def judge(self, networks: nn.Module) -> Verdict:
-        """Compare networks as they are: means over the datasets. Left in training mode."""
+        """How good networks are as they are, a mean over the datasets. Left in training mode.
+
+        Raises UserError where the bundle can no longer be read.
+        """
         networks.eval()
         with as_user_errors():
-            found = [
+            summaries = [
                 summary_of(networks, part.domain, self.settings, part.samples)
                 for part in self.parts
             ]
         networks.train()
         return Verdict(
             *(
-                math.fsum(one[name] for one in found) / len(found)
+                math.fsum(summary[name] for summary in summaries) / len(summaries)
                 for name in ("hter_at_eer_threshold", "auc")
             )
         )

@@ -9,20 +9,24 @@ from pipeline.bundle import MANIFEST, Bundle, BundleError
 
 
 class Watch:
-    """Tells when another bundle lies where the opened one was. Training goes on with what it
+    """Warns when another bundle lies where the opened one was. Training goes on with what it
     opened: a shard that was replaced stays whole as long as it is open.
+
+    shards: the files that are read.
     """
 
     def __init__(self, bundle: Bundle, shards: Iterable[Path]) -> None:
-        self.bundle, self.told = bundle, set[str]()
+        self.bundle, self.named = bundle, set[str]()
         self.files = {path: identity(path) for path in shards}
         self.manifest = bundle.folder.absolute() / MANIFEST
-        self.lay_there = identity(self.manifest)
+        self.manifest_identity = identity(self.manifest)
 
     def replaced(self) -> list[str]:
-        """Names of files that are others now: those read here, and those of another manifest."""
+        """Names of files that are others now, sorted: those read here, and those that another
+        manifest lists otherwise.
+        """
         names = {path.name for path, before in self.files.items() if identity(path) != before}
-        if identity(self.manifest) == self.lay_there:
+        if identity(self.manifest) == self.manifest_identity:
             return sorted(names)  # the usual case, which costs a look at each file and no more
         try:
             now = Bundle(self.manifest.parent)
@@ -30,17 +34,17 @@ class Watch:
             return sorted({*names, MANIFEST})
         if now.hash != self.bundle.hash:
             ours, theirs = (
-                {entry["file"]: entry for entry in one.manifest["shards"]}
-                for one in (self.bundle, now)
+                {entry["file"]: entry for entry in bundle.manifest["shards"]}
+                for bundle in (self.bundle, now)
             )
             names |= {name for name in {*ours, *theirs} if ours.get(name) != theirs.get(name)}
             names = names or {MANIFEST}
         return sorted(names)
 
-    def tell(self) -> None:
-        """Write one line to stderr with the names of what was replaced since it was told last."""
-        if names := [name for name in self.replaced() if name not in self.told]:
-            self.told |= set(names)
+    def warn(self) -> None:
+        """Write one line to stderr with the names of what was replaced and was not named before."""
+        if names := [name for name in self.replaced() if name not in self.named]:
+            self.named |= set(names)
             with suppress(OSError):  # nobody listens any more
                 print(
                     f"warning: {self.bundle.folder}: another bundle since the training began;"
@@ -52,7 +56,9 @@ class Watch:
 
 
 def identity(path: Path) -> tuple[int, ...] | None:
-    """What changes where a file is replaced or written to; None where there is none."""
+    """Device, number, size in bytes and time of change in ns: one of them changes where a file is
+    replaced or written to. None where there is none.
+    """
     try:
         status = path.stat()
     except OSError:
