@@ -97,8 +97,8 @@ class Project:
         self.set_limits(**limits)
 
     def set_limits(self, **limits: Any) -> None:
-        """crop.limits; not stated: memory 1 GB, 10 s without a frame."""
-        self.limits = {"memory_gb": 1.0, "stalled": 10, "seconds": 300, **limits}
+        """crop.limits; not stated: memory 1 GB, a minute without a frame."""
+        self.limits = {"memory_gb": 1.0, "stalled": 60, "seconds": 300, **limits}
 
     def add(self, name: str, source: Path, live: str = "live") -> None:
         """A copy of a video under this name."""

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from sklearn.metrics import roc_auc_score
 
 from train.evaluation.intervals import Groups, intervals
 from train.evaluation.rates import PERCENTS, At, Counts
@@ -46,6 +45,8 @@ def rates(rows: list[Score]) -> dict[str, float]:
 
 
 def _summary(rows: list[Score], counted: Counts) -> dict[str, float]:
+    from sklearn.metrics import roc_auc_score  # a second, for those who train or predict alone
+
     threshold = counted.eer_thresholds()
     fpr, fnr = counted.fpr_and_fnr(threshold)
     there = [row for row in rows if row.score is not None]
