@@ -2,13 +2,12 @@
 
 import json
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import h5py
 import pytest
+from command_line import mistake
 from made_bundle import change_shard, edit_manifest, make_bundle
 from made_diff import FAILED, TRAIN, ocim
 
@@ -210,11 +209,7 @@ def test_what_is_no_bundle_or_damaged_is_told(made, copy, tmp_path):
 
 
 def test_the_command_tells_no_bundle_in_one_line_and_exits_with_2(made, tmp_path):
-    ocim_here = Path(sys.executable).with_name("ocim")
-    words = [ocim_here, "bundle", "diff", made, tmp_path]
-    done = subprocess.run(words, capture_output=True, text=True)
-    assert (done.returncode, done.stdout) == (2, "")
-    (line,) = done.stderr.splitlines()
+    line = mistake("bundle", "diff", made, tmp_path)
     assert line.startswith(f"ocim: {tmp_path / 'bundle.json'}: not a readable manifest")
 
 
