@@ -6,15 +6,7 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from dataset_names import (
-    COUNTS,
-    FIRST_FOLDER,
-    NAMES,
-    at,
-    replay_names,
-    touch,
-    write_sub_lists,
-)
+from dataset_names import COUNTS, FIRST_FOLDER, NAMES, at, replay_names, touch, write_sub_lists
 
 from pipeline.datasets.base import Video, to_csv
 from pipeline.index import index

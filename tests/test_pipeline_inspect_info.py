@@ -19,13 +19,7 @@ from pipeline.packing.shard import write_table
 ocim = partial(in_process, "bundle", "info")
 
 FAILED = [
-    {
-        "dataset": "msu",
-        "split": "train",
-        "video": "a",
-        "frame": 5,
-        "reason": "no face in 12",
-    },
+    {"dataset": "msu", "split": "train", "video": "a", "frame": 5, "reason": "no face in 12"},
     {"dataset": "oulu", "split": "test", "video": "b", "frame": 0, "reason": "no face in 7"},
     {"dataset": "oulu", "split": "test", "video": "c", "frame": -1, "reason": "missing"},
 ]
