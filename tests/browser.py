@@ -55,6 +55,13 @@ def _browser() -> Iterator[Any]:
             browser.close()
 
 
+@pytest.fixture(scope="module")
+def one_browser() -> Iterator[None]:
+    """Keep one browser running for all tests of a file."""
+    with _browser():
+        yield
+
+
 @contextmanager
 def opened(address: str, width: int = 1200, height: int = 900) -> Iterator[Opened]:
     """Open an address (file:// or http://) in a window of its own; page is playwright's Page.

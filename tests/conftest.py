@@ -19,7 +19,8 @@ sys.path.append(str(Path(__file__).parents[1]))  # benchmarks/ is not installed
 settings.register_profile("ocim", deadline=None)
 settings.load_profile("ocim")
 
-pytest.register_assert_rewrite("made_diff")  # which is imported, and a plug-in of fixtures too
+# Imported, and plug-ins of fixtures too.
+pytest.register_assert_rewrite("browser", "made_diff", "made_predict", "made_verify")
 
 
 @pytest.fixture(autouse=True)

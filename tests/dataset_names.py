@@ -1,10 +1,14 @@
 """The names of all 7,030 real videos, written from the published facts and not from the code."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from itertools import product
 from pathlib import Path
 
+import pytest
+
 from pipeline.config import DatasetSettings
+from pipeline.errors import UserError
 
 MSU_TRAIN = (2, 3, 5, 6, 7, 8, 9, 11, 12, 21, 22, 34, 53, 54, 55)
 MSU_TEST = (1, 13, 14, 23, 24, 26, 28, 29, 30, 32, 33, 35, 36, 37, 39, 42, 48, 49, 50, 51)
@@ -54,6 +58,14 @@ def msu_names() -> Iterator[str]:
 
 
 NAMES = {"oulu": oulu_names, "casia": casia_names, "replay": replay_names, "msu": msu_names}
+FIRST_FOLDER = {"oulu": "Train_files", "casia": "test_release", "replay": "devel", "msu": "scene01"}
+COUNTS = {
+    "oulu": {"train": (360, 1440), "dev": (270, 1080), "test": (360, 1440)},
+    "casia": {"train": (60, 180), "test": (90, 270)},
+    "replay": {"train": (60, 300), "dev": (60, 300), "test": (80, 400)},
+    "msu": {"train": (30, 90), "test": (40, 120)},
+}
+"""Live and spoof videos of each split."""
 
 
 def at(root: Path) -> DatasetSettings:
@@ -76,9 +88,14 @@ def write_sub_lists(root: Path, upper: bool = False) -> None:
         (root / (name.upper() if upper else name)).write_bytes(text.encode())
 
 
-def assert_one_line(error: Exception, file: Path, line: int, words: str) -> None:
-    """An error names the file and its line, holds the words, and is one line of bounded length."""
-    message = str(error)
+@contextmanager
+def refused(file: Path, line: int, words: str) -> Iterator[None]:
+    """What is done raises a UserError that names the file and its line, holds the words, and is one
+    line of bounded length.
+    """
+    with pytest.raises(UserError) as caught:
+        yield
+    message = str(caught.value)
     assert message.startswith((f"{file}: line {line}: ", f"{file}: line {line} "))
     assert words in message
     assert len(message.splitlines()) == 1

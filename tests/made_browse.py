@@ -11,22 +11,19 @@ from typing import Any
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
-import h5py
 import numpy as np
-from made_bundle import columns_of, sample, write_manifest
+from made_bundle import columns_of, sample, source_of, write_own
+from made_origin import AFFINE, write_own_config
 
 from pipeline.browse.detail import Roots
 from pipeline.browse.server import Server
 from pipeline.browse.site import Site
-from pipeline.bundle import SCHEMA, order
-from pipeline.config import validate, write_once
+from pipeline.bundle import order
 from pipeline.crops import warp
 from pipeline.files.hdf5 import fixed_strings
 from pipeline.files.keys import sha256_file
 from pipeline.frames.video import decode
-from pipeline.packing.shard import write_shard
 
-AFFINE = np.array([(0.8, 0, -16), (0, 0.8, -24)])
 LIVE, SPOOF = "clips/live 1.mp4", "clips/größe 脸.mp4"
 FRAMES = (0, 2, 3)
 
@@ -35,14 +32,14 @@ def make_run(folder: Path, portrait: np.ndarray, write_video: Callable[..., Path
     """Write videos (folder/videos), a bundle of six samples of two of them (folder/run/bundle),
     and its configuration; return the bundle.
     """
-    root, bundle = folder / "videos", folder / "run" / "bundle"
-    bundle.mkdir(parents=True)
     rows = [(video, live, frame) for video, live in ((LIVE, 1), (SPOOF, 0)) for frame in FRAMES]
     rows.sort(key=lambda row: order("own", row[0], row[2]))
-    frames = {}
-    for video in (LIVE, SPOOF):
-        path = write_video(root / video, [np.roll(portrait, 12 * n, axis=1) for n in range(4)])
+    frames, sources = {}, []
+    for video in sorted((LIVE, SPOOF)):
+        moved = [np.roll(portrait, 12 * n, axis=1) for n in range(4)]
+        path = write_video(folder / "videos" / video, moved)
         frames[video] = dict(decode(path, False, lambda number: True))
+        sources.append(source_of(video, sha256_file(path)))
     columns = columns_of(rows)
     columns["affine"][:] = AFFINE
     columns["landmarks"][:] = np.random.default_rng(1).uniform(60, 250, (468, 3))
@@ -53,37 +50,12 @@ def make_run(folder: Path, portrait: np.ndarray, write_video: Callable[..., Path
     for video, live, frame in rows:
         _, depth, parsing = sample(rng, live, 0)
         pixels.append((warp(frames[video][frame], AFFINE, (256, 256)), depth, parsing))
-    videos = [
-        {"video": video, "sha256": sha256_file(root / video), "faces_sha256": "", "upside_down": 0}
-        for video in sorted((LIVE, SPOOF))
-    ]
-    path = bundle / "own-train-00000-of-00001.h5"
-    about = {"dataset": "own", "split": "train", "key": "k", "provenance": "{}", "notice": "n"}
-    write_shard(path, about, columns, pixels, videos, [])
-    write_one_shard_manifest(bundle, path, len(rows))
-    own = {"root": str(root), "adapter": "table"}
-    write_once(validate({"out": str(folder / "run"), "datasets": {"own": own}}, "made"))
-    return bundle
-
-
-def write_one_shard_manifest(bundle: Path, path: Path, samples: int, **more: Any) -> None:
-    """The manifest of a bundle of one shard."""
-    with h5py.File(path, "r") as file:
-        about = {name: str(file.attrs[name]) for name in ("dataset", "split", "key")}
-        live = int(file["live"][:].sum())
-    entry = {**about, "file": path.name, "samples": samples, "bytes": path.stat().st_size}
-    entry |= {"live": live, "spoof": samples - live}
-    manifest = {
-        "schema": SCHEMA, "shards": [entry], "notice": "n", "spoof_depth": "zero", "counts": {},
-        "provenance": {about["dataset"]: {}}, "corrections": [], "failures": [], "remarks": [],
-        **more,
-    }  # fmt: skip
-    write_manifest(bundle, manifest)
+    write_own_config(folder)
+    return write_own(folder / "run" / "bundle", columns, pixels, sources).parent
 
 
 def make_columns(folder: Path, videos: Sequence[str], **columns: Sequence[Any]) -> Path:
     """A bundle of one shard with a live sample of each named video, and some columns as given."""
-    folder.mkdir(parents=True)
     stored = columns_of([(video, 1, 0) for video in videos])
     for name, values in columns.items():
         texts = isinstance(values[0], str)
@@ -91,15 +63,7 @@ def make_columns(folder: Path, videos: Sequence[str], **columns: Sequence[Any]) 
             fixed_strings(list(values)) if texts else np.array(values, stored[name].dtype)
         )
     pixels = [sample(np.random.default_rng(0), 1, 0)] * len(videos)
-    listed = [
-        {"video": video, "sha256": "", "faces_sha256": "", "upside_down": 0}
-        for video in sorted(set(videos))
-    ]
-    path = folder / "own-train-00000-of-00001.h5"
-    about = {"dataset": "own", "split": "train", "key": "k", "provenance": "{}", "notice": "n"}
-    write_shard(path, about, stored, pixels, listed, [])
-    write_one_shard_manifest(folder, path, len(videos))
-    return folder
+    return write_own(folder, stored, pixels, [source_of(v) for v in sorted(set(videos))]).parent
 
 
 @contextmanager

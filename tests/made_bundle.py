@@ -9,17 +9,9 @@ from typing import Any
 import h5py
 import numpy as np
 
-from pipeline.bundle import (
-    FIELDS,
-    MANIFEST,
-    NOTICE,
-    PIXELS,
-    SCHEMA,
-    canonical_json,
-    manifest_hash,
-    order,
-)
+from pipeline.bundle import FIELDS, MANIFEST, NOTICE, PIXELS, SCHEMA, manifest_hash, order
 from pipeline.files.hdf5 import fixed_strings
+from pipeline.files.store import canonical_json
 from pipeline.packing.shard import write_shard
 
 DATASETS = ("casia", "msu", "oulu", "replay")
@@ -76,12 +68,7 @@ def write_split(
     """Write one split as `pieces` shards; give the manifest's entry of each."""
     rows = sorted(rows, key=lambda row: order(dataset, row[0], row[2]))
     videos = [
-        {
-            "video": video,
-            "sha256": hashlib.sha256(video.encode()).hexdigest(),
-            "faces_sha256": "",
-            "upside_down": 0,
-        }
+        source_of(video, hashlib.sha256(video.encode()).hexdigest())
         for video in sorted({video for video, _, _ in rows})
     ]
     for number in range(pieces):
@@ -138,6 +125,32 @@ def make_bundle(
             shards += write_split(folder, dataset, split, rows, pieces, 15 * number)
     write_manifest(folder, manifest_of(shards, failures=list(failures)))
     return folder
+
+
+def write_own(
+    folder: Path,
+    columns: dict[str, np.ndarray],
+    pixels: Sequence[tuple[np.ndarray, ...]],
+    videos: Sequence[dict[str, Any]],
+    **changes: Any,
+) -> Path:
+    """Write a bundle of one shard, training samples of a dataset named own; return the shard.
+
+    videos: rows of its table. changes: of the manifest.
+    """
+    folder.mkdir(parents=True)
+    path = folder / "own-train-00000-of-00001.h5"
+    identity = {"dataset": "own", "split": "train", "key": "k"}
+    write_shard(path, {**identity, "provenance": "{}", "notice": "n"}, columns, pixels, videos, [])
+    live, size = int(columns["live"].sum()), len(columns["live"])
+    numbers = {"samples": size, "live": live, "spoof": size - live, "bytes": path.stat().st_size}
+    write_manifest(folder, manifest_of([{**identity, "file": path.name, **numbers}], **changes))
+    return path
+
+
+def source_of(video: str, sha256: str = "", upside_down: int = 0) -> dict[str, Any]:
+    """A row of a shard's table of videos."""
+    return {"video": video, "sha256": sha256, "faces_sha256": "", "upside_down": upside_down}
 
 
 def manifest_of(shards: Sequence[dict[str, Any]], **changes: Any) -> dict[str, Any]:

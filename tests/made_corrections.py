@@ -3,15 +3,9 @@
 from pathlib import Path
 
 from pipeline.datasets.base import Video
-from pipeline.indexing.corrections import (
-    Correction,
-    apply,
-    read_overrides,
-)
+from pipeline.indexing.corrections import Correction, apply, read_overrides
 
 HEADER = "video,frames,action,value,reason\n"
-
-
 ROWS = [
     Video("real/anna.mp4", "mine", "train", 1, "anna", "", "", "day1", "phone"),
     Video("real/ben.mp4", "mine", "test", 1, "ben"),

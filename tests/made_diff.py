@@ -1,16 +1,16 @@
 """Two bundles that are alike until a test changes one, and the command that compares them."""
 
 import shutil
+from functools import partial
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner, Result
+from command_line import in_process
 from made_bundle import make_bundle
-
-from pipeline.cli import cli
 
 FAILED = [{"dataset": "oulu", "split": "train", "video": "a", "frame": 5, "reason": "no face"}]
 TRAIN = "oulu-train-00000-of-00001.h5"
+ocim = partial(in_process, "bundle", "diff")
 
 
 @pytest.fixture(scope="module")
@@ -24,8 +24,3 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def copy(made: Path, tmp_path: Path) -> Path:
     """A copy that a test may change."""
     return Path(shutil.copytree(made, tmp_path / "bundle"))
-
-
-def ocim(*words: str | Path) -> Result:
-    """`ocim bundle diff` in this process."""
-    return CliRunner().invoke(cli, ["bundle", "diff", *map(str, words)])

@@ -8,8 +8,6 @@ from pipeline import crops
 
 FRONT = VERTICES.astype(np.float64) * (1, -1, -1)
 """The canonical face as a picture has it: x right, y down, z away, seen from the front."""
-
-
 FACE = np.array([[100.0, 60.0, -7.0], [180.0, 110.0, 3.0], [140.0, 160.0, 0.0]], np.float32)
 """Landmarks with the bounding box x 100 to 180, y 60 to 160: centre (140, 110), side 100."""
 finite = {"allow_nan": False, "allow_infinity": False}

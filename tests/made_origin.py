@@ -4,13 +4,12 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
-from made_bundle import columns_of, manifest_of, sample, write_manifest
+from made_bundle import columns_of, sample, source_of, write_own
 
 from pipeline.config import validate, write_once
 from pipeline.crops import warp
 from pipeline.files.hdf5 import fixed_strings
 from pipeline.files.keys import sha256_file
-from pipeline.packing.shard import write_shard
 
 AFFINE = np.array([(0.8, 0, -16), (0, 0.8, -24)])
 VIDEO = "größe 脸/ä 1.mp4"
@@ -44,30 +43,22 @@ def run_of(
 
     The videos lie in folder/videos.
     """
-    root, bundle = folder / "videos", folder / "run" / "bundle"
-    bundle.mkdir(parents=True)
     columns = columns_of([(VIDEO, 1, FRAME)])
     columns["affine"][0] = AFFINE
     columns["landmarks"][0] = np.random.default_rng(1).uniform(60, 250, (468, 3))
     columns["subject"] = fixed_strings(["zoe"])
     _, depth, parsing = sample(np.random.default_rng(2), 1, 0)
-    path = bundle / "own-train-00000-of-00001.h5"
-    same = {"dataset": "own", "split": "train", "key": "k"}
-    source = {
-        "video": VIDEO,
-        "sha256": sha256_file(root / VIDEO),
-        "faces_sha256": "",
-        "upside_down": upside_down,
-    }
-    image = warp(upright, AFFINE, (256, 256))
-    attributes = {**same, "provenance": "{}", "notice": "n"}
-    write_shard(path, attributes, columns, [(image, depth, parsing)], [source], [])
-    entry = {"file": path.name, **same, "samples": 1, "live": 1, "spoof": 0}
+    pixels = [(warp(upright, AFFINE, (256, 256)), depth, parsing)]
+    source = source_of(VIDEO, sha256_file(folder / "videos" / VIDEO), upside_down)
     rows = [{"dataset": "own", "video": VIDEO, "reason": "lies", **one} for one in corrected]
-    write_manifest(bundle, manifest_of([entry], corrections=rows))
-    own = {"root": str(root), "adapter": "table"}
+    write_own_config(folder)
+    return write_own(folder / "run" / "bundle", columns, pixels, [source], corrections=rows)
+
+
+def write_own_config(folder: Path) -> None:
+    """Write the configuration of the run in folder/run, whose videos lie in folder/videos."""
+    own = {"root": str(folder / "videos"), "adapter": "table"}
     write_once(validate({"out": str(folder / "run"), "datasets": {"own": own}}, "made"))
-    return path
 
 
 def plain_run(folder: Path, portrait: np.ndarray, writer: Writer) -> Path:

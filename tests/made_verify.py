@@ -1,10 +1,15 @@
-"""Bundles that are right, for the tests of what verify finds in them once they are spoiled."""
+"""Fixtures of bundles that are right, which a test may spoil, and ways to spoil them.
 
+Each bundle is made once; a test has a copy of it.
+"""
+
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import h5py
+import pytest
 from made_bundle import make_bundle, only
 
 TRAIN = "oulu-train-00000-of-00001.h5"
@@ -17,24 +22,45 @@ LIVE, SPOOF = 2, 3
 Change = Callable[[h5py.File], None]
 
 
-def train_and_test(folder: Path) -> Path:
-    """A bundle of one dataset: train and test, of a live sample and a spoof each."""
+@pytest.fixture(scope="session")
+def _two_splits(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("made") / "two_splits"
     return only(make_bundle(folder, ["oulu"], 1, 1), TRAIN, TEST)
 
 
-def two_pieces(folder: Path) -> Path:
-    """A bundle of one split in two shards, of two samples each."""
+@pytest.fixture
+def two_splits(_two_splits: Path, tmp_path: Path) -> Path:
+    """A bundle of one dataset: train and test, of a live sample and a spoof each."""
+    return Path(shutil.copytree(_two_splits, tmp_path / "bundle"))
+
+
+@pytest.fixture(scope="session")
+def _two_pieces(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("made") / "two_pieces"
     return only(make_bundle(folder, ["oulu"], 1, 2, pieces=2), *FIRST_AND_SECOND)
 
 
-def one_shard(folder: Path) -> Path:
-    """A bundle of one shard, TRAIN: two live samples and two spoofs."""
+@pytest.fixture
+def two_pieces(_two_pieces: Path, tmp_path: Path) -> Path:
+    """A bundle of one split in two shards, of two samples each."""
+    return Path(shutil.copytree(_two_pieces, tmp_path / "bundle"))
+
+
+@pytest.fixture(scope="session")
+def _one_shard(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("made") / "one_shard"
     only(make_bundle(folder, ["oulu"], 1, 2), TRAIN)
     with h5py.File(folder / TRAIN) as file:
         names = zip(file["video"].asstr()[:], file["frame"][:], strict=True)
         assert [f"{video}, frame {frame}" for video, frame in names] == SAMPLES
         assert file["live"][:].tolist() == [1, 0, 1, 0]
     return folder
+
+
+@pytest.fixture
+def one_shard(_one_shard: Path, tmp_path: Path) -> Path:
+    """A bundle of one shard, TRAIN: two live samples and two spoofs."""
+    return Path(shutil.copytree(_one_shard, tmp_path / "bundle"))
 
 
 def of_sample(row: int, text: str) -> str:

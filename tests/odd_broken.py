@@ -106,15 +106,9 @@ def damaged_files() -> Iterator[Odd]:
         range(LONG - 2, LONG + 1),
         face=False,
     )
-    yield Odd(
-        "first_half_missing.ts",
-        lambda: whole("ts", LONG)[188 * 60 :],
-        range(6, LONG),
-        face=False,
-    )
-    yield Odd(
-        "rest_noise.avi", lambda: spoil(whole("avi", LONG), 0.5, 10**6, 1), range(6, LONG), False
-    )
+    some = range(6, LONG)
+    yield Odd("first_half_missing.ts", lambda: whole("ts", LONG)[188 * 60 :], some, face=False)
+    yield Odd("rest_noise.avi", lambda: spoil(whole("avi", LONG), 0.5, 10**6, 1), some, face=False)
 
 
 def no_videos() -> Iterator[Odd]:
@@ -132,10 +126,7 @@ def no_videos() -> Iterator[Odd]:
         ("page.mp4", b"<!DOCTYPE html><html><body>404 Not Found</body></html>"),
         ("head_alone.avi", b"RIFF\x24\x00\x00\x00AVI LIST"),
         ("head_alone.mp4", b"\x00\x00\x00\x18ftypisom\x00\x00\x02\x00isomiso2"),
-        (
-            "playlist.avi",
-            playlist,
-        ),
+        ("playlist.avi", playlist),
         ("list.avi", b"ffconcat version 1.0\nfile h264.mp4\n"),
         ("document.mp4", b"%PDF-1.4\n%\xe2\xe3\xcf\xd3\n1 0 obj\n<<>>\nendobj\n"),
     ):

@@ -12,6 +12,13 @@ from PIL import Image
 
 SIZE = (320, 400)
 GREY = np.full((480, 640, 3), 127, np.uint8)
+TURNED_BACK = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT, 3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM, 5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_90, 7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_270,
+}  # fmt: skip
+"""How a picture is stored so that its EXIF orientation shows it upright."""
 QUIET = {"x265-params": "log-level=none", "preset": "ultrafast"}
 
 
@@ -115,14 +122,8 @@ def still(kind: str, mode: str = "RGB", orientation: int | None = None, **option
     if orientation:
         image.getexif()[0x0112] = orientation
         options["exif"] = image.getexif()
-    back = {
-        2: Image.Transpose.FLIP_LEFT_RIGHT, 3: Image.Transpose.ROTATE_180,
-        4: Image.Transpose.FLIP_TOP_BOTTOM, 5: Image.Transpose.TRANSPOSE,
-        6: Image.Transpose.ROTATE_90, 7: Image.Transpose.TRANSVERSE,
-        8: Image.Transpose.ROTATE_270,
-    }  # fmt: skip
-    if orientation in back:
-        image = image.transpose(back[orientation])
+    if orientation in TURNED_BACK:
+        image = image.transpose(TURNED_BACK[orientation])
     buffer = io.BytesIO()
     image.convert(mode).save(buffer, kind, **options)
     return buffer.getvalue()

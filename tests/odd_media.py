@@ -27,17 +27,9 @@ from odd_encode import (
 )
 
 FRAMES = 6
-
-
 LONG = 30
-
-
 FULL = range(FRAMES, FRAMES + 1)
-
-
 NONE = range(0)
-
-
 ONE = range(1, 2)
 
 
@@ -84,42 +76,42 @@ def whole(kind: str, count: int = FRAMES) -> bytes:
 
 
 def good_files() -> Iterator[Odd]:
-    """Containers and codecs."""
-    for name, container, codec, pixel_format, options in (
-        ("h264.mp4", "mp4", "libx264", "yuv420p", {}),
-        ("h264.MOV", "mov", "libx264", "yuv420p", {}),
-        ("mpeg4.avi", "avi", "mpeg4", "yuv420p", {}),
-        ("h264.mkv", "matroska", "libx264", "yuv420p", {}),
+    """Containers, codecs, pixel formats and options of encoders."""
+    for name, container, codec, *how in (
+        ("h264.mp4", "mp4", "libx264"),
+        ("h264.MOV", "mov", "libx264"),
+        ("mpeg4.avi", "avi", "mpeg4"),
+        ("h264.mkv", "matroska", "libx264"),
         ("vp9.webm", "webm", "libvpx-vp9", "yuv420p", {"deadline": "realtime", "cpu-used": "8"}),
-        ("mpeg2.mpg", "vob", "mpeg2video", "yuv420p", {}),
-        ("mpeg1.mpeg", "mpeg", "mpeg1video", "yuv420p", {}),
-        ("h264.ts", "mpegts", "libx264", "yuv420p", {}),
-        ("wmv2.wmv", "asf", "wmv2", "yuv420p", {}),
-        ("mpeg4.3gp", "3gp", "mpeg4", "yuv420p", {}),
-        ("mjpeg.avi", "avi", "mjpeg", "yuvj420p", {}),
-        ("ffv1.mkv", "matroska", "ffv1", "yuv420p", {}),
-        ("huffyuv.avi", "avi", "huffyuv", "yuv422p", {}),
-        ("utvideo.avi", "avi", "utvideo", "gbrp", {}),
-        ("raw_bottom_up.avi", "avi", "rawvideo", "bgr24", {}),
-        ("raw.mov", "mov", "rawvideo", "rgb24", {}),
+        ("mpeg2.mpg", "vob", "mpeg2video"),
+        ("mpeg1.mpeg", "mpeg", "mpeg1video"),
+        ("h264.ts", "mpegts", "libx264"),
+        ("wmv2.wmv", "asf", "wmv2"),
+        ("mpeg4.3gp", "3gp", "mpeg4"),
+        ("mjpeg.avi", "avi", "mjpeg", "yuvj420p"),
+        ("ffv1.mkv", "matroska", "ffv1"),
+        ("huffyuv.avi", "avi", "huffyuv", "yuv422p"),
+        ("utvideo.avi", "avi", "utvideo", "gbrp"),
+        ("raw_bottom_up.avi", "avi", "rawvideo", "bgr24"),
+        ("raw.mov", "mov", "rawvideo", "rgb24"),
         ("hevc.mp4", "mp4", "libx265", "yuv420p", QUIET),
         ("av1.mp4", "mp4", "libsvtav1", "yuv420p", {"preset": "12"}),
-        ("prores.mov", "mov", "prores", "yuv422p10le", {}),
-        ("png.mov", "mov", "png", "rgb24", {}),
-        ("qtrle.mov", "mov", "qtrle", "rgb24", {}),
-        ("msvideo1.avi", "avi", "msvideo1", "rgb555le", {}),
-        ("mp4_called.avi", "mp4", "libx264", "yuv420p", {}),
-        ("h264_alone.avi", "h264", "libx264", "yuv420p", {}),
-        ("yuv444.mp4", "mp4", "libx264", "yuv444p", {}),
-        ("yuv422.mp4", "mp4", "libx264", "yuv422p", {}),
-        ("ten_bit.mp4", "mp4", "libx264", "yuv420p10le", {}),
+        ("prores.mov", "mov", "prores", "yuv422p10le"),
+        ("png.mov", "mov", "png", "rgb24"),
+        ("qtrle.mov", "mov", "qtrle", "rgb24"),
+        ("msvideo1.avi", "avi", "msvideo1", "rgb555le"),
+        ("mp4_called.avi", "mp4", "libx264"),
+        ("h264_alone.avi", "h264", "libx264"),
+        ("yuv444.mp4", "mp4", "libx264", "yuv444p"),
+        ("yuv422.mp4", "mp4", "libx264", "yuv422p"),
+        ("ten_bit.mp4", "mp4", "libx264", "yuv420p10le"),
         ("twelve_bit.mp4", "mp4", "libx265", "yuv420p12le", QUIET),
-        ("full_range.mp4", "mp4", "libx264", "yuvj420p", {}),
-        ("rgb.mp4", "mp4", "libx264rgb", "rgb24", {}),
+        ("full_range.mp4", "mp4", "libx264", "yuvj420p"),
+        ("rgb.mp4", "mp4", "libx264rgb", "rgb24"),
         ("bt709.mp4", "mp4", "libx264", "yuv420p", {"x264-params": "colormatrix=bt709"}),
-        ("grey.mkv", "matroska", "ffv1", "gray", {}),
-        ("grey_16_bit.mkv", "matroska", "ffv1", "gray16le", {}),
-        ("grey.mp4", "mp4", "libx264", "gray", {}),
+        ("grey.mkv", "matroska", "ffv1", "gray"),
+        ("grey_16_bit.mkv", "matroska", "ffv1", "gray16le"),
+        ("grey.mp4", "mp4", "libx264", "gray"),
         ("interlaced.mp4", "mp4", "libx264", "yuv420p", {"x264-params": "interlaced=1"}),
         ("interlaced.mpg", "mpeg", "mpeg2video", "yuv420p", {"flags": "+ildct+ilme"}),
         ("b_frames.mp4", "mp4", "libx264", "yuv420p", {"bf": "3", "b_strategy": "0"}),
@@ -127,8 +119,8 @@ def good_files() -> Iterator[Odd]:
         ("one_keyframe.mkv", "matroska", "libx264", "yuv420p", {"g": "250", "bf": "8"}),
     ):
 
-        def make(container=container, codec=codec, pixel_format=pixel_format, options=options):
-            return encode(container, codec, pictures(FRAMES), pixel_format, options)
+        def make(container=container, codec=codec, how=how):
+            return encode(container, codec, pictures(FRAMES), *how)
 
         yield Odd(name, make, FULL)
     yield Odd("name with ünïcode, and 100%d.mp4", lambda: whole("mp4"), FULL)

@@ -151,6 +151,19 @@ def dep(found: Tensor, depth: Tensor, mean: bool) -> Tensor:
     return total / depth.numel() if mean else total
 
 
+def adapt(theta: Parameters, terms: Sequence[Tensor], plan: Plan) -> Parameters:
+    """M after one step down the gradients of a domain's cls and, where there is one, trip."""
+    moved = dict(theta)
+    for term, weight in zip(terms, (1.0, plan.inner_weight), strict=False):
+        gradients = torch.autograd.grad(
+            term, list(theta.values()), create_graph=True, allow_unused=True
+        )
+        for name, gradient in zip(theta, gradients, strict=True):
+            if gradient is not None:
+                moved[name] = moved[name] - plan.alpha * weight * gradient
+    return moved
+
+
 def step(p: Parameters, domains: Sequence[Sample], plan: Plan) -> dict[str, Tensor]:
     """All losses, named train_cls and so on, and their total; the last domain is meta-test."""
     found: dict[str, Any] = {}
@@ -184,15 +197,7 @@ def step(p: Parameters, domains: Sequence[Sample], plan: Plan) -> dict[str, Tens
     for domain in domains[:-1] if plan.meta else domains:
         terms = of_m("train", before_m("train", domain), theta, domain[1])
         if plan.meta:
-            moved = dict(theta)
-            for term, weight in zip(terms, (1.0, plan.inner_weight), strict=False):
-                gradients = torch.autograd.grad(
-                    term, list(theta.values()), create_graph=True, allow_unused=True
-                )
-                for name, gradient in zip(theta, gradients, strict=True):
-                    if gradient is not None:
-                        moved[name] = moved[name] - plan.alpha * weight * gradient
-            adapted.append(moved)
+            adapted.append(adapt(theta, terms, plan))
     if plan.meta:
         x = before_m("test", domains[-1])
         for moved in adapted:

@@ -1,20 +1,15 @@
 """`ocim browse` in a real browser: what is seen, what is asked for, and what goes wrong."""
 
-import sys
-from contextlib import contextmanager
-from pathlib import Path
-
 import pytest
+from browse_page import counted, numbers, settle, shown, until
 from browser import opened
 from made_browse import LIVE, make_columns, make_run, opened_site, served
 from made_bundle import make_bundle
 
 from pipeline.bundle import Shard
 
-sys.path.append(str(Path(__file__).parents[1]))  # benchmarks/ is not installed
-
-pytestmark = pytest.mark.slow
-MANY = 20_000
+pytest_plugins = "browser"
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("one_browser")]
 HOSTILE = ["<img src=x onerror=alert(1)>.mp4", "\"'><script>alert(2)</script>.mp4", "a\nb\tc.mp4",
            "{{7*7}}${7*7}&amp;.mp4", "‮gpj.mp4"]  # fmt: skip
 
@@ -37,60 +32,6 @@ def four(tmp_path_factory):
     folder = tmp_path_factory.mktemp("four") / "bundle"
     with served(opened_site(make_bundle(folder, failures=[failure]))) as server:
         yield server
-
-
-@pytest.fixture(scope="module")
-def many(tmp_path_factory):
-    """A server of a bundle of many samples, their pixels for the most part holes in the files."""
-    from benchmarks.parts.large_bundle import make_bundle as make_large
-
-    folder = tmp_path_factory.mktemp("many") / "bundle"
-    make_large(folder, MANY)
-    with served(opened_site(folder)) as server:
-        yield server
-
-
-def until(page, condition):
-    """Wait for a condition in JavaScript; playwright's own way to wait breaks the page's policy."""
-    for _ in range(200):
-        if page.evaluate(condition):
-            return
-        page.wait_for_timeout(50)
-    raise AssertionError(condition)
-
-
-def counted(page, text):
-    """Wait until the line of counts begins so."""
-    until(page, f"document.getElementById('count').innerText.startsWith('{text}')")
-
-
-@contextmanager
-def shown(server, path="", **size):
-    """A page that is ready; in the end nothing was asked of elsewhere, and no script complained."""
-    with opened(server.address + path, **size) as seen:
-        seen.page.wait_for_selector("body.ready", timeout=15_000)
-        until(seen.page, "document.querySelectorAll('.tile:not([data-number])').length === 0")
-        yield seen
-        assert seen.errors == []
-        assert [one for one in seen.requests if not one.startswith(server.address)] == []
-
-
-def numbers(page):
-    """Numbers of the samples that are in the page, by their place."""
-    found = page.eval_on_selector_all(
-        ".tile", "all => all.map(one => [Number(one.dataset.at), Number(one.dataset.number)])"
-    )
-    return dict(found)
-
-
-def settle(page):
-    """Wait until what is on the screen is known and its pictures are there."""
-    page.wait_for_timeout(200)
-    until(
-        page,
-        "[...document.querySelectorAll('.tile')].every(tile => tile.dataset.number !== undefined"
-        " && [...tile.querySelectorAll('img')].every(one => one.complete && one.naturalWidth))",
-    )
 
 
 def test_the_page_loads_without_a_complaint_and_asks_nothing_of_elsewhere(four):
@@ -324,47 +265,6 @@ def test_a_damaged_sample_is_a_line_in_its_place_and_the_others_are_shown(tmp_pa
             until(page, "document.querySelector('.tile[data-at=\"5\"] img').naturalWidth === 256")
             page.click('.tile[data-at="0"]')
             page.wait_for_selector("#detail .why")
-
-
-def test_many_samples_scroll_to_every_place_in_a_small_page(many):
-    for path in ("?view=crop&size=64", "?view=side&size=384"):  # the second one is scaled
-        with shown(many, path) as seen:
-            page = seen.page
-            for share in (0.5, 1, 0.25, 0):
-                page.evaluate(
-                    "share => { const one = document.getElementById('scroller');"
-                    " one.scrollTop = share * (one.scrollHeight - one.clientHeight); }",
-                    share,
-                )
-                settle(page)
-                there = numbers(page)
-                # As stored, a sample's place is its number.
-                assert all(at == number for at, number in there.items())
-                middle = sorted(there)[len(there) // 2]
-                assert abs(middle - share * MANY) < 250
-                assert len(there) < 400
-                if share == 1:
-                    assert max(there) == MANY - 1
-            assert page.evaluate("document.querySelectorAll('*').length") < 8000
-
-
-def test_fast_scrolling_asks_for_what_is_left_in_view_alone(many):
-    with shown(many, "?view=crop&size=64") as seen:
-        page = seen.page
-        settle(page)
-        before = sum("/picture/" in one for one in seen.requests)
-        page.evaluate(
-            """async () => {
-              const one = document.getElementById("scroller");
-              for (let n = 1; n <= 100; n += 1) {
-                one.scrollTop = (n / 100) * (one.scrollHeight - one.clientHeight);
-                await new Promise(requestAnimationFrame);
-              }
-            }"""
-        )
-        settle(page)
-        asked = sum("/picture/" in one for one in seen.requests) - before
-        assert asked <= 3 * len(numbers(page))  # of 100 screens
 
 
 @pytest.mark.parametrize("width", [360, 1400])

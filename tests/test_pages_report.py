@@ -1,7 +1,6 @@
 """The report in a real browser: what it asks for, and that what is to be used can be used."""
 
 import json
-import math
 import os
 import re
 import subprocess
@@ -10,12 +9,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 from browser import Opened, browser_path, opened
-from made_report import made_report_run, made_scores, write_results
+from made_report import made_scores
+from report_page import head, report_of, videos
 
-from pipeline.report import write_report
 from train.evaluation.scores import Score
 
 pytestmark = pytest.mark.slow
@@ -31,14 +29,6 @@ HOSTILE = [
 HOSTILE_INSTRUMENT = "</select><img src=x onerror='window.hurt = 1'>"
 
 
-def page_of(folder: Path, scores: list[Score]) -> Path:
-    """The report of the made run with these scores."""
-    config, layout = made_report_run(folder)
-    write_results(layout, scores)
-    write_report(config, layout)
-    return layout.report
-
-
 @pytest.fixture(scope="module")
 def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The made run, and spoof videos of hostile names that are not in its bundle."""
@@ -46,7 +36,7 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for number, name in enumerate(HOSTILE):
         who = ("replay", HOSTILE_INSTRUMENT, f"<b>{number}", "oulu")
         rows.append(Score(name, 0, 0, 0.01 * number, *who))
-    return page_of(tmp_path_factory.mktemp("page"), rows)
+    return report_of(tmp_path_factory.mktemp("page"), rows)
 
 
 @pytest.fixture(scope="module")
@@ -65,18 +55,6 @@ def page(report: Path, browser: Opened) -> Iterator[Any]:
     browser.errors.clear()
     yield browser.page
     assert browser.errors == []
-
-
-def videos(page: Any) -> list[list[str]]:
-    """The cells of the table of videos."""
-    return page.eval_on_selector_all(
-        "#videos-table tbody tr", "rows => rows.map(r => Array.from(r.cells, c => c.textContent))"
-    )
-
-
-def head(page: Any, name: str) -> Any:
-    """The button in the head of a column of the table of videos."""
-    return page.locator("#videos-table th button", has_text=re.compile(f"^{name}$"))
 
 
 def test_the_page_loads_without_an_error_and_asks_for_nothing_but_itself(report):
@@ -280,66 +258,6 @@ def test_the_page_follows_dark_and_prints_without_what_is_for_hands(page):
     assert not page.locator("nav").is_visible()
     assert not page.locator("#videos-text").is_visible()
     assert page.locator("#videos-table").is_visible()
-
-
-@pytest.fixture(scope="module")
-def large(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """5,000 videos, of which a thousand are live."""
-    rng = np.random.default_rng(0)
-    rows = []
-    for number in range(5000):
-        live = int(number % 5 == 0)
-        value = 1 / (1 + math.exp(-float(rng.normal(2 * live - 1, 1))))
-        who = ("" if live else "replay", "" if live else f"kind{number % 3}", f"{number % 50}")
-        rows.append(Score(f"test/v{number}.avi", 0, live, value, *who, "oulu"))
-    return page_of(tmp_path_factory.mktemp("large"), rows)
-
-
-@pytest.fixture
-def opened_large(large: Path) -> Iterator[Opened]:
-    with opened(large.as_uri()) as seen:
-        yield seen
-        assert seen.errors == []
-
-
-def test_five_thousand_videos_are_sorted_filtered_and_paged_with_fifty_rows_drawn(opened_large):
-    page = opened_large.page
-    assert len(videos(page)) == 50 and page.locator("tr").count() < 250
-    head(page, "video").click()
-    names = [row[1] for row in videos(page)]
-    assert names[:12] == [f"test/v{number}.avi" for number in range(12)]  # 2 before 10
-    head(page, "video").click()
-    assert videos(page)[0][1] == "test/v4999.avi"
-    page.fill("#videos-text", "v49")
-    assert page.text_content("#videos-count").startswith("111 of 5000 videos; ")  # 49, 49x, 49xx
-    assert page.text_content("#videos-page") == "page 1 of 3"
-    page.click("#videos-after")
-    page.click("#videos-after")
-    assert len(videos(page)) == 11 and page.locator("#videos-after").is_disabled()
-    assert videos(page)[-1][1] == "test/v49.avi"
-    page.fill("#videos-text", "")
-    page.select_option("#videos-class", "1")
-    assert page.text_content("#videos-count").startswith("1000 of 5000 videos; ")
-    head(page, "score").click()
-    lowest = [float(row[8]) for row in videos(page)]
-    assert lowest == sorted(lowest) and len(lowest) == 50
-
-
-def test_wrong_only_are_as_many_as_the_rates_say(opened_large):
-    page = opened_large.page
-    page.select_option("#videos-rule", label="fixed (0.5)")
-    page.select_option("#videos-verdict", "wrong")
-    wrong = int(page.text_content("#videos-count").split(" ")[0])
-    (row,) = [
-        row
-        for row in page.eval_on_selector_all(
-            "#thresholds tbody tr",
-            "rows => rows.map(r => Array.from(r.cells, c => c.dataset.value ?? c.textContent))",
-        )
-        if row[:2] == ["video", "fixed"]
-    ]
-    far, frr = float(row[4]), float(row[5])
-    assert wrong == round(far * 4000 + frr * 1000)
 
 
 def test_the_benchmark_makes_a_page_and_uses_it_in_the_browser():

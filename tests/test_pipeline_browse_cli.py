@@ -4,28 +4,16 @@ import os
 import signal
 import socket
 import subprocess
-import sys
-from pathlib import Path
 
 import pytest
+from command_line import OCIM, mistake
 from made_browse import got, make_columns
-
-OCIM = Path(sys.executable).with_name("ocim")
 
 
 @pytest.fixture(scope="module")
 def bundle(tmp_path_factory):
     """A bundle of two samples."""
     return make_columns(tmp_path_factory.mktemp("cli") / "bundle", ["a.mp4", "b.mp4"])
-
-
-def mistake(*words) -> str:
-    """The one line with which a call is refused."""
-    done = subprocess.run([OCIM, "browse", *words], capture_output=True, text=True, timeout=60)
-    assert (done.returncode, done.stdout) == (2, ""), done
-    (line,) = done.stderr.splitlines()
-    assert line.startswith("ocim: ")
-    return line
 
 
 def heard() -> None:
@@ -58,11 +46,11 @@ def test_it_says_what_to_open_serves_it_and_ends_cleanly(bundle, number, code):
 
 @pytest.mark.slow
 def test_mistakes_are_told_in_one_line(bundle, tmp_path):
-    assert "not a readable manifest" in mistake(tmp_path)
-    assert "DATASET=DIR" in mistake(bundle, "--root", "here")
-    assert "no dataset of that name" in mistake(bundle, "--root", f"casia={tmp_path}")
-    assert "no such folder" in mistake(bundle, "--root", "own=nowhere")
-    assert "nowhere.yaml" in mistake(bundle, "--config", tmp_path / "nowhere.yaml")
-    assert "--port" in mistake(bundle, "--port", "70000")
+    assert "not a readable manifest" in mistake("browse", tmp_path)
+    assert "DATASET=DIR" in mistake("browse", bundle, "--root", "here")
+    assert "no dataset of that name" in mistake("browse", bundle, "--root", f"casia={tmp_path}")
+    assert "no such folder" in mistake("browse", bundle, "--root", "own=nowhere")
+    assert "nowhere.yaml" in mistake("browse", bundle, "--config", tmp_path / "nowhere.yaml")
+    assert "--port" in mistake("browse", bundle, "--port", "70000")
     with socket.create_server(("127.0.0.1", 0)) as taken:
-        assert "--port" in mistake(bundle, "--port", str(taken.getsockname()[1]))
+        assert "--port" in mistake("browse", bundle, "--port", str(taken.getsockname()[1]))

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner
+from command_line import in_process, mistake, ocim
 from made_run import made_config, made_rows, write_run
 from PIL import Image
 
@@ -15,27 +15,11 @@ from pipeline.cli import cli
 from pipeline.config import write_once
 from pipeline.errors import UserError
 
-OCIM = Path(sys.executable).with_name("ocim")
 ROOT = Path(__file__).parents[1]
 VERBS = ("replica", "check", "plan", "index", "crop", "depth", "parse", "pack", "run", "rebuild",
          "bundle", "browse", "train", "evaluate", "metrics", "report", "tables", "explain",
          "predict", "export-onnx", "import-rfmetafas", "truth", "label", "weights")  # fmt: skip
 HEAVY = {"torch", "mediapipe", "cv2", "h5py", "pydantic", "numba", "sklearn", "av", "dask", "PIL"}
-
-
-def ocim(*words: str | Path, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([OCIM, *words], cwd=cwd, capture_output=True, text=True, timeout=120)
-
-
-def mistake(*words: str | Path, cwd: Path = ROOT) -> str:
-    """The one line on standard error with which a call is refused."""
-    done = ocim(*words, cwd=cwd)
-    assert done.returncode == 2, done
-    assert done.stdout == ""
-    (line,) = done.stderr.splitlines()
-    assert line.startswith("ocim: ")
-    assert "Traceback" not in line
-    return line
 
 
 def write_config(folder: Path, text: str) -> Path:
@@ -53,7 +37,7 @@ def test_help_lists_every_verb_in_the_order_of_the_data():
 
 @pytest.mark.parametrize("verb", VERBS)
 def test_every_verb_has_help(verb):
-    done = CliRunner().invoke(cli, [verb, "--help"])
+    done = in_process(verb, "--help")
     assert done.exit_code == 0
     assert f"{verb} [OPTIONS]" in done.output
 
@@ -103,7 +87,7 @@ def test_without_a_verb_the_help_is_shown():
     ],
 )
 def test_a_mistake_is_one_line_and_exit_code_2(words, text):
-    assert text in mistake(*words)
+    assert text in mistake(*words, cwd=ROOT)
 
 
 @pytest.mark.parametrize(
@@ -238,13 +222,6 @@ def test_metrics_for_people_are_in_percent(tmp_path):
 def test_label_of_no_picture_is_one_line_exit_code_2_and_no_file(tmp_path):
     (tmp_path / "text.png").write_text("this is no picture")
     assert "not a picture" in mistake("label", tmp_path / "text.png", "-o", tmp_path / "out")
-    assert not (tmp_path / "out").exists()
-
-
-@pytest.mark.slow
-def test_label_without_a_face_is_one_line_exit_code_2_and_no_file(tmp_path):
-    Image.new("RGB", (120, 90), (90, 120, 60)).save(tmp_path / "wall.png")
-    assert "no face found" in mistake("label", tmp_path / "wall.png", "-o", tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
 

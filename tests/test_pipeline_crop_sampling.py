@@ -2,15 +2,13 @@
 
 import h5py
 import pytest
+from made_partition import run_crop
 from odd_encode import GREY
 from PIL import Image
 
-from pipeline.config import CropSettings, DatasetSettings
-from pipeline.crop import Job, crop
 from pipeline.datasets.base import Video
 from pipeline.files import layers
 from pipeline.files.hdf5 import read_strings
-from pipeline.files.keys import sha256_file
 
 pytest_plugins = "made_film"
 
@@ -83,8 +81,7 @@ def test_the_last_video_of_the_list_may_have_one_frame(
     video_writer(tmp_path / "a.mp4", [one] * frames)
     video_writer(tmp_path / "z.mp4", [one])
     rows = [Video(name, "mydata", "test", 1, name) for name in ("a.mp4", "z.mp4")]
-    dataset = DatasetSettings(root="unused", sampling=sampling, every=3)
-    crop(rows, Job(tmp_path, CropSettings(), dataset), tmp_path / "crops.h5", sha256_file)
+    run_crop(tmp_path, tmp_path / "crops.h5", rows, sampling=sampling)
     with h5py.File(tmp_path / "crops.h5") as file:
         videos, numbers = read_strings(file["video"]).tolist(), file["frame"][:].tolist()
         failed = {failure.video for failure in layers.read_failures(file)}
@@ -97,8 +94,7 @@ def test_a_picture_is_its_one_frame_whatever_the_sampling(tmp_path, portrait):
     Image.fromarray(portrait).save(tmp_path / "a.png")
     row = Video("a.png", "mydata", "test", 1, "1")
     for sampling in ("every", "all", "uniform", "ssdg"):
-        dataset = DatasetSettings(root="unused", sampling=sampling, frames=8)
-        crop([row], Job(tmp_path, CropSettings(), dataset), tmp_path / "c.h5", sha256_file)
+        run_crop(tmp_path, tmp_path / "c.h5", [row], sampling=sampling, frames=8)
         with h5py.File(tmp_path / "c.h5") as file:
             assert file["frame"][:].tolist() == [0]
             assert layers.read_failures(file) == []
@@ -109,7 +105,6 @@ def test_a_picture_is_its_one_frame_whatever_the_sampling(tmp_path, portrait):
 def test_a_video_that_does_not_decode_fails_once_whatever_the_sampling(tmp_path, sampling):
     (tmp_path / "a.mp4").write_text("this is no video")
     row = Video("a.mp4", "mydata", "test", 1, "1")
-    dataset = DatasetSettings(root="unused", sampling=sampling, frames=2)
-    crop([row], Job(tmp_path, CropSettings(), dataset), tmp_path / "c.h5", sha256_file)
+    run_crop(tmp_path, tmp_path / "c.h5", [row], sampling=sampling, frames=2)
     with h5py.File(tmp_path / "c.h5") as file:
         assert len(layers.read_failures(file)) == 1

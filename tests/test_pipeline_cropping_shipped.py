@@ -78,17 +78,11 @@ def test_frames_without_a_face_and_empty_files_give_nothing(tmp_path, name):
 
 WRONG = [
     ("a.txt", "0,1,2,3,4\n1,1,2,3\n", 2, "not a frame number and four numbers"),
-    ("a.txt", "0,1,2,3,4,5\n", 1, "not a frame number and four numbers"),
-    ("a.txt", "0,1,,3,4\n", 1, "the position is not all numbers"),
-    ("a.txt", "0;1;2;3;4\n", 1, "not a frame number and four numbers"),
-    ("a.txt", "frame,x1,y1,x2,y2\n", 1, "not a frame number"),
-    ("a.txt", "-1,1,2,3,4\n", 1, "not a frame number"),
-    ("a.txt", "1.5,1,2,3,4\n", 1, "not a frame number"),
-    ("a.txt", f"{'1' * 30},1,2,3,4\n", 1, "not a frame number"),
-    ("a.txt", "0,1,nan,3,4\n", 1, "the position is not all numbers"),
-    ("a.txt", "0,1,2,3,1e5\n", 1, "the position is not all numbers"),
-    ("a.txt", "0,1,2,3,1_0\n", 1, "the position is not all numbers"),
-    ("a.txt", "0,1,2,3,99999999\n", 1, "the position is not all numbers"),
+    *(("a.txt", text, 1, "not a frame number and four numbers") for text in (
+        "0,1,2,3,4,5\n", "0;1;2;3;4\n", "frame,x1,y1,x2,y2\n", "-1,1,2,3,4\n", "1.5,1,2,3,4\n",
+        f"{'1' * 30},1,2,3,4\n")),
+    *(("a.txt", text, 1, "the position is not all numbers") for text in (
+        "0,1,,3,4\n", "0,1,nan,3,4\n", "0,1,2,3,1e5\n", "0,1,2,3,1_0\n", "0,1,2,3,99999999\n")),
     ("a.txt", "3,1,2,3,4\n\n5,1,2,3,4\n3,0,0,0,0\n", 4, "frame 3 stands in line 1 already"),
     ("a.face", "3 0 0 0 0\n03 1 2 3 4\n", 2, "frame 3 stands in line 1 already"),
     ("a.txt", "0,5,5,5,5\n", 1, "both eyes are at one place"),

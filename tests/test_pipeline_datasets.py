@@ -6,13 +6,10 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from dataset_names import NAMES, at, replay_names, touch, write_sub_lists
+from dataset_names import COUNTS, FIRST_FOLDER, NAMES, at, replay_names, touch, write_sub_lists
 
 from pipeline.datasets.base import Video, to_csv
 from pipeline.index import index
-
-FIRST_FOLDER = {"oulu": "Train_files", "casia": "test_release", "replay": "devel", "msu": "scene01"}
-
 
 BESIDE = {  # what else lies there, and is no video of the dataset
     "oulu": ["Train_files/1_1_01_1.txt", "Protocols/Protocol_1/Train.txt",
@@ -62,15 +59,7 @@ def only(rows: list[Video], path: str) -> Video:
     return row
 
 
-@pytest.mark.parametrize(
-    "dataset, table",
-    [
-        ("oulu", {"train": (360, 1440), "dev": (270, 1080), "test": (360, 1440)}),
-        ("casia", {"train": (60, 180), "test": (90, 270)}),
-        ("replay", {"train": (60, 300), "dev": (60, 300), "test": (80, 400)}),
-        ("msu", {"train": (30, 90), "test": (40, 120)}),
-    ],
-)
+@pytest.mark.parametrize("dataset, table", COUNTS.items())
 def test_live_and_spoof_of_each_split_are_those_of_the_published_lists(rows, dataset, table):
     counts = Counter((row.split, row.live) for row in rows[dataset])
     expected = {}
@@ -153,10 +142,6 @@ def test_live_rows_and_only_they_have_neither_attack_nor_instrument(rows, datase
             assert row.instrument == ""
 
 
-def client(subject: str, kind: str = "") -> str:
-    return f"{kind}client{subject}_session01"
-
-
 EXAMPLES = [  # path, split, live, subject, attack, instrument, session, device, upside_down
     ("oulu", "Train_files/1_3_07_4.avi train 0 07 replay display1 3 1 0"),
     ("oulu", "Train_files/6_1_20_1.avi train 1 20 - - 1 6 0"),
@@ -175,50 +160,26 @@ EXAMPLES = [  # path, split, live, subject, attack, instrument, session, device,
     ("casia", "train_release/20/7.avi train 0 train_20 replay - - low 0"),
     ("casia", "train_release/20/8.avi train 0 train_20 replay - - normal 0"),
     ("casia", "test_release/2/HR_4.avi test 0 test_2 replay - - high 0"),
-    (
-        "replay",
-        "train/real/client001_session01_webcam_authenticate_adverse_1.mov"
-        " train 1 001 - - adverse webcam 0",
-    ),
-    (
-        "replay",
-        "test/real/client117_session01_webcam_authenticate_controlled_2.mov"
-        " test 1 117 - - controlled webcam 0",
-    ),
-    (
-        "replay",
-        "devel/attack/hand/attack_print_client003_session01_highdef_photo_controlled.mov"
-        " dev 0 003 print print controlled webcam 0",
-    ),
-    (
-        "replay",
-        "train/attack/fixed/attack_mobile_client110_session01_mobile_photo_adverse.mov"
-        " train 0 110 replay mobile adverse webcam 0",
-    ),
-    (
-        "replay",
-        "test/attack/fixed/attack_highdef_client009_session01_highdef_video_adverse.mov"
-        " test 0 009 replay highdef adverse webcam 0",
-    ),
+    ("replay", "train/real/client001_session01_webcam_authenticate_adverse_1.mov"
+     " train 1 001 - - adverse webcam 0"),
+    ("replay", "test/real/client117_session01_webcam_authenticate_controlled_2.mov"
+     " test 1 117 - - controlled webcam 0"),
+    ("replay", "devel/attack/hand/attack_print_client003_session01_highdef_photo_controlled.mov"
+     " dev 0 003 print print controlled webcam 0"),
+    ("replay", "train/attack/fixed/attack_mobile_client110_session01_mobile_photo_adverse.mov"
+     " train 0 110 replay mobile adverse webcam 0"),
+    ("replay", "test/attack/fixed/attack_highdef_client009_session01_highdef_video_adverse.mov"
+     " test 0 009 replay highdef adverse webcam 0"),
     ("msu", "scene01/real/real_client003_android_SD_scene01.mp4 train 1 003 - - scene01 android 1"),
     ("msu", "scene01/real/real_client003_laptop_SD_scene01.mov train 1 003 - - scene01 laptop 0"),
     ("msu", "scene01/real/real_client002_android_SD_scene01.mp4 train 1 002 - - scene01 android 0"),
-    (
-        "msu",
-        "scene01/attack/attack_client003_android_SD_printed_photo_scene01.mp4"
-        " train 0 003 print printed_photo scene01 android 0",
-    ),
-    (
-        "msu",
-        "scene01/attack/attack_client055_laptop_SD_ipad_video_scene01.mov"
-        " train 0 055 replay ipad scene01 laptop 0",
-    ),
-    (
-        "msu",
-        "scene01/attack/attack_client051_android_SD_iphone_video_scene01.mp4"
-        " test 0 051 replay iphone scene01 android 0",
-    ),
-]
+    ("msu", "scene01/attack/attack_client003_android_SD_printed_photo_scene01.mp4"
+     " train 0 003 print printed_photo scene01 android 0"),
+    ("msu", "scene01/attack/attack_client055_laptop_SD_ipad_video_scene01.mov"
+     " train 0 055 replay ipad scene01 laptop 0"),
+    ("msu", "scene01/attack/attack_client051_android_SD_iphone_video_scene01.mp4"
+     " test 0 051 replay iphone scene01 android 0"),
+]  # fmt: skip
 
 
 @pytest.mark.parametrize("dataset, text", EXAMPLES, ids=[text.split()[0] for _, text in EXAMPLES])

@@ -91,16 +91,13 @@ GOOD = "Train_files/1_1_01_1.avi,oulu,train,1,01,,,1,1,0,1:train,"
     [
         ("path,dataset\na,oulu\n", "line 1: the column"),
         ("", "line 1: the column"),
-        (",".join(COLUMNS) + f"\n{GOOD}\na.avi,oulu\n", "line 3: too few columns"),
-        (",".join(COLUMNS) + "\n" + GOOD.replace(",1,01", ",2,01"), "line 2: live is '2'"),
-        (
-            ",".join(COLUMNS) + "\n" + GOOD.replace(",0,1:", ",yes,1:"),
-            "line 2: upside_down is 'yes'",
-        ),
-        (",".join(COLUMNS) + "\n" + GOOD.replace("train", "trian"), "line 2: split is 'trian'"),
-        (",".join(COLUMNS) + "\n../" + GOOD, "does not stay inside"),
-        (",".join(COLUMNS) + "\n/" + GOOD, "does not stay inside"),
-        (",".join(COLUMNS) + "\n" + GOOD[24:], "does not stay inside"),
+        (HEADER + f"{GOOD}\na.avi,oulu\n", "line 3: too few columns"),
+        (HEADER + GOOD.replace(",1,01", ",2,01"), "line 2: live is '2'"),
+        (HEADER + GOOD.replace(",0,1:", ",yes,1:"), "line 2: upside_down is 'yes'"),
+        (HEADER + GOOD.replace("train", "trian"), "line 2: split is 'trian'"),
+        (HEADER + "../" + GOOD, "does not stay inside"),
+        (HEADER + "/" + GOOD, "does not stay inside"),
+        (HEADER + GOOD[24:], "does not stay inside"),
     ],
 )
 def test_a_wrong_index_is_told_with_its_line(tmp_path, text, words):

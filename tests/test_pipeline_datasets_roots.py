@@ -1,12 +1,10 @@
 """Which folder is the root of a dataset, and what in it is not followed."""
 
 import pytest
-from dataset_names import NAMES, at, touch
+from dataset_names import FIRST_FOLDER, NAMES, at, touch
 
 from pipeline.errors import UserError
 from pipeline.index import dataset_root, index
-
-FIRST_FOLDER = {"oulu": "Train_files", "casia": "test_release", "replay": "devel", "msu": "scene01"}
 
 
 def test_of_two_copies_below_the_root_the_user_must_choose(tmp_path):

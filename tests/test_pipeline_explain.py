@@ -2,22 +2,24 @@
 
 import hashlib
 import json
-from html.parser import HTMLParser
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from browser import opened
-from click.testing import CliRunner, Result
+from command_line import in_process
+from html_page import Page
 from made_bundle import SETTINGS, make_bundle
 from made_model import make_model
 from PIL import Image
 
-from pipeline.cli import cli
 from pipeline.errors import UserError
 from pipeline.explain.explain import explain
 from pipeline.explain.findings import Options
+
+ocim = partial(in_process, "explain")
 
 FIGURES = ("gradcam", "tsne", "parsing", "depth")
 EVIL = "<script>alert(1)</script> & $x$"
@@ -46,13 +48,10 @@ def made(bundle: Path, models: dict[str, Path]) -> tuple[Path, dict[str, Any]]:
     return out, explain(given, bundle, out, asked, lambda line: None)
 
 
-def ocim(*words: object) -> Result:
-    return CliRunner().invoke(cli, ["explain", *map(str, words)])
-
-
-def look(models: dict[str, Path], bundle: Path, out: Path, *names: str, **asked: Any) -> Any:
+def look(bundle: Path, out: Path, *models: Path, **asked: Any) -> Any:
+    """What is told of models, with the depth of two samples as the one figure if not otherwise."""
     options = Options(**{"samples": 2, "only": ("depth",), **asked})
-    return explain([models[name] for name in names], bundle, out, options, lambda line: None)
+    return explain(models, bundle, out, options, lambda line: None)
 
 
 @pytest.mark.slow
@@ -113,26 +112,14 @@ def test_the_layer_is_told_and_a_coarse_map_is_remarked(made):
     assert any("2 x 2 places at an input of 64" in remark for remark in told["remarks"])
 
 
-class _Texts(HTMLParser):
-    def __init__(self) -> None:
-        super().__init__()
-        self.tags: list[str] = []
-        self.sources: list[str] = []
-
-    def handle_starttag(self, tag, attrs):
-        self.tags.append(tag)
-        self.sources += [value for name, value in attrs if name in ("src", "href")]
-
-
 @pytest.mark.slow
 def test_the_page_holds_its_pictures_and_escapes_what_others_named(made):
     out, _ = made
-    page = (out / "explain.html").read_text()
-    read = _Texts()
-    read.feed(page)
-    assert "script" not in read.tags
-    assert "&lt;script&gt;" in page and EVIL not in page
-    assert read.sources and all(one.startswith("data:image/png;base64,") for one in read.sources)
+    page = Page((out / "explain.html").read_text())
+    assert "script" not in {tag for tag, _ in page.tags}
+    assert "&lt;script&gt;" in page.html and EVIL not in page.html
+    named = [v for _, found in page.tags for n, v in found.items() if n in ("src", "href")]
+    assert named and all(one.startswith("data:image/png;base64,") for one in named)
 
 
 @pytest.mark.slow
@@ -160,9 +147,8 @@ def test_the_same_again_is_the_same_bytes(made, models, bundle, tmp_path):
 def test_runs_of_other_sizes_sources_and_variants_stand_side_by_side(bundle, models, tmp_path):
     wide = make_model(tmp_path / "wide.pt", bundle, "ours", width=0.125, input_size=128)
     few = make_model(tmp_path / "few.pt", bundle, "rfmetafas", protocol="O&C to M")
-    given = [wide, few, models["ssdg"]]
-    asked = Options(samples=2, layer="stage3", towards="spoof", points=2)
-    told = explain(given, bundle, tmp_path / "out", asked, lambda line: None)
+    asked = {"layer": "stage3", "towards": "spoof", "points": 2, "only": FIGURES}
+    told = look(bundle, tmp_path / "out", wide, few, models["ssdg"], **asked)
     assert [run["name"] for run in told["runs"]] == ["ours", "rfmetafas", "ssdg"]
     assert [run["gradcam"]["map_side"] for run in told["runs"]] == [16, 8, 8]
     assert [run["measured"]["source_live"] for run in told["runs"]] == [6, 4, 6]
@@ -174,9 +160,8 @@ def test_runs_of_other_sizes_sources_and_variants_stand_side_by_side(bundle, mod
 
 @pytest.mark.slow
 def test_a_named_sample_alone_is_shown_of_any_split(models, bundle, tmp_path):
-    told = look(
-        models, bundle, tmp_path, "ours", samples=None, named=("oulu:dev/0_1.avi:0",)
-    )  # fmt: skip
+    named = ("oulu:dev/0_1.avi:0",)
+    told = look(bundle, tmp_path, models["ours"], samples=None, named=named)
     (one,) = told["samples"]
     assert (one["dataset"], one["video"], one["frame"]) == ("oulu", "dev/0_1.avi", 0)
     assert not one["live"]
@@ -184,14 +169,14 @@ def test_a_named_sample_alone_is_shown_of_any_split(models, bundle, tmp_path):
 
 @pytest.mark.slow
 def test_fewer_samples_than_asked_for_are_said(models, bundle, tmp_path):
-    told = look(models, bundle, tmp_path, "ours", samples=32)
+    told = look(bundle, tmp_path, models["ours"], samples=32)
     assert len(told["samples"]) == 12
     assert "msu has 6 live samples to show, fewer than the 16 asked for" in told["remarks"]
 
 
 @pytest.mark.slow
 def test_only_what_is_asked_for_is_made(models, bundle, tmp_path):
-    told = look(models, bundle, tmp_path / "out", "ours", only=("parsing",))
+    told = look(bundle, tmp_path / "out", models["ours"], only=("parsing",))
     assert set(told["figures"]) == {"parsing.png"}
     assert told["gradcam"] is None
     (run,) = told["runs"]
@@ -201,7 +186,7 @@ def test_only_what_is_asked_for_is_made(models, bundle, tmp_path):
 
 @pytest.mark.slow
 def test_a_figure_that_no_run_has_anything_for_is_not_made_and_said(models, bundle, tmp_path):
-    told = look(models, bundle, tmp_path, "ssdg", only=("depth", "gradcam"))
+    told = look(bundle, tmp_path, models["ssdg"], only=("depth", "gradcam"))
     assert set(told["figures"]) == {"gradcam.png"}
     assert "depth.png is not made: no run has a depth estimator" in told["remarks"]
 
@@ -211,9 +196,7 @@ def test_another_bundle_and_another_crop_are_said(bundle, tmp_path):
     other = make_bundle(tmp_path / "other", ("msu", "oulu"), videos=1, frames=1)
     crop = {**SETTINGS["crop"], "margin": 1.8}
     model = make_model(tmp_path / "model.pt", bundle, crop=crop)
-    told = explain(
-        [model], other, tmp_path / "out", Options(samples=2, only=("depth",)), lambda line: None
-    )
+    told = look(other, tmp_path / "out", model)
     first, second = told["remarks"]
     assert first.startswith("ours was trained on another bundle than this")
     assert second == "ours was trained on faces that were cut otherwise: margin 1.8, here 1.4"
@@ -222,10 +205,7 @@ def test_another_bundle_and_another_crop_are_said(bundle, tmp_path):
 @pytest.mark.slow
 def test_sources_that_the_bundle_lacks_are_said(bundle, models, tmp_path):
     other = make_bundle(tmp_path / "other", ("msu", "oulu"), frames=1)
-    told = explain(
-        [models["without_parsing"]], other, tmp_path / "out",
-        Options(samples=2, only=("tsne",)), lambda line: None,
-    )  # fmt: skip
+    told = look(other, tmp_path / "out", models["without_parsing"], only=("tsne",))
     assert told["runs"][0]["measured"]["source_live"] == 6
     assert "without_parsing: this bundle has no casia, replay" in " ".join(told["remarks"])
 
@@ -233,10 +213,7 @@ def test_sources_that_the_bundle_lacks_are_said(bundle, models, tmp_path):
 def test_too_few_samples_for_tsne_are_one_line(models, tmp_path):
     small = make_bundle(tmp_path / "small", ("msu",), videos=1, frames=1)
     with pytest.raises(UserError, match="t-SNE needs at least 5 samples, and there are 4"):
-        explain(
-            [models["ours"]], small, tmp_path / "out",
-            Options(samples=2, only=("tsne",)), lambda line: None,
-        )  # fmt: skip
+        look(small, tmp_path / "out", models["ours"], only=("tsne",))
     assert not (tmp_path / "out").exists()
 
 
@@ -249,7 +226,7 @@ def test_networks_that_diverged_are_one_line(bundle, models, tmp_path):
     broken = {name: value * np.nan for name, value in model.networks.items()}
     checkpoint.save(tmp_path / "nan.pt", dataclasses.replace(model, networks=broken))
     with pytest.raises(UserError, match=r"nan.pt: its networks give numbers that are not finite"):
-        look({"nan": tmp_path / "nan.pt"}, bundle, tmp_path / "out", "nan")
+        look(bundle, tmp_path / "out", tmp_path / "nan.pt")
 
 
 @pytest.mark.slow

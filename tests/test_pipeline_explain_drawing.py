@@ -9,17 +9,7 @@ from PIL import Image
 
 from pipeline.explain import layout
 from pipeline.explain.canvas import DPI, drawable, drawing, length
-from pipeline.explain.drawing import (
-    PANEL,
-    Bar,
-    Cell,
-    Column,
-    Panel,
-    Row,
-    coloured,
-    over,
-    pictures,
-)
+from pipeline.explain.drawing import PANEL, Bar, Cell, Column, Panel, Row, coloured, over, pictures
 from pipeline.explain.drawing import points as scatter
 
 GREY = np.full((8, 8, 3), 90, np.uint8)

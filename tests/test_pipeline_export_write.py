@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from command_line import mistake, ocim
 from made_export import bundle_of, tree
 from PIL import Image
 
@@ -23,7 +24,6 @@ from pipeline.export.write import check_apart, export, png, size_estimate
 pytestmark = pytest.mark.slow  # each writes bundles, and many start a process
 
 VIDEOS = {"train": [("a/1.avi", 1, 13)], "test": [("a/0.avi", 0, 13)]}
-OCIM = Path(sys.executable).with_name("ocim")
 
 
 @pytest.fixture(scope="module")
@@ -234,16 +234,12 @@ def test_what_a_running_export_has_begun_is_left_alone(two, made):
     assert other.exists()
 
 
-def ocim(*words: str | Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([OCIM, "bundle", "export", *words], capture_output=True, text=True)
-
-
 @pytest.mark.slow
 def test_the_command_exports_tells_and_refuses_in_one_line(two, tmp_path):
     out = tmp_path / "with blank"
     words = ["--format", "rfmetafas", two, "-o", out, "--protocol", "O to M", "--jobs", "2"]
     for state in ("made", "finished already"):
-        done = ocim(*words)
+        done = ocim("bundle", "export", *words)
         assert (done.returncode, done.stderr) == (0, "")
         *lines, last = done.stdout.splitlines()
         assert [line.partition(":")[0] for line in lines] == ["msu", "oulu"]
@@ -254,9 +250,5 @@ def test_the_command_exports_tells_and_refuses_in_one_line(two, tmp_path):
         (["--format", "ssdg", tmp_path / "none", "-o", tmp_path / "x"], "bundle.json"),
         (["--format", "ssdg", two, "-o", tmp_path / "x", "--dataset", "casia"], "'casia'"),
     ):
-        done = ocim(*words)
-        assert (done.returncode, done.stdout) == (2, "")
-        (line,) = done.stderr.splitlines()
-        assert line.startswith("ocim: ")
-        assert told in line
+        assert told in mistake("bundle", "export", *words)
     assert [path.name for path in tmp_path.iterdir()] == ["with blank"]

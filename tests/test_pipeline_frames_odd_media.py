@@ -1,19 +1,17 @@
 """Every odd file (odd_*.py) ends in frames, or in one short line that says why not."""
 
-import hashlib
 from pathlib import Path
 
 import cv2
 import h5py
 import numpy as np
 import pytest
+from made_partition import run_crop
 from odd_broken import broken
 from odd_encode import portrait as straight
 from odd_media import FRAMES, Odd, videos
 from odd_pictures import stills
 
-from pipeline.config import CropSettings, DatasetSettings
-from pipeline.crop import Job, crop
 from pipeline.datasets.base import Video
 from pipeline.files import layers
 from pipeline.files.hdf5 import read_strings
@@ -87,8 +85,7 @@ def run(folder: Path, out: Path) -> Path:
     rows = [
         Video(odd.name, "odd", "train", 1, "1", upside_down=int(odd.upside_down)) for odd in ODD
     ]
-    job = Job(folder, CropSettings(), DatasetSettings(root="unused", every=3))
-    assert crop(rows, job, out, lambda path: hashlib.sha256(path.read_bytes()).hexdigest())
+    assert run_crop(folder, out, rows)
     return out
 
 

@@ -6,20 +6,11 @@ import struct
 import cv2
 import numpy as np
 import pytest
+from odd_encode import TURNED_BACK
 from PIL import Image
 
 from pipeline.frames.pictures import PictureError, is_picture, read_picture
 from pipeline.frames.video import VideoError, frames
-
-TURNED_BACK = {
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_90,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_270,
-}
 
 
 def tiff(width: int, bits: int, photometric: int, row: bytes) -> bytes:
@@ -36,7 +27,7 @@ def tiff(width: int, bits: int, photometric: int, row: bytes) -> bytes:
 @pytest.mark.parametrize("orientation", range(1, 9))
 def test_the_orientation_of_a_camera_is_honoured(tmp_path, portrait, orientation, suffix):
     stored = Image.fromarray(portrait)
-    if orientation > 1:
+    if orientation in TURNED_BACK:
         stored = stored.transpose(TURNED_BACK[orientation])
     exif = Image.Exif()
     exif[0x0112] = orientation

@@ -1,7 +1,6 @@
 """Upright RGB frames of video files: their order, turns, colours and memory."""
 
 import gc
-import io
 import resource
 from collections.abc import Callable
 from pathlib import Path
@@ -10,7 +9,7 @@ import av
 import cv2
 import numpy as np
 import pytest
-from odd_encode import encode, pictures
+from odd_encode import encode, pictures, still
 
 from pipeline.frames.video import VideoError, decode, frames, own_copy, to_rgb
 
@@ -210,21 +209,8 @@ def test_leaving_early_closes_the_file(tmp_path):
 
 def test_rotation_in_motion_jpeg_is_that_of_its_pictures(tmp_path, portrait):
     # Each picture has an EXIF block of its own, mirrored as well as turned.
-    from PIL import Image
-
-    back = {5: Image.Transpose.TRANSPOSE, 6: Image.Transpose.ROTATE_90}
-    data = b""
-    for orientation in (5, 6, 1, 5):
-        exif = Image.Exif()
-        exif[0x0112] = orientation
-        image = Image.fromarray(portrait)
-        if orientation in back:
-            image = image.transpose(back[orientation])
-        buffer = io.BytesIO()
-        image.save(buffer, "JPEG", exif=exif, quality=95)
-        data += buffer.getvalue()
     path = tmp_path / "a.avi"
-    path.write_bytes(data)
+    path.write_bytes(b"".join(still("JPEG", orientation=n, quality=95) for n in (5, 6, 1, 5)))
     shown = [image for _, image in decode(path, False, ALL)]
     assert len(shown) == 4
     for image in shown:

@@ -1,12 +1,10 @@
 """The table of expected and found videos, against copies that lack, repeat or misname some."""
 
-import subprocess
-import sys
 from collections import Counter
-from pathlib import Path
 
 import pytest
-from dataset_names import NAMES, at, msu_names, oulu_names, touch, write_sub_lists
+from command_line import mistake, ocim
+from dataset_names import COUNTS, NAMES, at, msu_names, oulu_names, touch, write_sub_lists
 
 from pipeline.datasets import casia, msu, oulu, replay, table
 from pipeline.datasets.base import Video
@@ -14,12 +12,6 @@ from pipeline.index import index
 from pipeline.indexing.counts import Comparison, compare, passed_over, to_lines
 
 MODULES = {"oulu": oulu, "casia": casia, "replay": replay, "msu": msu}
-EXPECTED = {
-    "oulu": {"train": (360, 1440), "dev": (270, 1080), "test": (360, 1440)},
-    "casia": {"train": (60, 180), "test": (90, 270)},
-    "replay": {"train": (60, 300), "dev": (60, 300), "test": (80, 400)},
-    "msu": {"train": (30, 90), "test": (40, 120)},
-}
 
 
 def rows_of(dataset: str, names: list[str]) -> list[Video]:
@@ -41,7 +33,7 @@ def test_a_whole_copy_lacks_nothing_and_has_nothing_more(dataset, spell):
     assert (found.missing, found.surplus) == ((), ())
     counts = [
         (split, live, number, number, 0, 0)
-        for split, numbers in EXPECTED[dataset].items()
+        for split, numbers in COUNTS[dataset].items()
         for live, number in zip((1, 0), numbers, strict=True)
     ]
     assert list(found.counts) == counts
@@ -176,11 +168,6 @@ def test_names_cannot_write_on_the_terminal(tmp_path):
     assert all(line.isprintable() for line in lines)
 
 
-def ocim(*words: object) -> subprocess.CompletedProcess[str]:
-    command = [str(Path(sys.executable).with_name("ocim")), *map(str, words)]
-    return subprocess.run(command, capture_output=True, text=True)
-
-
 def test_the_verb_prints_the_table_and_writes_every_missing_name(tmp_path):
     names = list(msu_names())
     touch(tmp_path / "msu", [*names[20:], "scene01/real/real_client1_laptop_SD_scene01.mov"])
@@ -199,9 +186,7 @@ def test_the_verb_prints_the_table_and_writes_every_missing_name(tmp_path):
 
 def test_missing_names_of_ones_own_data_cannot_be_told(tmp_path):
     touch(tmp_path / "own", ["train/live/a.mp4", "train/spoof/b.mp4"])
-    done = ocim("index", "--dataset", "mine", "--root", tmp_path / "own", "-o",
-                tmp_path / "own.csv", "--missing", tmp_path / "m.txt")  # fmt: skip
-    assert done.returncode == 2
-    assert "--missing" in done.stderr
-    assert len(done.stderr.splitlines()) == 1
+    where = ("--root", tmp_path / "own", "-o", tmp_path / "own.csv")
+    words = ("index", "--dataset", "mine", *where, "--missing", tmp_path / "m.txt")
+    assert "--missing" in mistake(*words)
     assert not (tmp_path / "m.txt").exists()

@@ -2,28 +2,24 @@
 
 import json
 import shutil
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import h5py
 import pytest
-from click.testing import CliRunner, Result
+from command_line import in_process
 from made_bundle import edit_manifest, make_bundle
 
 from pipeline.bundle import FAILURES, NOTICE, PIXELS, BundleError, canonical_json
-from pipeline.cli import cli
 from pipeline.inspect.info import info, to_lines
 from pipeline.inspect.read import flat, printable
 from pipeline.packing.shard import write_table
 
+ocim = partial(in_process, "bundle", "info")
+
 FAILED = [
-    {
-        "dataset": "msu",
-        "split": "train",
-        "video": "a",
-        "frame": 5,
-        "reason": "no face in 12",
-    },
+    {"dataset": "msu", "split": "train", "video": "a", "frame": 5, "reason": "no face in 12"},
     {"dataset": "oulu", "split": "test", "video": "b", "frame": 0, "reason": "no face in 7"},
     {"dataset": "oulu", "split": "test", "video": "c", "frame": -1, "reason": "missing"},
 ]
@@ -40,10 +36,6 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def copy(made: Path, tmp_path: Path) -> Path:
     """A copy that a test may change."""
     return Path(shutil.copytree(made, tmp_path / "bundle"))
-
-
-def ocim(*words: str | Path) -> Result:
-    return CliRunner().invoke(cli, ["bundle", "info", *map(str, words)])
 
 
 def row(known: dict[str, Any], dataset: str, split: str) -> dict[str, Any]:

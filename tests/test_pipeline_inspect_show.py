@@ -1,25 +1,24 @@
 """One sample is shown as lines and a picture, and leads back to its frame."""
 
 import shutil
-import subprocess
-import sys
+from functools import partial
 from pathlib import Path
 
 import cv2
 import h5py
 import numpy as np
 import pytest
-from click.testing import CliRunner, Result
+from click.testing import Result
+from command_line import in_process, mistake
 from made_origin import FRAME, VIDEO, Writer, film, plain_run
 from PIL import Image
 
 from labels import classes
 from pipeline.bundle import BundleError, Shard, sample_checksum
-from pipeline.cli import cli
 from pipeline.errors import UserError
 from pipeline.inspect.show import find, show
 
-OCIM = Path(sys.executable).with_name("ocim")
+ocim = partial(in_process, "bundle", "show")
 
 
 @pytest.fixture(scope="module")
@@ -34,10 +33,6 @@ def made(
 def copy(made: Path, tmp_path: Path) -> Path:
     """A copy of the shard alone, that a test may damage."""
     return Path(shutil.copy(made, tmp_path / made.name))
-
-
-def ocim(*words: str | Path) -> Result:
-    return CliRunner().invoke(cli, ["bundle", "show", *map(str, words)])
 
 
 def said(done: Result, code: int = 0) -> dict[str, str]:
@@ -125,11 +120,9 @@ def test_a_video_that_is_gone_or_changed_is_told(copy, made, portrait, video_wri
     video_writer(root / VIDEO, film(portrait[:, ::-1]))
     lines = said(ocim(f"{copy}:0", "-o", out, "--root", root), 1)
     assert "; the file found has another: " in lines["video sha256"]
-    assert lines["the frame gives the stored crop"].startswith("no: ")
-    assert (
-        "; the video is another than that which was packed"
-        in (lines["the frame gives the stored crop"])
-    )
+    proof = lines["the frame gives the stored crop"]
+    assert proof.startswith("no: ")
+    assert "; the video is another than that which was packed" in proof
 
 
 def test_a_damaged_sample_is_told_and_shown(copy, made, tmp_path):
@@ -174,13 +167,7 @@ def test_what_names_no_sample_is_told(sample):
 
 def test_a_damaged_shard_is_one_line(copy, tmp_path):
     copy.write_bytes(copy.read_bytes()[:9000])
-    done = subprocess.run(
-        [OCIM, "bundle", "show", f"{copy}:0", "-o", tmp_path / "a.png"],
-        capture_output=True,
-        text=True,
-    )
-    assert (done.returncode, done.stdout) == (2, "")
-    (line,) = done.stderr.splitlines()
+    line = mistake("bundle", "show", f"{copy}:0", "-o", tmp_path / "a.png")
     assert line.startswith(f"ocim: {copy}: ")
     assert not (tmp_path / "a.png").exists()
 

@@ -4,26 +4,24 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import av
 import numpy as np
 import pytest
-from click.testing import CliRunner, Result
+from click.testing import Result
+from command_line import OCIM, in_process, mistake
 from PIL import Image
-from test_pipeline_cli import OCIM, mistake
 
-from pipeline.cli import cli
 from pipeline.config import Config
 from pipeline.errors import UserError
 from pipeline.look import label_video
 
+label = partial(in_process, "label")
+
 NAMES = ("crop", "depth", "overlay", "parsing")
 GREY = np.full((400, 320, 3), 127, np.uint8)
-
-
-def label(*words: str | Path) -> Result:
-    return CliRunner().invoke(cli, ["label", *map(str, words)])
 
 
 def shown(path: Path) -> list[np.ndarray]:

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -10,12 +11,11 @@ import onnx
 import onnxruntime
 import pytest
 import torch
-from click.testing import CliRunner
+from command_line import in_process
 from made_bundle import make_bundle
 from made_predict import THRESHOLD, made_model, write_model
 
 from pipeline.bundle import CLASS_NAMES
-from pipeline.cli import cli
 from pipeline.errors import UserError
 from pipeline.files.keys import sha256_file
 from pipeline.onnx import check as export_check
@@ -25,9 +25,7 @@ from pipeline.onnx.graph import exported, reduction
 from train.batches import pixels
 from train.methods import METHODS
 
-
-def ocim(*words: object) -> Any:
-    return CliRunner().invoke(cli, ["export-onnx", *map(str, words)])
+ocim = partial(in_process, "export-onnx")
 
 
 def session(data: bytes) -> onnxruntime.InferenceSession:

@@ -7,6 +7,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
+from made_bundle import source_of
 from made_run import (
     FRAMES,
     made_config,
@@ -75,36 +76,15 @@ def test_what_failed_in_any_stage_is_no_sample(packed):
 
 
 def test_failures_stand_in_the_manifest_with_what_the_index_says_of_their_videos(packed):
+    a_print = {"live": 0, "attack": "print", "instrument": "printer1", "session": "2"}
+    no_attack = {"live": 1, "attack": "", "instrument": "", "session": ""}
     assert Bundle(packed).failures == [
-        {
-            "dataset": "oulu",
-            "split": "test",
-            "video": "test/1_print.avi",
-            "frame": -1,
-            "live": 0,
-            "attack": "print",
-            "instrument": "printer1",
-            "session": "2",
-            "device": "3",
-            "subject": "test1",
-            "reason": "the file is empty",
-        },
-        *(
-            {
-                "dataset": "oulu",
-                "split": "train",
-                "video": failure.video,
-                "frame": failure.frame,
-                "live": 1,
-                "attack": "",
-                "instrument": "",
-                "session": "",
-                "device": "",
-                "subject": subject,
-                "reason": failure.reason,
-            }
-            for failure, subject in ((TURNED, "train0"), (SHAPELESS, "train1"))
-        ),
+        {"dataset": "oulu", **one._asdict(), **of_video}
+        for one, of_video in (
+            (BROKEN, {"split": "test", "subject": "test1", "device": "3", **a_print}),
+            (TURNED, {"split": "train", "subject": "train0", "device": "", **no_attack}),
+            (SHAPELESS, {"split": "train", "subject": "train1", "device": "", **no_attack}),
+        )
     ]
 
 
@@ -154,12 +134,8 @@ def test_what_decides_bytes_stands_in_the_manifest_and_in_each_shard(packed):
     assert settings["crop"]["margin"] == 1.4
     assert settings["depth"] == {"backend": "facemesh", "reduce": "area", "spoof_depth": "zero"}
     assert settings["parse"] == {"backend": "facemesh", "hair": "colour"}
-    assert settings["sampling"] == {
-        "sampling": "every",
-        "every": 9,
-        "reach": 5,
-        "faces": "detected",
-    }
+    sampling = {"sampling": "every", "every": 9, "reach": 5, "faces": "detected"}
+    assert settings["sampling"] == sampling
     assert {"numpy", "h5py", "ocim"} == set(provenance["versions"])
     (landmarks,) = provenance["backends"]["landmarks"]
     assert landmarks["backend"] == "embedded"
@@ -261,12 +237,7 @@ def test_each_shard_lists_every_video_of_its_split_with_its_hash(tmp_path):
     pack(config)
     for shard in Bundle(layout.bundle).shards("oulu", ["test"]):
         assert shard.table("videos") == [
-            {
-                "video": row.path,
-                "sha256": source_hash(row),
-                "faces_sha256": "",
-                "upside_down": row.upside_down,
-            }
+            source_of(row.path, source_hash(row), row.upside_down)
             for row in sorted(rows, key=lambda row: row.path.encode())
             if row.split == "test"
         ]

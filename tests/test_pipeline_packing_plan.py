@@ -23,6 +23,13 @@ ROWS = made_rows()
 TRAIN, TEST = "oulu-train-00000-of-00001.h5", "oulu-test-00000-of-00001.h5"
 
 
+@pytest.fixture
+def run(tmp_path: Path) -> tuple[Config, Layout]:
+    """A run of one partition that was never packed."""
+    config = made_config(tmp_path)
+    return config, write_run(config, ROWS)
+
+
 def stamps(folder: Path) -> dict[str, tuple[int, int]]:
     status = {path.name: path.stat() for path in folder.glob("*.h5")}
     return {name: (found.st_ino, found.st_mtime_ns) for name, found in status.items()}
@@ -35,9 +42,8 @@ def written(config: Config, layout: Layout) -> set[str]:
     return {name for name, stamp in stamps(layout.bundle).items() if before.get(name) != stamp}
 
 
-def test_a_video_more_writes_its_dataset_and_split_alone(tmp_path):
-    config = made_config(tmp_path)
-    layout = write_run(config, ROWS)
+def test_a_video_more_writes_its_dataset_and_split_alone(run):
+    config, layout = run
     assert written(config, layout) == {TRAIN, TEST}
     assert written(config, layout) == set()
     # The one partition, which both splits share, is made anew for it.
@@ -57,9 +63,8 @@ def test_a_video_that_changed_writes_its_split_alone(tmp_path):
     assert written(config, layout) == {f"oulu-{split}-00000-of-00001.h5" for split in splits}
 
 
-def test_a_new_failure_in_a_split_writes_it(tmp_path):
-    config = made_config(tmp_path)
-    layout = write_run(config, ROWS)
+def test_a_new_failure_in_a_split_writes_it(run):
+    config, layout = run
     written(config, layout)
     write_run(config, ROWS, [Failure(ROWS[0].path, 10, "no face found")])
     assert written(config, layout) == {TRAIN}
@@ -69,9 +74,8 @@ def test_a_new_failure_in_a_split_writes_it(tmp_path):
     ]
 
 
-def test_another_subject_in_the_index_writes_the_split_without_new_crops(tmp_path):
-    config = made_config(tmp_path)
-    layout = write_run(config, ROWS)
+def test_another_subject_in_the_index_writes_the_split_without_new_crops(run):
+    config, layout = run
     written(config, layout)
     rows = [
         Video(r.path, r.dataset, r.split, r.live, r.subject, r.attack, r.instrument, "7", r.device)
@@ -86,9 +90,8 @@ def test_another_subject_in_the_index_writes_the_split_without_new_crops(tmp_pat
 
 
 @pytest.mark.parametrize("manifest", ["kept", "gone"])
-def test_a_flipped_bit_in_a_finished_shard_is_not_taken_for_finished_work(tmp_path, manifest):
-    config = made_config(tmp_path)
-    layout = write_run(config, ROWS)
+def test_a_flipped_bit_in_a_finished_shard_is_not_taken_for_finished_work(run, manifest):
+    config, layout = run
     pack(config)
     path = layout.bundle / TRAIN
     whole = path.read_bytes()
@@ -101,9 +104,8 @@ def test_a_flipped_bit_in_a_finished_shard_is_not_taken_for_finished_work(tmp_pa
     assert path.read_bytes() == whole
 
 
-def test_a_pack_that_was_killed_before_the_manifest_keeps_its_shards(tmp_path):
-    config = made_config(tmp_path)
-    layout = write_run(config, ROWS)
+def test_a_pack_that_was_killed_before_the_manifest_keeps_its_shards(run):
+    config, layout = run
     manifest = pack(config)
     (layout.bundle / "bundle.json").unlink()
     left = layout.bundle / f".oulu-train-00000-of-00001.12345678.{this_machine()}.99.tmp.h5"
@@ -113,9 +115,8 @@ def test_a_pack_that_was_killed_before_the_manifest_keeps_its_shards(tmp_path):
     assert not left.exists()
 
 
-def test_what_another_pack_is_writing_now_is_left_alone(tmp_path):
-    config = made_config(tmp_path)
-    layout = write_run(config, ROWS)
+def test_what_another_pack_is_writing_now_is_left_alone(run):
+    config, layout = run
     layout.bundle.mkdir(parents=True)
     name = ".oulu-train-00000-of-00001.12345678"
     alive = layout.bundle / f"{name}.{this_machine()}.{os.getppid()}.tmp.h5"
@@ -130,9 +131,8 @@ def test_what_another_pack_is_writing_now_is_left_alone(tmp_path):
     assert (alive.exists(), dead.exists(), long.exists()) == (True, False, False)
 
 
-def test_labels_of_other_code_write_the_shards_anew(tmp_path):
-    config = made_config(tmp_path)
-    layout = write_run(config, ROWS)
+def test_labels_of_other_code_write_the_shards_anew(run):
+    config, layout = run
     pack(config)
     path = layout.partition("parsing", "oulu", 0)
     with h5py.File(path, "r+") as file:
@@ -142,10 +142,9 @@ def test_labels_of_other_code_write_the_shards_anew(tmp_path):
     assert written(config, layout) == {TRAIN, TEST}
 
 
-def test_hdf5_sees_nothing_of_a_recorded_shard_that_is_damaged(tmp_path, monkeypatch):
+def test_hdf5_sees_nothing_of_a_recorded_shard_that_is_damaged(run, monkeypatch):
     """A flipped bit can make HDF5 hang: a shard is hashed first."""
-    config = made_config(tmp_path)
-    layout = write_run(config, ROWS)
+    config, layout = run
     manifest = pack(config)
     entry = manifest["shards"][0]
     path = layout.bundle / entry["file"]

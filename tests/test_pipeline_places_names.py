@@ -25,10 +25,8 @@ def put(objects: dict[str, bytes]) -> str:
     """The URL of a new folder in memory with these objects."""
     where = f"/{uuid.uuid4().hex}/data"
     store = fsspec.filesystem("memory")
-    for (
-        key,
-        data,
-    ) in objects.items():  # not by its functions, which would make other names of odd ones
+    # Not by the store's functions, which would make other names of odd ones.
+    for key, data in objects.items():
         store.store[f"{where}/{key}"] = MemoryFile(store, f"{where}/{key}", data)
     return f"memory://{where}"
 

@@ -63,10 +63,14 @@ def marks(config: Config) -> dict[str, State]:
         return out.states(out.layout.bundle)
 
 
-def test_shards_that_are_finished_are_not_sent_again_and_strangers_go(tmp_path):
-    local = made_config(tmp_path / "run", partitions=3)
-    write_run(local, ROWS)
-    there = in_store(tmp_path / "run", "file", tmp_path / "far")
+@pytest.fixture
+def there(tmp_path: Path) -> Config:
+    """A run that was not packed, in a store that keeps it in the folder far/."""
+    write_run(made_config(tmp_path / "run", partitions=3), ROWS)
+    return in_store(tmp_path / "run", "file", tmp_path / "far")
+
+
+def test_shards_that_are_finished_are_not_sent_again_and_strangers_go(there, tmp_path):
     pack(there)
     (tmp_path / "far" / "bundle" / "oulu-dev-00000-of-00001.h5").write_bytes(b"old")
     before = marks(there)
@@ -85,10 +89,7 @@ def test_shards_that_are_finished_are_not_sent_again_and_strangers_go(tmp_path):
 
 
 @pytest.mark.slow
-def test_without_a_manifest_whole_shards_are_kept(tmp_path):
-    local = made_config(tmp_path / "run", partitions=3)
-    write_run(local, ROWS)
-    there = in_store(tmp_path / "run", "file", tmp_path / "far")
+def test_without_a_manifest_whole_shards_are_kept(there, tmp_path):
     manifest = pack(there)
     (tmp_path / "far" / "bundle" / "bundle.json").unlink()
     before = marks(there)
@@ -114,55 +115,53 @@ def test_the_configuration_is_written_beside_the_outputs(tmp_path):
     assert f"out: {config.out}\n" in text
 
 
-def fetched(tmp_path: Path) -> tuple[str, Path, list[str]]:
-    """The URL of a bundle in a folder far/, where to fetch it, and what was told."""
-    local = made_config(tmp_path / "run", partitions=3)
-    write_run(local, ROWS)
-    there = in_store(tmp_path / "run", "file", tmp_path / "far")
+@pytest.fixture
+def fetched(there: Config, tmp_path: Path) -> tuple[str, Path]:
+    """The URL of a bundle in the folder far/, and where to fetch it."""
     pack(there)
-    return f"{there.out}/bundle", tmp_path / "here", []
+    return f"{there.out}/bundle", tmp_path / "here"
 
 
 @pytest.mark.slow
-def test_a_bundle_is_fetched_whole_and_goes_on_after_an_interruption(tmp_path):
-    url, here, told = fetched(tmp_path)
-    assert fetch_bundle(url, here, told.append) == 2
+def test_a_bundle_is_fetched_whole_and_goes_on_after_an_interruption(fetched, tmp_path):
+    url, here = fetched
+    assert fetch_bundle(url, here, print) == 2
     far = {path.name: path.read_bytes() for path in (tmp_path / "far" / "bundle").iterdir()}
     assert {path.name: path.read_bytes() for path in here.iterdir()} == far
-    assert fetch_bundle(url, here, told.append) == 0
+    assert fetch_bundle(url, here, print) == 0
     (here / SHARDS[0]).unlink()
     (here / SHARDS[1]).write_bytes(far[SHARDS[1]][:-1] + b"?")
     (here / "bundle.json").unlink()
-    assert fetch_bundle(url, here, told.append) == 2
+    assert fetch_bundle(url, here, print) == 2
     assert {path.name: path.read_bytes() for path in here.iterdir()} == far
 
 
 @pytest.mark.slow
-def test_a_bundle_with_a_shard_that_is_not_the_manifests_is_not_believed(tmp_path):
-    url, here, told = fetched(tmp_path)
+def test_a_bundle_with_a_shard_that_is_not_the_manifests_is_not_believed(fetched, tmp_path):
+    url, here = fetched
     far = tmp_path / "far" / "bundle" / SHARDS[1]
     far.write_bytes(far.read_bytes()[:-1] + b"?")
     with pytest.raises(UserError, match=r"not the shard that bundle\.json names"):
-        fetch_bundle(url, here, told.append)
+        fetch_bundle(url, here, print)
     assert not {path.name for path in here.iterdir()} & {SHARDS[1], "bundle.json"}
     far.unlink()
     with pytest.raises(UserError, match=r"train-00000-of-00001\.h5: not there"):
-        fetch_bundle(url, here, told.append)
+        fetch_bundle(url, here, print)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["../../x.h5", "/x.h5", ".x.h5", "a/x.h5"])
-def test_a_manifest_names_no_file_outside_its_folder(tmp_path, name):
+def test_a_manifest_names_no_file_outside_its_folder(fetched, tmp_path, name):
     from pipeline.bundle import manifest_hash
 
-    url, here, told = fetched(tmp_path)
+    url, here = fetched
     path = tmp_path / "far" / "bundle" / "bundle.json"
     manifest = json.loads(path.read_text())
     manifest["shards"][0]["file"] = name
     manifest["hash"] = manifest_hash({k: v for k, v in manifest.items() if k != "hash"})
     path.write_text(json.dumps(manifest))
     with pytest.raises(UserError, match="is not a plain file name"):
-        fetch_bundle(url, here, told.append)
+        fetch_bundle(url, here, print)
     assert not here.exists()
 
 

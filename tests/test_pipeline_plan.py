@@ -5,10 +5,9 @@ from pathlib import Path
 
 import jsonschema
 import pytest
-from click.testing import CliRunner
+from command_line import in_process
 from made_run import made_config, made_rows, write_run
 
-from pipeline.cli import cli
 from pipeline.config import validate
 from pipeline.errors import UserError
 from pipeline.plan import rates
@@ -167,7 +166,7 @@ def test_the_verb_plans_videos_that_are_there(tmp_path, portrait, video_writer):
     mine = {"adapter": "table", "root": str(tmp_path / "data"), "every": 2, "partitions": 2}
     path = tmp_path / "mine.yaml"
     path.write_text(json.dumps({"out": str(tmp_path / "out"), "datasets": {"mine": mine}}))
-    done = CliRunner().invoke(cli, ["plan", "--config", str(path), "--cores", "4", "--json"])
+    done = in_process("plan", "--config", path, "--cores", "4", "--json")
     told = json.loads(done.stdout)
     jsonschema.validate(told, SCHEMA)
     (one,) = told["datasets"]
@@ -185,19 +184,19 @@ def test_videos_in_a_store_are_planned_from_their_sizes_and_that_is_said(tmp_pat
     mine = {"adapter": "table", "root": f"file://{tmp_path}/data", "every": 3, "partitions": 1}
     path = tmp_path / "mine.yaml"
     path.write_text(json.dumps({"out": f"file://{tmp_path}/out", "datasets": {"mine": mine}}))
-    done = CliRunner().invoke(cli, ["plan", "--config", str(path), "--json"])
+    done = in_process("plan", "--config", path, "--json")
     told = json.loads(done.stdout)
     jsonschema.validate(told, SCHEMA)
     (one,) = told["datasets"]
     assert (one["frames"], one["samples"]["all"], one["headers"]["read"]) == (9, 5, 0)
     assert told["bytes"]["free"] is None
-    done = CliRunner().invoke(cli, ["plan", "--config", str(path)])
+    done = in_process("plan", "--config", path)
     assert "mine: in a store, so no header is read" in done.stdout
-    done = CliRunner().invoke(cli, ["plan", "--config", str(path), "--measure"])
+    done = in_process("plan", "--config", path, "--measure")
     assert isinstance(done.exception, UserError) and "of this machine" in str(done.exception)
 
 
 def test_save_without_measure_and_two_kinds_of_rates_are_refused(tmp_path):
     for words in (["--save", "r.json"], ["--measure", "--rates", "r.json"]):
-        done = CliRunner().invoke(cli, ["plan", *words])
+        done = in_process("plan", *words)
         assert done.exit_code == 2 and "give" in done.output

@@ -1,68 +1,33 @@
-"""Scores of pictures and videos: files, decisions, what is told, and the bundle's own crops."""
+"""`ocim predict`: what it prints and writes of pictures and videos."""
 
 import csv
+import hashlib
 import json
-import math
 import os
 import shutil
 import subprocess
-import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import jsonschema
-import numpy as np
 import pytest
-import torch
-from click.testing import CliRunner, Result
-from made_predict import CROP, THRESHOLD, made_model, write_model
+from click.testing import Result
+from command_line import OCIM
+from made_predict import CROP, THRESHOLD, ocim, write_model
 from PIL import Image
 
 from labels.landmarks import load as load_landmarks
 from pipeline import crops
-from pipeline.cli import cli
 from pipeline.errors import UserError
 from pipeline.frames.pictures import read_picture
-from pipeline.predict.file import predict_file
 from pipeline.predict.output import shown
-from pipeline.predict.scorer import Scorer, scoring
+from pipeline.predict.scorer import scoring
 from train.evaluation.scores import read_scores
-from train.running import checkpoint
 
 ROOT = Path(__file__).resolve().parents[1]
-OCIM = Path(sys.executable).with_name("ocim")
 SCHEMA = json.loads((ROOT / "docs" / "schemas" / "predict.schema.json").read_text("utf-8"))
-Writer = Callable[..., Path]
 
-
-@pytest.fixture(scope="module")
-def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_model(tmp_path_factory.mktemp("model") / "model.pt")
-
-
-@pytest.fixture(scope="module")
-def folder(
-    tmp_path_factory: pytest.TempPathFactory, portrait: np.ndarray, video_writer: Writer
-) -> Path:
-    """A folder as somebody has it: photographs, a video, others, with and without a face."""
-    from skimage.data import coins
-
-    place = tmp_path_factory.mktemp("a folder")
-    Image.fromarray(portrait).save(place / "b face.png")
-    Image.fromarray(coins()).save(place / "coins.png")
-    (place / "notes.txt").write_text("no picture")
-    (place / ".hidden.png").write_bytes((place / "b face.png").read_bytes())
-    (place / "sub").mkdir()
-    blank = np.zeros_like(portrait)
-    seven = [portrait, portrait, blank, blank, portrait, blank, np.fliplr(portrait)]
-    video_writer(place / "sub" / "clip.mp4", seven)
-    (place / "sub" / "broken.avi").write_bytes(b"RIFF and then nothing")
-    return place
-
-
-def ocim(*words: object) -> Result:
-    return CliRunner().invoke(cli, ["predict", *map(str, words)])
+pytest_plugins = "made_predict"
 
 
 @pytest.fixture(scope="module")
@@ -118,8 +83,6 @@ def test_pictures_are_decided_by_the_threshold_of_frames_and_videos_by_that_of_v
 
 
 def test_the_model_and_the_origin_of_the_threshold_are_told(told, model):
-    import hashlib
-
     about = told[0]["model"]
     assert about["sha256"] == hashlib.sha256(model.read_bytes()).hexdigest()
     assert (about["crop"], about["steps"], about["variant"]) == (CROP, 7, "ours")
@@ -172,42 +135,6 @@ def test_lines_for_people_name_the_threshold_and_say_that_a_score_is_no_proof(
     ]
 
 
-def test_the_nearest_frame_with_a_face_stands_in_and_keeps_its_number(model, folder):
-    with scoring(model) as scorer, load_landmarks("embedded") as landmarks:
-        made = predict_file(folder / "sub" / "clip.mp4", scorer, landmarks, 5)
-    assert made.frames.tolist() == [0, 4] and made.failures == []
-
-
-@pytest.mark.parametrize("name", ["model.txt", "old.pt", "cut.pt", "nan.pt", "no-crop.pt", "no.pt"])
-def test_what_is_no_model_that_can_score_is_one_line(name, model, folder, tmp_path):
-    path = tmp_path / name
-    if name == "model.txt":
-        path.write_text("not a model")
-    elif name == "old.pt":
-        torch.save({"format": 1}, path)
-    elif name == "cut.pt":
-        path.write_bytes(model.read_bytes()[:1000])
-    elif name == "nan.pt":
-        state = made_model().networks
-        state["meta.classify.bias"] = torch.tensor([math.nan])  # type: ignore[index]
-        write_model(path, {"networks": state})
-    elif name == "no-crop.pt":
-        write_model(path, {"crop": {}})
-    done = ocim(path, folder)
-    assert isinstance(done.exception, UserError) and done.output == ""  # main() says it in one line
-    assert str(path) in str(done.exception)
-
-
-def test_a_score_that_is_not_finite_is_a_failure_of_its_frame(folder, tmp_path):
-    whole = made_model()
-    state = dict(whole.networks)
-    state["meta.layers.1.running_var"] = -torch.ones_like(state["meta.layers.1.running_var"])
-    path = write_model(tmp_path / "model.pt", {"networks": state})
-    done = ocim(path, folder / "b face.png")
-    assert done.exit_code == 1
-    assert "no score: the model gives no finite score for this face" in done.output
-
-
 def test_a_checkpoint_scores_and_decides_nothing(folder, tmp_path):
     path = write_model(tmp_path / "step.pt", {"threshold": None})
     done = ocim(path, folder / "b face.png", "--json")
@@ -239,55 +166,8 @@ def test_a_name_that_is_no_text_breaks_neither_lines_nor_json(model, folder, tmp
     ]  # fmt: skip
 
 
-def test_of_two_faces_the_larger_one_is_scored_and_the_other_remarked(model, portrait, tmp_path):
-    height, width = portrait.shape[:2]
-    two = np.zeros((height, width * 2, 3), np.uint8)
-    small = Image.fromarray(portrait).resize((width * 6 // 10, height * 6 // 10))
-    two[: small.height, : small.width] = np.asarray(small)
-    two[:, width:] = portrait
-    Image.fromarray(two).save(tmp_path / "two.png")
-    seen: list[np.ndarray] = []
-
-    class Recorder(Scorer):
-        def __call__(self, crops: np.ndarray) -> np.ndarray:
-            seen.append(crops)
-            return super().__call__(crops)
-
-    with load_landmarks("embedded") as landmarks:
-        recorder = Recorder(model, checkpoint.load(model), torch.device("cpu"))
-        made = predict_file(tmp_path / "two.png", recorder, landmarks, 5)
-        faces = landmarks.find(two)
-    assert len(faces) == 2
-    large = max(faces, key=lambda face: crops.face_square(face.landmarks)[2])
-    affine = crops.crop_affine(large.landmarks, "box", 1.4, 0.0, 256)
-    assert np.array_equal(seen[0][0], crops.warp(two, affine, (256, 256)))
-    assert [one.text for one in made.remarks] == ["2 faces, which is meant?"]
-
-
 def test_shown_paths_have_no_control_characters():
     assert shown("a\tb\u202e\x7f.png") == "a?b??.png"
-
-
-@pytest.mark.slow
-def test_memory_is_flat_in_the_length_of_a_video(model, portrait, video_writer, tmp_path):
-    small = np.asarray(Image.fromarray(portrait).resize((640, 800)))
-    peaks = []
-    for count in (30, 210):
-        path = video_writer(
-            tmp_path / f"{count}.mp4", (np.roll(small, n % 9, axis=1) for n in range(count))
-        )
-        code = (
-            "import resource, sys; from pipeline.cli import cli\n"
-            f"cli(['predict', {str(model)!r}, {str(path)!r}, '--every', '1'],"
-            " standalone_mode=False)\n"
-            "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
-        )
-        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
-        assert done.returncode == 0, done.stderr
-        assert f"{count} frames" in done.stdout
-        peaks.append(int(done.stdout.split()[-1]) / 1024)
-    # 180 more crops alone would be 35 MB, their frames 276 MB.
-    assert peaks[1] - peaks[0] < 20, peaks
 
 
 @pytest.mark.slow
@@ -318,6 +198,6 @@ def test_scores_are_not_written_over_what_is_read(tmp_path):
     picture.write_bytes(b"a picture, as far as its name goes")
     for read in (model, picture):
         before = read.read_bytes()
-        done = CliRunner().invoke(cli, ["predict", str(model), str(picture), "--scores", str(read)])
+        done = ocim(model, picture, "--scores", read)
         assert isinstance(done.exception, UserError) and "is read here" in str(done.exception)
         assert read.read_bytes() == before

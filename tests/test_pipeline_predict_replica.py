@@ -1,29 +1,24 @@
 """Videos of a bundle, scored as files: the same crops, the same scores."""
 
 import json
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
-from made_predict import write_model
+from command_line import ocim
+from made_predict import Recorder, write_model
 
 from labels.landmarks import load as load_landmarks
 from pipeline.bundle import Bundle
 from pipeline.datasets.base import read_index
 from pipeline.frames.video import decode
 from pipeline.predict.file import predict_file
-from pipeline.predict.scorer import Scorer
 from pipeline.replica.layout import MSU_SUBJECTS, all_videos
 from pipeline.replica.make import all_targets
 from pipeline.replica.video import make_video
 from train.evaluation.scores import read_scores
-from train.running import checkpoint
 
-OCIM = Path(sys.executable).with_name("ocim")
 Writer = Callable[..., Path]
 
 
@@ -36,7 +31,7 @@ def of_replica(tmp_path_factory: pytest.TempPathFactory, video_writer: Writer) -
     place = tmp_path_factory.mktemp("replica")
 
     def run(*words: object) -> None:
-        done = subprocess.run([OCIM, *map(str, words)], cwd=place, capture_output=True, text=True)
+        done = ocim(*words, cwd=place)
         assert done.returncode == 0, done.stderr
 
     videos = all_videos(1, 5)
@@ -82,25 +77,16 @@ def test_videos_of_a_bundle_give_its_crops_byte_for_byte_and_its_scores(of_repli
     index = {row.path: row for row in read_index(of_replica / "run" / "index" / "msu.csv")}
     assert index["scene01/real/real_client005_android_SD_scene01.mp4"].upside_down
     root = of_replica / "replica" / "msu"
-    seen: list[np.ndarray] = []
-
-    class Recorder(Scorer):
-        def __call__(self, crops: np.ndarray) -> np.ndarray:
-            seen.append(crops)
-            return super().__call__(crops)
-
-    path = of_replica / "model.pt"
+    recorder = Recorder(of_replica / "model.pt")
     found: dict[tuple[str, int], float] = {}
     lost: set[tuple[str, int]] = set()
     with load_landmarks("embedded") as landmarks:
-        recorder = Recorder(path, checkpoint.load(path), torch.device("cpu"))
         for video in sorted({video for video, _ in scored}):
-            seen.clear()
+            recorder.seen.clear()
             upside_down = bool(index[video].upside_down)
             made = predict_file(root / video, recorder, landmarks, 5, upside_down)
-            for frame, score, crop in zip(
-                made.frames.tolist(), made.scores.tolist(), np.concatenate(seen), strict=True
-            ):
+            of_frames = (made.frames.tolist(), made.scores.tolist(), np.concatenate(recorder.seen))
+            for frame, score, crop in zip(*of_frames, strict=True):
                 found[video, frame] = score
                 assert np.array_equal(crop, stored[video, frame]), (video, frame)
             lost |= {(video, one.frame) for one in made.failures}
@@ -116,10 +102,8 @@ def test_every_frame_of_a_video_includes_those_of_the_bundle(of_replica):
     rows = read_scores(of_replica / "scores.csv")
     video = next(row.video for row in rows if row.live and row.score is not None)
     path = of_replica / "replica" / "msu" / video
-    done = subprocess.run(
-        [OCIM, "predict", of_replica / "model.pt", path, "--json", "--every", "1"],
-        capture_output=True, text=True, check=True,
-    )  # fmt: skip
+    words = ("predict", of_replica / "model.pt", path, "--json", "--every", "1")
+    done = ocim(*words, check=True)
     (file,) = json.loads(done.stdout)["files"]
     all_frames = {one["frame"]: one["score"] for one in file["frames"]}
     for row in rows:

@@ -1,5 +1,7 @@
 """A person drawn before a view, and the truth of it."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -94,16 +96,13 @@ def test_truth_lies_inside_the_box_and_is_padded_to_the_largest(
 
 
 def test_written_truth_has_the_same_bytes_twice(
-    source: Source, drawn: Drawn, tmp_path: object
+    source: Source, drawn: Drawn, tmp_path: Path
 ) -> None:
-    from pathlib import Path
-
-    folder = Path(str(tmp_path))
     arrays = truth_of(source, [drawn])
     for name in ("a.npz", "b.npz"):
-        write_truth(folder / name, arrays)
-    assert (folder / "a.npz").read_bytes() == (folder / "b.npz").read_bytes()
-    with np.load(folder / "a.npz", allow_pickle=False) as stored:
+        write_truth(tmp_path / name, arrays)
+    assert (tmp_path / "a.npz").read_bytes() == (tmp_path / "b.npz").read_bytes()
+    with np.load(tmp_path / "a.npz", allow_pickle=False) as stored:
         for name, array in arrays.items():
             assert np.array_equal(stored[name], array)
 

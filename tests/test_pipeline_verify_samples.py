@@ -7,19 +7,15 @@ import h5py
 import numpy as np
 import pytest
 from made_bundle import change_shard, edit_manifest
-from made_verify import LIVE, SAMPLES, SPOOF, TRAIN, Change, of_sample, one_shard, put
+from made_verify import LIVE, SAMPLES, SPOOF, TRAIN, Change, of_sample, put
 
 from pipeline.bundle import FAILURES, FIELDS
 from pipeline.packing.shard import write_table
 from pipeline.verify.check import verify
 from pipeline.verify.findings import Finding
 
+pytest_plugins = "made_verify"
 pytestmark = pytest.mark.slow  # each writes bundles, and many start a process
-
-
-@pytest.fixture
-def bundle(tmp_path: Path) -> Path:
-    return one_shard(tmp_path / "bundle")
 
 
 @pytest.mark.parametrize(
@@ -65,19 +61,19 @@ def bundle(tmp_path: Path) -> Path:
         ),
     ],
 )
-def test_a_sample_that_breaks_one_rule_is_the_only_line(bundle, row, change, text):
-    change_shard(bundle / TRAIN, change)
-    assert verify(bundle).lines == [of_sample(row, text)]
+def test_a_sample_that_breaks_one_rule_is_the_only_line(one_shard, row, change, text):
+    change_shard(one_shard / TRAIN, change)
+    assert verify(one_shard).lines == [of_sample(row, text)]
 
 
-def test_a_turned_affine_and_nan_where_it_may_be_are_right(bundle):
+def test_a_turned_affine_and_nan_where_it_may_be_are_right(one_shard):
     def change(file: h5py.File) -> None:
         file["affine"][1] = ((-0.3, 0.4, 9), (-0.4, -0.3, 7))
         for name in ("detection_score", "yaw", "pitch", "roll", "shipped_distance"):
             file[name][:] = np.nan
 
-    change_shard(bundle / TRAIN, change)
-    assert verify(bundle).lines == []
+    change_shard(one_shard / TRAIN, change)
+    assert verify(one_shard).lines == []
 
 
 def test_a_negative_frame_number_is_found():
@@ -88,15 +84,15 @@ def test_a_negative_frame_number_is_found():
 
 
 @pytest.mark.parametrize("name", ["image", "depth", "parsing"])
-def test_pixels_that_do_not_fit_their_checksum_are_found(bundle, name):
+def test_pixels_that_do_not_fit_their_checksum_are_found(one_shard, name):
     def change(file: h5py.File) -> None:
         array = file[name][LIVE]
         array.flat[-1] = 0.125 if name == "depth" else 7
         file[name][LIVE] = array
 
-    change_shard(bundle / TRAIN, change, checksums=False)
+    change_shard(one_shard / TRAIN, change, checksums=False)
     told = "image, depth and parsing do not fit the checksum"
-    assert verify(bundle).lines == [of_sample(LIVE, told)]
+    assert verify(one_shard).lines == [of_sample(LIVE, told)]
 
 
 def reorder(rows: list[int]) -> Change:
@@ -109,29 +105,29 @@ def reorder(rows: list[int]) -> Change:
     return change
 
 
-def test_samples_out_of_order_are_found(bundle):
-    change_shard(bundle / TRAIN, reorder([0, 2, 1, 3]))
+def test_samples_out_of_order_are_found(one_shard):
+    change_shard(one_shard / TRAIN, reorder([0, 2, 1, 3]))
     text = "before it stands one of a later place"
     line = f"{TRAIN}: sample 2 (video {SAMPLES[1]}): {text}"
-    assert verify(bundle).lines == [line]
+    assert verify(one_shard).lines == [line]
 
 
-def test_a_sample_that_stands_twice_is_found(bundle):
-    change_shard(bundle / TRAIN, reorder([0, 1, 1, 3]))
+def test_a_sample_that_stands_twice_is_found(one_shard):
+    change_shard(one_shard / TRAIN, reorder([0, 1, 1, 3]))
 
     def edit(manifest: dict[str, Any]) -> None:
         for row in (manifest["shards"][0], manifest["counts"]["oulu/train"]):
             row.update(live=1, spoof=3)
 
-    edit_manifest(bundle, edit)
+    edit_manifest(one_shard, edit)
     line = f"{TRAIN}: sample 2 (video {SAMPLES[1]}): the same sample as number 1"
-    assert verify(bundle).lines == [line]
+    assert verify(one_shard).lines == [line]
 
 
-def test_a_video_that_the_table_does_not_list_is_found(bundle):
-    change_shard(bundle / TRAIN, put("videos/video", 1, b"train/9_9.avi"))
+def test_a_video_that_the_table_does_not_list_is_found(one_shard):
+    change_shard(one_shard / TRAIN, put("videos/video", 1, b"train/9_9.avi"))
     text = "its video is not in the table 'videos'"
-    assert verify(bundle).lines == [of_sample(0, text), of_sample(2, text)]
+    assert verify(one_shard).lines == [of_sample(0, text), of_sample(2, text)]
 
 
 def failed(bundle: Path, frame: int, reason: str = "no face") -> None:
@@ -147,17 +143,17 @@ def failed(bundle: Path, frame: int, reason: str = "no face") -> None:
     edit_manifest(bundle, lambda manifest: manifest.update(failures=[listed]))
 
 
-def test_a_failure_that_is_a_sample_is_found_and_another_is_right(bundle):
-    failed(bundle, 7)
-    assert verify(bundle).lines == []
-    failed(bundle, -1)
-    assert verify(bundle).lines == []
-    failed(bundle, 5)
-    assert verify(bundle).lines == [of_sample(0, "a failure as well: no face")]
+def test_a_failure_that_is_a_sample_is_found_and_another_is_right(one_shard):
+    failed(one_shard, 7)
+    assert verify(one_shard).lines == []
+    failed(one_shard, -1)
+    assert verify(one_shard).lines == []
+    failed(one_shard, 5)
+    assert verify(one_shard).lines == [of_sample(0, "a failure as well: no face")]
 
 
-def test_failures_that_the_manifest_tells_otherwise_are_found(bundle):
-    failed(bundle, 7)
-    edit_manifest(bundle, lambda manifest: manifest["failures"][0].update(reason="blurred"))
+def test_failures_that_the_manifest_tells_otherwise_are_found(one_shard):
+    failed(one_shard, 7)
+    edit_manifest(one_shard, lambda manifest: manifest["failures"][0].update(reason="blurred"))
     line = f"{TRAIN}: its table 'failures' is not that of its split in bundle.json"
-    assert verify(bundle).lines == [line]
+    assert verify(one_shard).lines == [line]

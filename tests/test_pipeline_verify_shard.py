@@ -7,23 +7,19 @@ from typing import Any
 
 import pytest
 from made_bundle import change_shard, edit_manifest, make_bundle, only
-from made_verify import SPOOF, TRAIN, of_sample, one_shard, put, set_attribute
+from made_verify import SPOOF, TRAIN, of_sample, put, set_attribute
 
 from pipeline.bundle import canonical_json
 from pipeline.verify.check import ask, verify
 from pipeline.verify.shard import look, time_limit
 
+pytest_plugins = "made_verify"
 pytestmark = pytest.mark.slow  # each writes bundles, and many start a process
 
 
-@pytest.fixture
-def bundle(tmp_path: Path) -> Path:
-    return one_shard(tmp_path / "bundle")
-
-
-def test_a_made_bundle_is_right(bundle):
-    assert verify(bundle).lines == []
-    assert verify(bundle)[1:] == (1, 4, sum(path.stat().st_size for path in bundle.iterdir()))
+def test_a_made_bundle_is_right(one_shard):
+    assert verify(one_shard).lines == []
+    assert verify(one_shard)[1:] == (1, 4, sum(path.stat().st_size for path in one_shard.iterdir()))
 
 
 def test_of_one_kind_the_first_five_are_told_and_the_others_counted(tmp_path):
@@ -61,20 +57,20 @@ def backends(*names: str) -> dict[str, Any]:
         (ZERO, {**ZERO, "more": 1}, "more"),
     ],
 )
-def test_a_provenance_that_is_not_its_datasets_is_the_only_line(bundle, shard, manifest, text):
-    with_settings(bundle, shard, manifest)
+def test_a_provenance_that_is_not_its_datasets_is_the_only_line(one_shard, shard, manifest, text):
+    with_settings(one_shard, shard, manifest)
     line = f"{TRAIN}: its provenance is not that of oulu in bundle.json: {text}"
-    assert verify(bundle).lines == ([line] if text else [])
+    assert verify(one_shard).lines == ([line] if text else [])
 
 
-def test_raw_depth_of_spoofs_is_right_only_where_manifest_and_settings_say_so(bundle):
-    change_shard(bundle / TRAIN, put("depth", (SPOOF, 3, 4), 0.5))
+def test_raw_depth_of_spoofs_is_right_only_where_manifest_and_settings_say_so(one_shard):
+    change_shard(one_shard / TRAIN, put("depth", (SPOOF, 3, 4), 0.5))
     raw = {"settings": {"depth": {"spoof_depth": "raw"}}}
-    with_settings(bundle, raw, raw)
-    edit_manifest(bundle, lambda manifest: manifest.update(spoof_depth="raw"))
-    assert verify(bundle).lines == []
-    edit_manifest(bundle, lambda manifest: manifest.update(spoof_depth="zero"))
-    assert verify(bundle).lines == [
+    with_settings(one_shard, raw, raw)
+    edit_manifest(one_shard, lambda manifest: manifest.update(spoof_depth="raw"))
+    assert verify(one_shard).lines == []
+    edit_manifest(one_shard, lambda manifest: manifest.update(spoof_depth="zero"))
+    assert verify(one_shard).lines == [
         "bundle.json: oulu: 'spoof_depth' is zero, by its settings raw",
         of_sample(SPOOF, "depth on a spoof"),
     ]

@@ -181,26 +181,13 @@ def pieces_of(
         name = f"{split.dataset}-{split.name}-{number:05d}-of-{count:05d}.h5"
         used = {at: partitions[at] for at in sorted({sample.partition for sample in own})}
         provenance = of_dataset(config, split.dataset, used.values())
-        own_notice = notice({split.dataset: provenance})
         # What decides the bytes is said of videos and samples, never of partitions: how a dataset
         # is cut, and what changed in a split that shares partitions with this one, is no matter.
-        makers = {s.video: partitions[s.partition].makers for s in own}
-        key = keys.key(
-            stage="pack",
-            version=VERSION,
-            shard=name,
-            provenance=provenance,
-            notice=own_notice,
-            makers=makers,
-            samples=[(sample.video, sample.frame) for sample in own],
+        key_parts = {
+            "shard": name,
+            "makers": {s.video: partitions[s.partition].makers for s in own},
+            "samples": [(sample.video, sample.frame) for sample in own],
             **same,
-        )
-        attributes = {
-            "dataset": split.dataset,
-            "split": split.name,
-            "key": key,
-            "provenance": canonical_json(provenance),
-            "notice": own_notice,
         }
         yield Piece(
             split.dataset,
@@ -208,10 +195,27 @@ def pieces_of(
             own,
             {sample.video: rows[sample.video] for sample in own},
             used,
-            attributes,
+            attributes_of(split, provenance, key_parts),
             split.videos,
             split.failures,
         )
+
+
+def attributes_of(
+    split: Split, provenance: dict[str, Any], key_parts: Mapping[str, Any]
+) -> dict[str, str]:
+    """The attributes of one shard's file. key_parts: what else decides its bytes, for its key."""
+    own_notice = notice({split.dataset: provenance})
+    key = keys.key(
+        stage="pack", version=VERSION, provenance=provenance, notice=own_notice, **key_parts
+    )
+    return {
+        "dataset": split.dataset,
+        "split": split.name,
+        "key": key,
+        "provenance": canonical_json(provenance),
+        "notice": own_notice,
+    }
 
 
 def recorded(folder: Path) -> dict[str, tuple[str, str]]:

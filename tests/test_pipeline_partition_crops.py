@@ -1,7 +1,6 @@
-"""Crop, depth and parse on small real videos: one partition, made once for all the tests."""
+"""The crops of one partition of small real videos, good and bad, made once for all the tests."""
 
 import dataclasses
-import hashlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,24 +8,17 @@ import cv2
 import h5py
 import numpy as np
 import pytest
-from PIL import Image
+from made_partition import arrays, run_crop
 
-from labels.backends import Backend
-from labels.depth.facemesh import depth_map
 from pipeline import crops
-from pipeline.config import CropSettings, DatasetSettings, DepthSettings, ParseSettings
+from pipeline.config import CropSettings, DatasetSettings
 from pipeline.crop import Job, crop
 from pipeline.cropping.samples import QUALITY
 from pipeline.datasets.base import Video
-from pipeline.depth import depth
-from pipeline.errors import UserError
 from pipeline.files import layers
-from pipeline.files.hdf5 import read_strings
+from pipeline.files.keys import sha256_file
 from pipeline.files.layers import Failure
-from pipeline.labelling import labels_of
-from pipeline.parse import parse
 
-EVERY_THIRD = DatasetSettings(root="unused", every=3)
 ROWS = [
     Video("live.mp4", "msu", "train", 1, "1"),
     Video("spoof.mov", "msu", "train", 0, "1", "print", "printed_photo"),
@@ -41,14 +33,6 @@ ROWS = [
     Video("truncated.avi", "msu", "train", 1, "7"),
 ]
 GOOD = [row.path for row in ROWS[:5]]
-
-
-def sha256(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
-
-
-def run_crop(root: Path, out: Path, rows: list[Video] = ROWS, loose: bool = False) -> bool:
-    return crop(rows, Job(root, CropSettings(), EVERY_THIRD, loose), out, sha256)
 
 
 @pytest.fixture(scope="module")
@@ -76,19 +60,10 @@ def root(tmp_path_factory, portrait: np.ndarray, video_writer: Callable[..., Pat
 
 @pytest.fixture(scope="module")
 def made(root: Path, tmp_path_factory) -> Path:
-    """A folder with crops.h5, depth.h5 and parsing.h5 of the videos above."""
-    place = tmp_path_factory.mktemp("stages")
-    assert run_crop(root, place / "crops.h5")
-    assert depth(place / "crops.h5", DepthSettings(), place / "depth.h5")
-    assert parse(place / "crops.h5", ParseSettings(), place / "parsing.h5")
-    return place
-
-
-def arrays(path: Path) -> dict[str, np.ndarray]:
-    with h5py.File(path) as file:
-        found = {n: file[n][:] for n in file if n not in ("failures", "remarks", "videos")}
-        found["video"] = read_strings(file["video"])
-    return found
+    """The crops of the videos above."""
+    out = tmp_path_factory.mktemp("crops") / "crops.h5"
+    assert run_crop(root, out, ROWS)
+    return out
 
 
 def of_video(found: dict[str, np.ndarray], name: str, path: str) -> np.ndarray:
@@ -96,14 +71,14 @@ def of_video(found: dict[str, np.ndarray], name: str, path: str) -> np.ndarray:
 
 
 def test_every_third_frame_becomes_a_sample_in_the_order_of_the_index(made):
-    found = arrays(made / "crops.h5")
+    found = arrays(made)
     assert found["video"].tolist() == [path for path in GOOD for _ in range(3)]
     assert found["frame"].tolist() == [0, 3, 6] * len(GOOD)
     assert found["live"].tolist() == [1, 1, 1, 0, 0, 0] + [1] * 9
 
 
 def test_what_gives_nothing_is_listed_with_its_reason_and_the_rest_goes_on(made):
-    with h5py.File(made / "crops.h5") as file:
+    with h5py.File(made) as file:
         failures = layers.read_failures(file)
     assert failures == sorted(failures)
     by_video = {video: [] for video in (row.path for row in ROWS if row.path not in GOOD)}
@@ -133,14 +108,14 @@ def test_arrays_have_the_shapes_and_dtypes_of_the_design(made):
         "live": ((n,), "uint8"),
         "faces": ((n,), "uint8"),
     } | dict.fromkeys(QUALITY, ((n,), "float32"))
-    found = arrays(made / "crops.h5")
+    found = arrays(made)
     found.pop("video")
     assert {name: (array.shape, str(array.dtype)) for name, array in found.items()} == expected
     assert (found["frame_size"] == [320, 400]).all()
 
 
 def test_the_face_square_of_the_landmarks_fills_the_crop_but_for_its_margin(made):
-    found = arrays(made / "crops.h5")
+    found = arrays(made)
     for landmarks, affine, loose in zip(
         found["landmarks"], found["affine"], found["loose_affine"], strict=True
     ):
@@ -154,7 +129,7 @@ def test_the_face_square_of_the_landmarks_fills_the_crop_but_for_its_margin(made
 def test_the_crop_is_the_frame_seen_through_its_affine(made, portrait):
     # Drawn from the photograph itself the crop looks the same, but for what the codec lost; four
     # pixels aside it does not.
-    found = arrays(made / "crops.h5")
+    found = arrays(made)
     affine, image = found["affine"][0], found["image"][0].astype(float)
     drawn = cv2.warpAffine(portrait, affine, (256, 256), flags=cv2.INTER_LINEAR).astype(float)
     inside = slice(40, 216)
@@ -164,7 +139,7 @@ def test_the_crop_is_the_frame_seen_through_its_affine(made, portrait):
 
 
 def test_quality_figures_are_those_of_the_crop(made):
-    found = arrays(made / "crops.h5")
+    found = arrays(made)
     for i in (0, 7):
         grey = cv2.cvtColor(found["image"][i], cv2.COLOR_RGB2GRAY).astype(float)
         assert found["brightness"][i] == pytest.approx(grey.mean() / 255)
@@ -181,7 +156,7 @@ def test_quality_figures_are_those_of_the_crop(made):
 
 @pytest.mark.parametrize("path", ["upside_down.mp4", "upside_down_matrix.mp4", "matrix_alone.mp4"])
 def test_an_upside_down_video_gives_the_upright_crop(made, path):
-    found = arrays(made / "crops.h5")
+    found = arrays(made)
     upright = of_video(found, "image", "live.mp4").astype(int)
     turned = of_video(found, "image", path).astype(int)
     assert np.abs(upright - turned).mean() < 5
@@ -189,45 +164,26 @@ def test_an_upside_down_video_gives_the_upright_crop(made, path):
     assert np.abs(upright - turned[:, :, ::-1]).mean() > 15
 
 
-def test_finished_work_is_left_untouched(root, made):
-    for name, again in (
-        ("crops", lambda out: run_crop(root, out)),
-        ("depth", lambda out: depth(made / "crops.h5", DepthSettings(), out)),
-        ("parsing", lambda out: parse(made / "crops.h5", ParseSettings(), out)),
-    ):
-        path = made / f"{name}.h5"
-        before = path.stat()
-        assert again(path) is False
-        assert (path.stat().st_ino, path.stat().st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
-
-
-def test_forced_labels_are_made_again_with_the_same_bytes(made, tmp_path):
-    for name, stage, settings in (
-        ("depth", depth, DepthSettings()),
-        ("parsing", parse, ParseSettings()),
-    ):
-        copy = tmp_path / f"{name}.h5"
-        copy.write_bytes((made / f"{name}.h5").read_bytes())
-        before = copy.stat().st_ino
-        assert stage(made / "crops.h5", settings, copy, force=True) is True
-        assert copy.stat().st_ino != before
-        assert copy.read_bytes() == (made / f"{name}.h5").read_bytes()
+def test_finished_crops_are_left_untouched(root, made):
+    before = made.stat()
+    assert run_crop(root, made, ROWS) is False
+    assert (made.stat().st_ino, made.stat().st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
 
 
 def test_the_same_videos_give_the_same_bytes_twice(root, made, tmp_path):
-    assert run_crop(root, tmp_path / "crops.h5") is True
-    assert (tmp_path / "crops.h5").read_bytes() == (made / "crops.h5").read_bytes()
+    assert run_crop(root, tmp_path / "crops.h5", ROWS) is True
+    assert (tmp_path / "crops.h5").read_bytes() == made.read_bytes()
 
 
 def test_a_videos_samples_do_not_depend_on_the_videos_before_it(root, made, tmp_path):
     run_crop(root, tmp_path / "alone.h5", [ROWS[1]])
-    alone, together = arrays(tmp_path / "alone.h5"), arrays(made / "crops.h5")
+    alone, together = arrays(tmp_path / "alone.h5"), arrays(made)
     for name in ("image", "landmarks", "landmarks_refined", "affine", "detection_score"):
         assert np.array_equal(alone[name], of_video(together, name, "spoof.mov")), name
 
 
 @pytest.mark.slow
-def test_a_changed_video_row_or_setting_makes_the_crops_again(root, tmp_path):
+def test_a_changed_video_row_or_setting_makes_the_crops_again(tmp_path):
     # The one video that is no video costs no decoding; the key is what counts.
     out = tmp_path / "crops.h5"
     (tmp_path / "videos").mkdir()
@@ -239,7 +195,7 @@ def test_a_changed_video_row_or_setting_makes_the_crops_again(root, tmp_path):
         every = DatasetSettings(root="unused", every=int(change.pop("every", 3)))
         settings = CropSettings(**change)
         job = Job(tmp_path / "videos", settings, every, loose)
-        return crop([row], job, out, sha256)
+        return crop([row], job, out, sha256_file)
 
     assert again(row) is True
     assert again(row) is False
@@ -261,25 +217,24 @@ def test_a_video_that_may_not_be_read_is_a_failure_until_it_may(root, tmp_path):
 
     def again(hash_video: Callable[[Path], str]) -> list[Failure]:
         out = tmp_path / "crops.h5"
-        assert crop(ROWS[9:10], Job(root, CropSettings(), EVERY_THIRD), out, hash_video) is True
+        assert (
+            crop(
+                ROWS[9:10],
+                Job(root, CropSettings(), DatasetSettings(root="unused")),
+                out,
+                hash_video,
+            )
+            is True
+        )
         with h5py.File(out) as file:
             return layers.read_failures(file)
 
     assert again(refuse) == [Failure("text.avi", -1, "the file cannot be read: Permission denied")]
-    assert again(sha256)[0].reason.startswith("not decodable: ")
-
-
-def test_an_empty_partition_goes_through_all_stages(tmp_path):
-    assert run_crop(tmp_path, tmp_path / "crops.h5", []) is True
-    assert depth(tmp_path / "crops.h5", DepthSettings(), tmp_path / "depth.h5") is True
-    assert parse(tmp_path / "crops.h5", ParseSettings(), tmp_path / "parsing.h5") is True
-    assert arrays(tmp_path / "crops.h5")["image"].shape == (0, 256, 256, 3)
-    assert arrays(tmp_path / "depth.h5")["depth"].shape == (0, 32, 32)
-    assert arrays(tmp_path / "parsing.h5")["parsing"].shape == (0, 256, 256)
+    assert again(sha256_file)[0].reason.startswith("not decodable: ")
 
 
 def test_the_looser_picture_is_kept_where_it_is_asked_for(root, made, tmp_path):
-    assert "loose" not in arrays(made / "crops.h5")
+    assert "loose" not in arrays(made)
     run_crop(root, tmp_path / "crops.h5", ROWS[:1], loose=True)
     found = arrays(tmp_path / "crops.h5")
     offsets = found["loose_offset"]
@@ -293,108 +248,3 @@ def test_the_looser_picture_is_kept_where_it_is_asked_for(root, made, tmp_path):
         to_crop = found["affine"][i] @ there
         again = crops.warp(np.ascontiguousarray(loose), to_crop, (256, 256))
         assert np.abs(again.astype(int) - found["image"][i]).mean() < 6
-
-
-def test_depth_is_zero_for_spoofs_and_a_face_for_live(made):
-    found, layer = arrays(made / "crops.h5"), arrays(made / "depth.h5")
-    assert np.array_equal(layer["frame"], found["frame"])
-    assert np.array_equal(layer["video"], found["video"])
-    assert (layer["depth"].shape, layer["depth"].dtype) == ((15, 32, 32), np.float32)
-    assert not layer["depth"][found["live"] == 0].any()
-    for image in layer["depth"][found["live"] == 1]:
-        assert image.min() >= 0 and 0.9 < image.max() <= 1
-        assert 0.2 < (image > 0).mean() < 0.8
-        assert not image[0].any() and not image[-1].any()
-        peak = np.unravel_index(image.argmax(), image.shape)
-        assert abs(peak[1] - 15.5) < 6 and abs(peak[0] - 15.5) < 8, "the nose is nearest"
-
-
-def test_a_live_face_whose_depth_cannot_be_made_is_a_failure_not_zero_depth(made, tmp_path):
-    copy = tmp_path / "crops.h5"
-    copy.write_bytes((made / "crops.h5").read_bytes())
-    with h5py.File(copy, "r+") as file:
-        scrambled = np.random.default_rng(0).permutation(file["landmarks"][1])
-        file["landmarks"][1] = scrambled
-    depth(copy, DepthSettings(), tmp_path / "depth.h5")
-    with h5py.File(tmp_path / "depth.h5") as file:
-        (failure,) = layers.read_failures(file)
-    assert failure[:2] == ("live.mp4", 3)
-    assert failure.reason.startswith("no depth: ")
-    whole = arrays(made / "depth.h5")["depth"]
-    others = np.arange(15) != 1
-    assert np.array_equal(arrays(tmp_path / "depth.h5")["depth"][others], whole[others])
-
-
-def test_parsing_has_classes_up_to_12_for_live_and_spoof(made):
-    found, layer = arrays(made / "crops.h5"), arrays(made / "parsing.h5")
-    assert np.array_equal(layer["frame"], found["frame"])
-    assert np.array_equal(layer["video"], found["video"])
-    assert (layer["parsing"].shape, layer["parsing"].dtype) == ((15, 256, 256), np.uint8)
-    for image in layer["parsing"]:
-        present = set(np.unique(image))
-        assert max(present) <= 12
-        assert {0, 1, 2, 3, 4, 5, 9, 11, 12} <= present
-        # Of an upright, unmirrored face the subject's left eye (4) lies right of the right (5).
-        columns = {c: np.flatnonzero((image == c).any(axis=0)).mean() for c in (4, 5)}
-        rows = {c: np.flatnonzero((image == c).any(axis=1)).mean() for c in (4, 9, 12)}
-        assert columns[4] > 128 > columns[5]
-        assert rows[4] < rows[9] < rows[12]
-
-
-def test_depth_and_parsing_cover_the_same_face(made):
-    depths, parsing = (
-        arrays(made / "depth.h5")["depth"][0],
-        arrays(made / "parsing.h5")["parsing"][0],
-    )
-    face = (parsing > 0).reshape(32, 8, 32, 8).mean(axis=(1, 3)) > 0.5
-    both, either = (face & (depths > 0)).sum(), (face | (depths > 0)).sum()
-    assert both / either > 0.8
-
-
-def test_raw_depth_of_spoofs_is_kept_only_where_it_is_asked_for(made, tmp_path):
-    depth(made / "crops.h5", DepthSettings(spoof_depth="raw"), tmp_path / "depth.h5")
-    raw, zeroed = arrays(tmp_path / "depth.h5")["depth"], arrays(made / "depth.h5")["depth"]
-    live = arrays(made / "crops.h5")["live"] == 1
-    assert (raw[~live].max((1, 2)) > 0.9).all()
-    assert np.array_equal(raw[live], zeroed[live])
-
-
-def test_depth_reduced_as_rfmetafas_does_is_pillows_bicubic(made, tmp_path):
-    depth(made / "crops.h5", DepthSettings(reduce="bicubic"), tmp_path / "depth.h5")
-    found = arrays(made / "crops.h5")
-    full = depth_map(found["landmarks"][0], (320, 400), found["affine"][0])
-    grey = Image.fromarray(np.rint(full * 255).astype(np.uint8))
-    theirs = np.asarray(grey.resize((32, 32), Image.Resampling.BICUBIC)) / 255
-    ours = arrays(tmp_path / "depth.h5")["depth"]
-    assert np.abs(ours[0] - theirs).max() < 1e-6
-    assert np.abs(ours[0] - arrays(made / "depth.h5")["depth"][0]).max() > 0.02
-
-
-class Recorder:
-    """A depth back end that notes which batches it is given, and draws each view's landmarks."""
-
-    made_on = "cpu"
-
-    def __init__(self) -> None:
-        self.batches: list[list[np.ndarray]] = []
-
-    def __call__(self, views):
-        self.batches.append([view.landmarks for view in views])
-        return [np.full((256, 256), 0.5, np.float32) for _ in views]
-
-
-def test_no_batch_crosses_a_video_and_none_is_larger_than_its_back_end_takes(made):
-    found = arrays(made / "crops.h5")
-    recorder, backend = Recorder(), Backend("", batch=2)
-    with h5py.File(made / "crops.h5") as file:
-        labels = list(labels_of(file, found["live"] == 1, recorder, backend))
-    assert [label is not None for label in labels] == (found["live"] == 1).tolist()
-    # Four live videos of three samples each: two and one, and never two videos' together.
-    assert [len(batch) for batch in recorder.batches] == [2, 1] * 4
-    given = [landmarks for batch in recorder.batches for landmarks in batch]
-    assert np.array_equal(given, found["landmarks"][found["live"] == 1])
-
-
-def test_a_back_end_that_reads_the_looser_picture_refuses_crops_without(made, tmp_path):
-    with pytest.raises(UserError, match=r"'loose' is missing.*run ocim crop"):
-        depth(made / "crops.h5", DepthSettings(backend="prnet"), tmp_path / "depth.h5")
