@@ -50,7 +50,7 @@ def pack(
     with out_of(config.out) as out:
         plans, done = plan_bundle(config, out, each)
         room = estimate(plans, done, out, at_once)
-        tell(room.told())
+        tell(room.line())
         room.require()
         folder = out.layout.bundle
         remove_left_over(folder)  # by a pack that was killed
@@ -128,7 +128,7 @@ def estimate(plans: Sequence[Plan], done: Mapping[str, str], out: Out, at_once: 
     folder = out.layout.bundle
     pieces = [piece for plan in plans for piece in plan.pieces if piece.name not in done]
     files = [(folder / piece.name, piece.size) for piece in pieces]
-    if out.stays:
+    if out.is_local:
         return room_for(folder, files, at_once)
     return room_on_the_way(folder.parent.parent, files, at_once)
 

@@ -83,7 +83,7 @@ def write_dataset_index(config: Config, dataset: str, rows: list[Video] | None =
         path = out.layout.index(dataset)
         write_index(path, rows)
         out.send(path)
-        return out.told(path)
+        return out.address(path)
 
 
 def index_rows(config: Config, dataset: str) -> list[Video]:
@@ -123,7 +123,7 @@ def _crop(
         job = Job(videos.root, config.crop, settings, config.keeps_loose(), videos.shipped_file)
         stored = stored_key(out, path)
         # Known from what is remembered of the videos, so that none is fetched in vain.
-        if videos.partly and stored and stored in find_inputs(rows, job, videos.hash_video).keys:
+        if videos.in_store and stored and stored in find_inputs(rows, job, videos.hash_video).keys:
             return False
         videos.fetch()
         with named(path):

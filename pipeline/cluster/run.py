@@ -28,7 +28,7 @@ from pipeline.files.tidy import tidy
 from pipeline.files.urls import is_url
 from pipeline.graph import check_inputs
 from pipeline.partition import write_dataset_index
-from pipeline.places import send_text, told_of
+from pipeline.places import address_of, send_text
 
 LISTED = 20  # failed partitions that are listed one by one
 
@@ -144,7 +144,7 @@ def work(config: Config, options: RunOptions, client: Any, screen: Screen, log: 
     began = time.monotonic()
     manifest = pack(there, screen.say, submitter.each, watch.capacity.plain)
     log("packed", **packed(manifest), seconds=round(time.monotonic() - began, 3))
-    for line in to_lines(manifest, told_of(config.out, "bundle")):
+    for line in to_lines(manifest, address_of(config.out, "bundle")):
         screen.say(line)
     return 0
 
@@ -196,7 +196,7 @@ def report_failed(partitions: PartitionTasks, out: str, say: Callable[[str], Non
             name = f"logs/run/{dataset}-{partition}.txt"
             with suppress(OSError, UserError):
                 send_text(out, name, failed.traceback)
-                where = f" (a bug; {told_of(out, name)} says where)"
+                where = f" (a bug; {address_of(out, name)} says where)"
         say(f"{dataset} partition {partition} failed: {failed.reason}{where}")
     rest = len(partitions.failed) - LISTED
     if rest > 0:

@@ -136,30 +136,30 @@ def _rows(group: h5py.Group, kind: type[Failure | Remark | Source]) -> Iterator[
 
 
 def open_input(
-    path: Path, stage: str, names: Iterable[str] = (), source: Any = None, told: str = ""
+    path: Path, stage: str, names: Iterable[str] = (), source: Any = None, address: str = ""
 ) -> h5py.File:
     """Open a partition's file for reading; UserError names the stage that makes it.
 
-    names: of what must be in it; a file of an older version may lack some. source, told: what
+    names: of what must be in it; a file of an older version may lack some. source, address: what
     HDF5 reads it by and what people call it, where that is not the path.
     """
-    told = told or str(path)
+    address = address or str(path)
     try:
         file = h5py.File(path if source is None else source, "r")
     except OSError:
         raise UserError(
-            f"{told}: missing or damaged; run ocim {stage} for this partition"
+            f"{address}: missing or damaged; run ocim {stage} for this partition"
         ) from None
     for name in ("failures", "remarks", "videos", *names):
         try:
             is_there = name in file
         except (KeyError, RuntimeError):  # as HDF5 says that it is damaged
             file.close()
-            raise UserError(f"{told}: damaged; delete it and run ocim {stage}") from None
+            raise UserError(f"{address}: damaged; delete it and run ocim {stage}") from None
         if not is_there:
             file.close()
             raise UserError(
-                f"{told}: '{name}' is missing, so another version made it; run ocim {stage} for"
+                f"{address}: '{name}' is missing, so another version made it; run ocim {stage} for"
                 " this partition"
             )
     return file

@@ -22,7 +22,7 @@ class Room(NamedTuple):
     needed: int
     free: int
 
-    def told(self) -> str:
+    def line(self) -> str:
         """One line for people."""
         return (
             f"{self.files} shards to write, {gigabytes(self.size)};"

@@ -104,7 +104,7 @@ def read_partition(
         for layer, path in zip(files[1:], paths[1:], strict=True):
             same_frames = np.array_equal(layer["frame"][:], frames)
             if not (same_frames and np.array_equal(layer["video"][:], videos)):
-                raise UserError(f"{out.told(path)}: made for other crops; run its stage again")
+                raise UserError(f"{out.address(path)}: made for other crops; run its stage again")
         makers = tuple(str(file.attrs["made_by"]) for file in files)
         columns = {name: _column(files[at], at, name, len(frames)) for name, at in _PLACES.items()}
         return Partition(
@@ -121,14 +121,15 @@ def _opened(
     stack: ExitStack, out: Out, path: Path, verb: str, names: Sequence[str], made_for: str
 ) -> tuple[h5py.File, State]:
     """A file of a partition, which `ocim VERB` makes, and its state; UserError as above."""
-    name, state = out.told(path), out.state(path)
+    address, state = out.address(path), out.state(path)
     if state is None:
-        raise UserError(f"{name}: missing; run ocim {verb} for this partition")
+        raise UserError(f"{address}: missing; run ocim {verb} for this partition")
     source = stack.enter_context(out.reading(path))
-    file = stack.enter_context(layers.open_input(path, verb, names, source, name))
+    file = stack.enter_context(layers.open_input(path, verb, names, source, address))
     if file.attrs.get("made_for") != made_for:
         raise UserError(
-            f"{name}: made for another index or configuration; run ocim {verb} for this partition"
+            f"{address}: made for another index or configuration; run ocim {verb} for this"
+            " partition"
         )
     return file, state
 
@@ -198,7 +199,7 @@ def refuse_changed(out: Out, dataset: str, partitions: Iterable[PartitionFiles])
             path = out.layout.partition(name, dataset, partition.number)
             if now[name].get(path.name) != state:
                 raise UserError(
-                    f"{out.told(path)}: changed while it was packed; run ocim pack again"
+                    f"{out.address(path)}: changed while it was packed; run ocim pack again"
                 )
 
 

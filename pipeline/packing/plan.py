@@ -254,7 +254,7 @@ def finished_in(out: Out, path: Path, key: str, known: tuple[str, str] | None) -
 
     In a store an object is whole or not there, and its sha256 was checked when it was sent.
     """
-    if out.stays:
+    if out.is_local:
         return finished(path, key, known)
     found = out.sha256(path)
     if known:

@@ -28,7 +28,9 @@ FRESH = 600.0
 
 
 class Names(NamedTuple):
-    """root: the folder that stands for the URL. objects: URL and state of what each file below its
+    """The names below a URL.
+
+    root: the folder that stands for the URL. objects: URL and state of what each file below its
     parent stands for, by the file's path. passed_over: keys that have no file, and why.
     """
 
@@ -102,7 +104,7 @@ def _add(store: Store, folder: Path, names: Names, with_faces: bool) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         with path.open("xb") as file:
             file.truncate(state.size)
-        names.objects[path] = (store.told(key), state)
+        names.objects[path] = (store.url_of(key), state)
         if not key.lower().endswith(VIDEOS + PICTURES) and state.size > 0:
             if state.size > LONGEST_TEXT:
                 path.unlink()
@@ -116,7 +118,7 @@ def _add(store: Store, folder: Path, names: Names, with_faces: bool) -> None:
         with suppress(FileNotFoundError):  # gone since it was listed
             store.get(key, path)
 
-    store.together(fetch, texts)
+    store.in_threads(fetch, texts)
 
 
 def _of_a_video(key: str, stems: set[str]) -> bool:
@@ -139,9 +141,8 @@ def _no_file(key: str, folders: set[str]) -> str:
 
 
 def fetch_beside(text: str) -> Path:
-    """A list that the configuration names, whole on this machine: a path as it is, a URL fetched.
-
-    Kept until the process ends.
+    """Fetch the list at a URL that the configuration names; its path on this machine, where it is
+    kept until the process ends. UserError where there is no such object.
     """
     stack = ExitStack()
     folder = stack.enter_context(scratch.folder(text))

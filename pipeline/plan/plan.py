@@ -236,7 +236,7 @@ def plan(
         )
         jobs = [job for dataset in planned for job in dataset.jobs]
         packed = not jobs and bundle_is_newer(config, out)
-        free = room.free_in(out.layout.out.absolute()) if out.stays else None
+        free = room.free_in(out.layout.out.absolute()) if out.is_local else None
     shards = [n * rates.pack_ms_a_sample / 1000 for dataset in planned for n in dataset.shards]
     return Plan(
         planned,
