@@ -29,15 +29,16 @@ def crop(
     job: Job,
     out: Path,
     hash_video: Callable[[Path], str],
-    stored_key: Callable[[Path], str | None] = keys.stored_key,
+    stored_key: str | None = None,
 ) -> bool:
     """Write the crops of one partition to `out`; False when `out` is finished work already.
 
     rows: the partition's part of the index. hash_video: sha256 of a file, in hex. stored_key: the
-    key that a finished output carries.
+    key that `out` carries, None where there is no such file. Raises UserError where the landmark
+    models cannot be loaded.
     """
     inputs = find_inputs(rows, job, hash_video)
-    if stored_key(out) in inputs.keys:
+    if stored_key in inputs.keys:
         return False
     with ExitStack() as stack:
         spool = stack.enter_context(Spool(out.parent, FIELDS))

@@ -13,18 +13,19 @@ from PIL import Image
 
 from labels.backends import Backend
 from labels.depth.facemesh import depth_map
-from pipeline import crops
-from pipeline.config import CropSettings, DatasetSettings, DepthSettings, ParseSettings
+from pipeline import crops, depth, parse
+from pipeline.config import Config, CropSettings, DatasetSettings, DepthSettings, ParseSettings
 from pipeline.crop import Job, crop
 from pipeline.cropping.samples import QUALITY
 from pipeline.datasets.base import Video
-from pipeline.depth import depth
 from pipeline.errors import UserError
 from pipeline.files import layers
 from pipeline.files.hdf5 import read_strings
 from pipeline.files.layers import Failure
-from pipeline.labelling import labels_of
-from pipeline.parse import parse
+from pipeline.labelling import labels_of, make_layer
+from pipeline.layout import Layout
+from pipeline.partition import STAGES, make_stage, stored_key
+from pipeline.places import LocalOut
 
 EVERY_THIRD = DatasetSettings(root="unused", every=3)
 ROWS = [
@@ -49,6 +50,14 @@ def sha256(path: Path) -> str:
 
 def run_crop(root: Path, out: Path, rows: list[Video] = ROWS, loose: bool = False) -> bool:
     return crop(rows, Job(root, CropSettings(), EVERY_THIRD, loose), out, sha256)
+
+
+def make_depth(crops: Path, out: Path, **settings: str) -> None:
+    make_layer(depth.layer(DepthSettings(**settings)), crops, out)
+
+
+def make_parsing(crops: Path, out: Path) -> None:
+    make_layer(parse.layer(ParseSettings()), crops, out)
 
 
 @pytest.fixture(scope="module")
@@ -79,8 +88,8 @@ def made(root: Path, tmp_path_factory) -> Path:
     """A folder with crops.h5, depth.h5 and parsing.h5 of the videos above."""
     place = tmp_path_factory.mktemp("stages")
     assert run_crop(root, place / "crops.h5")
-    assert depth(place / "crops.h5", DepthSettings(), place / "depth.h5")
-    assert parse(place / "crops.h5", ParseSettings(), place / "parsing.h5")
+    make_depth(place / "crops.h5", place / "depth.h5")
+    make_parsing(place / "crops.h5", place / "parsing.h5")
     return place
 
 
@@ -189,29 +198,35 @@ def test_an_upside_down_video_gives_the_upright_crop(made, path):
     assert np.abs(upright - turned[:, :, ::-1]).mean() > 15
 
 
-def test_finished_work_is_left_untouched(root, made):
-    for name, again in (
-        ("crops", lambda out: run_crop(root, out)),
-        ("depth", lambda out: depth(made / "crops.h5", DepthSettings(), out)),
-        ("parsing", lambda out: parse(made / "crops.h5", ParseSettings(), out)),
-    ):
-        path = made / f"{name}.h5"
+@pytest.fixture
+def finished(root, made, tmp_path) -> Config:
+    """A configuration whose OUT holds the files above as the one partition of a dataset."""
+    dataset = EVERY_THIRD.model_copy(
+        update={"root": str(root), "adapter": "table", "partitions": 1}
+    )
+    config = Config(out=str(tmp_path), datasets={"msu": dataset})
+    for folder in STAGES.values():
+        path = Layout(tmp_path).partition(folder, "msu", 0)
+        path.parent.mkdir(parents=True)
+        path.write_bytes((made / f"{folder}.h5").read_bytes())
+    return config
+
+
+def test_finished_work_is_left_untouched(finished):
+    for stage, folder in STAGES.items():
+        path = Layout(finished.out).partition(folder, "msu", 0)
         before = path.stat()
-        assert again(path) is False
+        assert make_stage(finished, stage, "msu", 0, ROWS) is False
         assert (path.stat().st_ino, path.stat().st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
 
 
-def test_forced_labels_are_made_again_with_the_same_bytes(made, tmp_path):
-    for name, stage, settings in (
-        ("depth", depth, DepthSettings()),
-        ("parsing", parse, ParseSettings()),
-    ):
-        copy = tmp_path / f"{name}.h5"
-        copy.write_bytes((made / f"{name}.h5").read_bytes())
-        before = copy.stat().st_ino
-        assert stage(made / "crops.h5", settings, copy, force=True) is True
-        assert copy.stat().st_ino != before
-        assert copy.read_bytes() == (made / f"{name}.h5").read_bytes()
+def test_forced_labels_are_made_again_with_the_same_bytes(made, finished):
+    for stage in ("depth", "parse"):
+        path = Layout(finished.out).partition(STAGES[stage], "msu", 0)
+        before = path.stat().st_ino
+        assert make_stage(finished, stage, "msu", 0, force=True) is True
+        assert path.stat().st_ino != before
+        assert path.read_bytes() == (made / f"{STAGES[stage]}.h5").read_bytes()
 
 
 def test_the_same_videos_give_the_same_bytes_twice(root, made, tmp_path):
@@ -239,7 +254,7 @@ def test_a_changed_video_row_or_setting_makes_the_crops_again(root, tmp_path):
         every = DatasetSettings(root="unused", every=int(change.pop("every", 3)))
         settings = CropSettings(**change)
         job = Job(tmp_path / "videos", settings, every, loose)
-        return crop([row], job, out, sha256)
+        return crop([row], job, out, sha256, stored_key(LocalOut(tmp_path), out))
 
     assert again(row) is True
     assert again(row) is False
@@ -271,8 +286,8 @@ def test_a_video_that_may_not_be_read_is_a_failure_until_it_may(root, tmp_path):
 
 def test_an_empty_partition_goes_through_all_stages(tmp_path):
     assert run_crop(tmp_path, tmp_path / "crops.h5", []) is True
-    assert depth(tmp_path / "crops.h5", DepthSettings(), tmp_path / "depth.h5") is True
-    assert parse(tmp_path / "crops.h5", ParseSettings(), tmp_path / "parsing.h5") is True
+    make_depth(tmp_path / "crops.h5", tmp_path / "depth.h5")
+    make_parsing(tmp_path / "crops.h5", tmp_path / "parsing.h5")
     assert arrays(tmp_path / "crops.h5")["image"].shape == (0, 256, 256, 3)
     assert arrays(tmp_path / "depth.h5")["depth"].shape == (0, 32, 32)
     assert arrays(tmp_path / "parsing.h5")["parsing"].shape == (0, 256, 256)
@@ -315,7 +330,7 @@ def test_a_live_face_whose_depth_cannot_be_made_is_a_failure_not_zero_depth(made
     with h5py.File(copy, "r+") as file:
         scrambled = np.random.default_rng(0).permutation(file["landmarks"][1])
         file["landmarks"][1] = scrambled
-    depth(copy, DepthSettings(), tmp_path / "depth.h5")
+    make_depth(copy, tmp_path / "depth.h5")
     with h5py.File(tmp_path / "depth.h5") as file:
         (failure,) = layers.read_failures(file)
     assert failure[:2] == ("live.mp4", 3)
@@ -352,7 +367,7 @@ def test_depth_and_parsing_cover_the_same_face(made):
 
 
 def test_raw_depth_of_spoofs_is_kept_only_where_it_is_asked_for(made, tmp_path):
-    depth(made / "crops.h5", DepthSettings(spoof_depth="raw"), tmp_path / "depth.h5")
+    make_depth(made / "crops.h5", tmp_path / "depth.h5", spoof_depth="raw")
     raw, zeroed = arrays(tmp_path / "depth.h5")["depth"], arrays(made / "depth.h5")["depth"]
     live = arrays(made / "crops.h5")["live"] == 1
     assert (raw[~live].max((1, 2)) > 0.9).all()
@@ -360,7 +375,7 @@ def test_raw_depth_of_spoofs_is_kept_only_where_it_is_asked_for(made, tmp_path):
 
 
 def test_depth_reduced_as_rfmetafas_does_is_pillows_bicubic(made, tmp_path):
-    depth(made / "crops.h5", DepthSettings(reduce="bicubic"), tmp_path / "depth.h5")
+    make_depth(made / "crops.h5", tmp_path / "depth.h5", reduce="bicubic")
     found = arrays(made / "crops.h5")
     full = depth_map(found["landmarks"][0], (320, 400), found["affine"][0])
     grey = Image.fromarray(np.rint(full * 255).astype(np.uint8))
@@ -397,4 +412,4 @@ def test_no_batch_crosses_a_video_and_none_is_larger_than_its_back_end_takes(mad
 
 def test_a_back_end_that_reads_the_looser_picture_refuses_crops_without(made, tmp_path):
     with pytest.raises(UserError, match=r"'loose' is missing.*run ocim crop"):
-        depth(made / "crops.h5", DepthSettings(backend="prnet"), tmp_path / "depth.h5")
+        make_depth(made / "crops.h5", tmp_path / "depth.h5", backend="prnet")

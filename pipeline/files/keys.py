@@ -15,8 +15,6 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-import h5py
-
 
 class Encoded(str):
     """The canonical JSON of a value: what is in many keys is encoded once."""
@@ -54,17 +52,6 @@ def _version(names: tuple[str, ...]) -> str:
         with suppress(PackageNotFoundError):
             return version(name)
     return version(names[-1])
-
-
-def stored_key(path: Path) -> str | None:
-    """The key that an HDF5 output carries; None when there is no readable file with one."""
-    if not path.is_file():  # a pipe would be waited for
-        return None
-    try:
-        with h5py.File(path, "r") as file:
-            return str(file.attrs["key"])
-    except (OSError, KeyError, RuntimeError):
-        return None
 
 
 def sha256_file(path: Path) -> str:
