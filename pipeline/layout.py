@@ -1,4 +1,4 @@
-"""Where every file under OUT lies."""
+"""Where every file under OUT lies; the tree is in docs/design.md."""
 
 from pathlib import Path
 
@@ -6,7 +6,7 @@ from pipeline.files.urls import local_only
 
 
 class Layout:
-    """The place of every file under OUT."""
+    """The path of every file under OUT. out: its folder; UserError for the URL of a store."""
 
     def __init__(self, out: str | Path) -> None:
         if isinstance(out, str):
