@@ -18,7 +18,7 @@ from pipeline.files import keys
 from pipeline.files.hdf5 import fixed_strings
 from pipeline.files.many import Each, one_by_one
 from pipeline.files.records import same_person
-from pipeline.files.room import Room, room_for, room_on_the_way
+from pipeline.files.room import Room, room_for, room_to_send
 from pipeline.files.store import remove_left_over, replace_whole, write_json, write_text
 from pipeline.indexing import corrections
 from pipeline.packing.gather import FROM_CROPS, FROM_INDEX, read_columns, refuse_changed
@@ -132,7 +132,7 @@ def estimate(plans: Sequence[Plan], done: Mapping[str, str], out: Out, at_once: 
     files = [(folder / piece.name, piece.size) for piece in pieces]
     if out.is_local:
         return room_for(folder, files, at_once)
-    return room_on_the_way(folder.parent.parent, files, at_once)
+    return room_to_send(folder.parent.parent, files, at_once)
 
 
 def write_pieces(

@@ -27,7 +27,8 @@ def one_by_one(function: Callable[..., Any], calls: Iterable[Call]) -> Iterator[
 
 @contextmanager
 def in_processes(cores: int) -> Iterator[Each]:
-    """An Each that keeps `cores` processes busy; they start with the first call that is not alone.
+    """An Each, for the block, that keeps `cores` processes busy; they start with the first call
+    that is not alone. Function, arguments and results are pickled.
 
     What a call raises is raised here, and no further call is begun. No more calls than twice the
     processes wait at any time, so a long list of them is never in memory together.
@@ -77,7 +78,7 @@ def _ordered(
 
 
 def end_with_parent() -> None:
-    """Let this process end, and remove what it has begun, once the one that started it is gone."""
+    """Have this process end, and remove what it has begun, once the one that started it is gone."""
     from pipeline.files.store import stop_cleanly
 
     stop_cleanly(quiet=True)

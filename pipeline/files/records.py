@@ -40,17 +40,21 @@ PATHS = ("path", "subject", "video")
 
 
 def is_plain_path(path: str) -> bool:
-    """The same of a file's path, which may have line feeds as well: disks let it."""
+    """Whether a file's path is plain; it may have line feeds as well, since disks let it."""
     return is_plain(path.replace("\n", ""))
 
 
 def spelling(path: str) -> str:
-    """The same for paths that a disk which ignores case, or a person, takes for one."""
+    """A path in lower case and one Unicode form (NFC): equal for paths that a disk which ignores
+    case, or a person, takes for one.
+    """
     return unicodedata.normalize("NFC", unicodedata.normalize("NFC", path).lower())
 
 
 def same_person(subject: str) -> str:
-    """The same for two ways of writing one subject: case, Unicode form and spaces do not count."""
+    """A subject's name in a form that is equal for two ways of writing it: case, Unicode form and
+    repeated spaces do not count.
+    """
     return spelling(" ".join(subject.split()))
 
 

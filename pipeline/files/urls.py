@@ -12,7 +12,7 @@ _LOGIN = re.compile(r"://[^/]*@")
 
 
 def is_url(text: str) -> bool:
-    """Whether it names a store; a path of this machine does not begin with a scheme."""
+    """Whether a text of the configuration is the URL of a store: it begins with a scheme."""
     return _SCHEME.match(text) is not None or "::" in text
 
 
@@ -43,7 +43,7 @@ def checked(text: str, key: str) -> str:
 
 
 def redacted(text: str) -> str:
-    """A URL without what may be secret in it."""
+    """A URL without what may be secret in it: login and query."""
     return re.split(r"[?#]", _LOGIN.sub("://", text))[0]
 
 
@@ -53,7 +53,9 @@ def below(url: str, path: str) -> str:
 
 
 def local_only(text: str, what: str) -> str:
-    """A path as it is; UserError for a URL where only files of this machine are read."""
+    """A path as it is; UserError for a URL where only files of this machine are read. what: reads
+    them, for the message.
+    """
     if is_url(text):
         raise UserError(
             f"{redacted(text)}: {what} reads files of this machine; copy the bundle first:"

@@ -36,7 +36,10 @@ _NO_MEMORY = -4  # OpenCV's code
 
 
 def main(handle: int, parent: int) -> None:
-    """Work for the parent at the other end of a socket until it closes that, or is gone."""
+    """Work for the parent at the other end of a socket until it closes that, or is gone.
+
+    handle: the socket's file descriptor. parent: the parent's process number.
+    """
     die_with(parent)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a core would be of all loaded networks
     with suppress(EOFError, ConnectionError):
@@ -45,7 +48,7 @@ def main(handle: int, parent: int) -> None:
 
 
 def serve(connection: Connection) -> None:
-    """Load the models, then crop video after video."""
+    """Load the models of the Choice that comes first, then crop each (row, job) that comes."""
     try:
         landmarks = connection.recv().load()
     except UserError as error:
@@ -73,7 +76,9 @@ def serve(connection: Connection) -> None:
 
 
 def allow_memory(most: int) -> None:
-    """Let the system refuse more than so many bytes of private writable memory."""
+    """Let the system refuse more than so many bytes of private writable memory, as far as the hard
+    limit allows.
+    """
     hard = resource.getrlimit(resource.RLIMIT_DATA)[1]
     if hard != resource.RLIM_INFINITY:
         most = hard if most == resource.RLIM_INFINITY else min(most, hard)
@@ -90,7 +95,7 @@ def is_memory(error: BaseException) -> bool:
 
 
 def cropped(row: Video, job: Job, landmarks: Landmarks, connection: Connection) -> tuple[Any, ...]:
-    """Crop one video; its samples are sent at once, the last message is returned."""
+    """Crop one video; its records are sent as they come, the last message is returned."""
     wire = Wire(connection)
     samples = Samples(cast(Spool, wire), cast(ByteSpool, wire.loose), job.settings, job.keep_loose)
     crop_video(row, landmarks, job, samples, wire.beat)
