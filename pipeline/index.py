@@ -89,7 +89,9 @@ def index(dataset: str, settings: DatasetSettings) -> list[Video]:
 
 
 def objects_passed_over(root: str) -> list[str]:
-    """A line for each object of a root in a store that can be no file of this machine: why not."""
+    """A line for people on each object of a root in a store that can be no file of this machine,
+    with the reason; none for a root on disk.
+    """
     if not is_url(root):
         return []
     from pipeline.places.names import names_of

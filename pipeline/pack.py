@@ -6,6 +6,7 @@ The rules of the labels are checked here, once: zero depth for spoofs and only f
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
+from itertools import starmap
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,7 @@ from pipeline.datasets.base import Video, read_index
 from pipeline.errors import UserError
 from pipeline.files import keys
 from pipeline.files.hdf5 import fixed_strings
-from pipeline.files.many import Each, one_by_one
+from pipeline.files.many import Each
 from pipeline.files.records import same_person
 from pipeline.files.room import Room, room_for, room_to_send
 from pipeline.files.store import remove_left_over, replace_whole, write_json, write_text
@@ -36,7 +37,7 @@ _MUCH = 2_000_000_000
 def pack(
     config: Config,
     tell: Callable[[str], None] = lambda line: None,
-    each: Each = one_by_one,
+    each: Each = starmap,
     at_once: int = 1,
 ) -> dict[str, Any]:
     """Write the shards and bundle.json of a configuration; returns the manifest (docs/bundle.md).
@@ -92,7 +93,7 @@ def to_lines(manifest: dict[str, Any], folder: str) -> Iterator[str]:
 
 
 def plan_bundle(
-    config: Config, out: Out, each: Each = one_by_one
+    config: Config, out: Out, each: Each = starmap
 ) -> tuple[list[Plan], dict[str, str]]:
     """What `pack` would do, and the sha256 of each shard that is finished work, by its name.
 
@@ -112,7 +113,7 @@ def plan_bundle(
     pieces = [piece for plan in plans for piece in plan.pieces if piece.name in present]
     calls = [(config, p.name, p.attributes["key"], known.get(p.name)) for p in pieces]
     much = sum(present[piece.name].size for piece in pieces) > _MUCH
-    found = (each if much else one_by_one)(sha256_if_finished, calls)
+    found = (each if much else starmap)(sha256_if_finished, calls)
     names = [piece.name for piece in pieces]
     return plans, {name: sha256 for name, sha256 in zip(names, found, strict=True) if sha256}
 

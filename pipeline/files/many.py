@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
-from itertools import chain, islice
+from itertools import chain, islice, starmap
 from multiprocessing.connection import wait
 from typing import Any
 
@@ -17,12 +17,8 @@ from pipeline.errors import UserError
 
 Call = tuple[Any, ...]
 Each = Callable[[Callable[..., Any], Iterable[Call]], Iterator[Any]]
-"""each(function, calls) gives function(*call) for every call, in the order of the calls."""
-
-
-def one_by_one(function: Callable[..., Any], calls: Iterable[Call]) -> Iterator[Any]:
-    """function(*call) for every call, in this process."""
-    return (function(*call) for call in calls)
+"""each(function, calls) gives function(*call) for every call, in the order of the calls; in this
+process itertools.starmap does."""
 
 
 @contextmanager
@@ -41,7 +37,7 @@ def in_processes(cores: int) -> Iterator[Each]:
         first = list(islice(rest, 2))
         all_of_them = chain(first, rest)
         if cores == 1 or len(first) < 2:
-            return one_by_one(function, all_of_them)
+            return starmap(function, all_of_them)
         if pool is None:
             # Not forked: HDF5 and the threads of networks do not get over a fork.
             context = multiprocessing.get_context("spawn")

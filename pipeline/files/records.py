@@ -63,12 +63,13 @@ def read_records(
 ) -> Iterator[Record]:
     """The rows of a CSV file, in order.
 
-    Blank lines, rows of empty fields, and spaces around a field do not count.
-    The file is UTF-8, with or without a byte order mark, its fields separated by commas. The first
-    line names the columns, in any order and case. key: what names this file in the configuration,
-    for the message when it cannot be read. Raises UserError, with file, line and field, for all
-    that is not so; for a column that is missing, unknown or there twice; for a row with too many or
-    too few fields, and for a control character or a line break in a field.
+    Blank lines, rows of empty fields, and spaces around a field do not count. The file is UTF-8,
+    with or without a byte order mark, its fields separated by commas. The first line names the
+    columns, in any order and case. key: what names this file in the configuration, for the message
+    when it cannot be read. required, optional: names of columns. Raises UserError, with file, line
+    and field, where anything of this is not so; for a column that is missing, unknown or there
+    twice; for a row with too many or too few fields, and for a control character or a line break in
+    a field.
     """
     try:
         file = path.open("rb")

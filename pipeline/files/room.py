@@ -26,7 +26,7 @@ class Room(NamedTuple):
     free: int
 
     def line(self) -> str:
-        """One line for people."""
+        """What is to be written and what is free, as one line for people."""
         return (
             f"{self.files} shards to write, {gigabytes(self.size)};"
             f" {gigabytes(self.free)} free in {self.folder}"
