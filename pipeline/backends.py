@@ -38,8 +38,9 @@ class Choice(NamedTuple):
         return import_module(self.backend.module).load(**self.options)
 
     def loaded(self) -> Any:
-        """The same, loaded once a process for all its partitions; for depth and parsing, which hold
-        nothing of one picture when they see the next. Loaded anew where a weight file has changed.
+        """The back end as `load` gives it, loaded once a process for all its partitions, and anew
+        where a weight file has changed; for depth and parsing, which hold nothing of one picture
+        when they see the next.
         """
         files = tuple(_state(name) for name in self.weights)
         return _loaded(self.backend.module, tuple(sorted(self.options.items())), files)

@@ -119,8 +119,9 @@ def hash_of_shipped(path: Path | None) -> str:
 def made_for(rows: Sequence[Video], settings: CropSettings, dataset: DatasetSettings) -> str:
     """Sha256 in hex of the part of index and configuration that crops are made for.
 
-    It stands in their file, so that pack can tell those of another index or configuration. Of a
-    row only what decides bytes counts: another subject makes no crop anew.
+    It stands in their file, so that pack can tell those of another index or configuration. Of a row
+    only what decides bytes counts: another subject makes no crop anew. Raises UserError where
+    weights are missing or wrong.
     """
     choice = settings.choice()
     return keys.key(

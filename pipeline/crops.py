@@ -67,9 +67,10 @@ def crop_affine(
     """Frame-to-crop affine of a square crop of `size` pixels around a face mesh.
 
     landmarks: 468 x 2 or more, frame pixels. mode: `box`, upright around the mesh, or `aligned`,
-    eyes level and at fixed places. margin and shift: see box_affine and aligned_affine. Returns
-    (2, 3) float64. Raises CropError where the landmarks give no crop, which `aligned` also says of
-    heads turned so far away that their eyes nearly coincide; ValueError for another mode.
+    eyes level and at fixed places. margin and shift: see box_affine and aligned_affine. The
+    affine is (2, 3) float64. Raises CropError where the landmarks give no crop, which `aligned`
+    also says of heads turned so far away that their eyes nearly coincide; ValueError for another
+    mode.
     """
     if mode == "box":
         return box_affine(landmarks, margin, shift, size)
@@ -145,9 +146,9 @@ def warp(
     """Draw `image` through `affine` on a picture of size (width, height); outside is zero (black).
 
     image: (H, W) or (H, W, C), uint8 or float32. affine: a similarity. Returns (height, width) or
-    (height, width, C) of the same dtype. Bilinear, and where the
-    picture shrinks, drawn at a whole multiple of its size and averaged, so that fine texture does
-    not alias. `nearest` is for class maps: the value at each pixel's centre, never averaged.
+    (height, width, C) of the same dtype. Bilinear, and where the picture shrinks, drawn at a whole
+    multiple of its size and averaged, so that fine texture does not alias. `nearest` is for class
+    maps: the value at each pixel's centre, never averaged.
     """
     import cv2
 

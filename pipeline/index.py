@@ -105,8 +105,8 @@ def objects_passed_over(root: str) -> list[str]:
 def overrides_file(dataset: str, settings: DatasetSettings, place: Path) -> Path | None:
     """The dataset's corrections by hand: as configured, else overrides.csv in the root, if any.
 
-    place: the root as found, which may lie one level below the one that the settings name; the
-    file may lie in either. UserError where it lies in both.
+    place: the root as found, which may lie one level below the one that the settings name; the file
+    may lie in either. UserError where it lies in both.
     """
     if settings.overrides is not None:
         return _list(settings.overrides)

@@ -36,9 +36,9 @@ class Layout:
         """The index of a dataset, one row a video."""
         return self.out / "index" / f"{dataset}.csv"
 
-    def partition(self, stage: str, dataset: str, partition: int) -> Path:
-        """The output of a stage (crops, depth, parsing) for one partition."""
-        return self.out / stage / dataset / f"{partition:04d}.h5"
+    def partition(self, folder: str, dataset: str, partition: int) -> Path:
+        """The file of one partition. folder: of the stage: crops, depth or parsing."""
+        return self.out / folder / dataset / f"{partition:04d}.h5"
 
     def hashes(self, dataset: str, partition: int) -> Path:
         """The sha256 of a partition's videos, where these lie in a store: a cache."""

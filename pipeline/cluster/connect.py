@@ -41,9 +41,9 @@ def local(workers: int, memory: str | None) -> Iterator[Any]:
     """A client of `workers` processes on this machine, each of one thread; they end with it.
 
     Scheduler and dashboard listen on 127.0.0.1 alone, and the scheduler only to who has the
-    certificate that is made for this run: other users of the machine have not.
-    memory: a worker's limit, as "4GB", at which it is ended and started again; None: an equal part
-    of the machine's. Raises UserError for a `memory` that is no size, or where no worker starts.
+    certificate that is made for this run: other users of the machine have not. memory: a worker's
+    limit, as "4GB", at which it is ended and started again; None: an equal part of the machine's.
+    Raises UserError for a `memory` that is no size, or where no worker starts.
     """
     import dask
     from dask.utils import parse_bytes

@@ -72,8 +72,7 @@ class Samples:
 
         number: of the frame. image: H x W x 3 uint8 RGB. faces: how many there are in the frame.
         shipped_distance: how far off the dataset's own position is, in sides of the face square;
-        NaN where there is none.
-        Raises CropError where the landmarks give no crop.
+        NaN where there is none. Raises CropError where the landmarks give no crop.
         """
         import cv2
 

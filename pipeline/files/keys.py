@@ -67,9 +67,9 @@ def sha256_file(path: Path) -> str:
 class VideoHashes:
     """Sha256 of videos, remembered by path, size and time of change, outside the outputs.
 
-    The memory is a cache and nothing more: it lies in $XDG_CACHE_HOME/ocim (~/.cache/ocim) and
-    may be deleted at any time. Where it cannot be written, every video is hashed each time.
-    folder: another place for it, for tests.
+    The memory is a cache and nothing more: it lies in $XDG_CACHE_HOME/ocim (~/.cache/ocim) and may
+    be deleted at any time. Where it cannot be written, every video is hashed each time. folder:
+    another place for it, for tests.
     """
 
     def __init__(self, folder: Path | None = None) -> None:

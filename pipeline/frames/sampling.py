@@ -75,8 +75,8 @@ def counted(
     """The frame numbers that `uniform` or `ssdg` wants, and what they want in vain.
 
     numbers: called with whether only frames with a face count; gives their numbers in order, or
-    None where not a single frame could be looked at, so that nothing is wanted either.
-    Returns the numbers, and a reason for each frame that is wanted in vain.
+    None where not a single frame could be looked at, so that nothing is wanted either. Returns the
+    numbers, and a reason for each frame that is wanted in vain.
     """
     faces_only, frames = settings.sampling == "ssdg", settings.frames
     known = numbers(faces_only)

@@ -104,18 +104,18 @@ def cropped(row: Video, job: Job, landmarks: Landmarks, connection: Connection) 
 
 
 class Loose:
-    """Keeps the looser picture of the sample that comes."""
+    """In the place of the ByteSpool: keeps the looser picture of the record that is sent next."""
 
     def __init__(self) -> None:
         self.picture = b""
 
     def add(self, data: bytes) -> None:
-        """As ByteSpool.add."""
+        """Keep the bytes of a picture."""
         self.picture = data
 
 
 class Wire:
-    """In the place of the spools: sends each record to the parent, and keeps none."""
+    """In the place of the Spool: sends each record to the parent, and keeps none."""
 
     def __init__(self, connection: Connection) -> None:
         self.loose = Loose()
@@ -124,7 +124,7 @@ class Wire:
         self._last_sent = time.monotonic()
 
     def add(self, **values: Any) -> int:
-        """As Spool.add."""
+        """Send a record with its looser picture to the parent; its number is returned."""
         record = np.zeros((), RECORD)
         for name, value in values.items():
             record[name] = value
@@ -133,7 +133,7 @@ class Wire:
         return self._count - 1
 
     def beat(self) -> None:
-        """Tell, now and then, that there was another frame."""
+        """Send, every BEAT_S seconds at most, that there was another frame."""
         if time.monotonic() >= self._last_sent + BEAT_S:
             self._send("beat")
 

@@ -107,8 +107,8 @@ def interpolated(curve: Sequence[Point], pixels: int, grows: bool) -> float:
     """Milliseconds for a frame of so many pixels: on the straight line between the curve's points
     on both sides.
 
-    Beyond the first and last point, in proportion to the pixels where it `grows` with them, else
-    as at that point.
+    Beyond the first and last point, in proportion to the pixels where it `grows` with them, else as
+    at that point.
     """
     points = sorted(curve)
     (least, low), (most, high) = points[0], points[-1]
