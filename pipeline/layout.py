@@ -2,15 +2,20 @@
 
 from pathlib import Path
 
-from pipeline.files.urls import local_only
+from pipeline.errors import UserError
+from pipeline.files.urls import below, is_url, redacted
 
 
 class Layout:
     """The path of every file under OUT. out: its folder; UserError for the URL of a store."""
 
     def __init__(self, out: str | Path) -> None:
-        if isinstance(out, str):
-            local_only(out, "this verb")
+        if isinstance(out, str) and is_url(out):
+            url = redacted(out)
+            raise UserError(
+                f"{url}: this verb reads files of this machine; copy the bundle first:"
+                f" ocim bundle fetch {below(url, 'bundle')} -o DIR"
+            )
         self.out = Path(out)
         self.config = self.out / "config.yaml"
         self.bundle = self.out / "bundle"

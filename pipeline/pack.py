@@ -92,9 +92,7 @@ def to_lines(manifest: dict[str, Any], folder: str) -> Iterator[str]:
     yield f"{folder}/bundle.json: {len(manifest['shards'])} shards"
 
 
-def plan_bundle(
-    config: Config, out: Out, each: Each = starmap
-) -> tuple[list[Plan], dict[str, str]]:
+def plan_bundle(config: Config, out: Out, each: Each) -> tuple[list[Plan], dict[str, str]]:
     """What `pack` would do, and the sha256 of each shard that is finished work, by its name.
 
     Nothing is written. Raises UserError as `pack` does, but for the disk.
@@ -124,7 +122,7 @@ def sha256_if_finished(config: Config, name: str, key: str, known: tuple[str, st
         return finished_in(out, out.layout.bundle / name, key, known)
 
 
-def estimate(plans: Sequence[Plan], done: Mapping[str, str], out: Out, at_once: int = 1) -> Room:
+def estimate(plans: Sequence[Plan], done: Mapping[str, str], out: Out, at_once: int) -> Room:
     """What the shards that are to be written need of the disk. done: the finished ones, by name.
     at_once: how many are written at a time.
     """

@@ -56,7 +56,7 @@ def room_for(folder: Path, files: Sequence[tuple[Path, int]], at_once: int = 1) 
     return Room(folder, len(files), size, peak + SLACK, free_in(folder))
 
 
-def room_to_send(folder: Path, files: Sequence[tuple[Path, int]], at_once: int = 1) -> Room:
+def room_to_send(folder: Path, files: Sequence[tuple[Path, int]], at_once: int) -> Room:
     """What writing files and sending each away needs of this machine, `at_once` of them at a time;
     arguments as of room_for.
     """

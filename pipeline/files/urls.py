@@ -1,7 +1,6 @@
 """What of a configuration is the URL of an object store, and which of them are taken."""
 
 import re
-from pathlib import PurePosixPath
 
 from pipeline.errors import UserError
 
@@ -50,20 +49,3 @@ def redacted(text: str) -> str:
 def below(url: str, path: str) -> str:
     """The URL of a path below another."""
     return f"{url.rstrip('/')}/{path}"
-
-
-def local_only(text: str, what: str) -> str:
-    """A path as it is; UserError for a URL where only files of this machine are read. what: reads
-    them, for the message.
-    """
-    if is_url(text):
-        raise UserError(
-            f"{redacted(text)}: {what} reads files of this machine; copy the bundle first:"
-            f" ocim bundle fetch {below(redacted(text), 'bundle')} -o DIR"
-        )
-    return text
-
-
-def name_of(url: str) -> str:
-    """The last part of a URL or path."""
-    return PurePosixPath(url).name

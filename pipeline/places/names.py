@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from pipeline.datasets.base import PICTURES, VIDEOS
 from pipeline.errors import UserError
-from pipeline.files.urls import below, name_of
+from pipeline.files.urls import below
 from pipeline.places import scratch
 from pipeline.places.base import State
 from pipeline.places.scratch import scratch_name
@@ -75,7 +75,8 @@ def names_of(url: str, with_faces: bool = True, oldest: float = math.inf) -> Nam
 
 
 def _listed(url: str, folder: Path, with_faces: bool) -> Names:
-    root = folder / (name_of(url) if scratch_name(name_of(url)) else "root")
+    name = url.rpartition("/")[2]
+    root = folder / (name if scratch_name(name) else "root")
     root.mkdir()
     names = Names(url, root, {}, [])
     _add(Store(url), root, names, with_faces)
