@@ -97,10 +97,14 @@ class Tally:
         self.confusion = np.zeros((len(classes.NAMES),) * 2, np.int64)
 
     def add(
-        self, depth: np.ndarray, parsing: np.ndarray, true_depth: np.ndarray, truth: np.ndarray
+        self,
+        depth: np.ndarray,
+        parsing: np.ndarray,
+        true_depth: np.ndarray,
+        true_parsing: np.ndarray,
     ) -> None:
-        """Add one sample: its labels depth (32, 32) and parsing (256, 256), then the true ones
-        (`truth` is the parsing).
+        """Add one sample: its depth (32, 32) in [0, 1] and parsing (256, 256) in 0..12, and the
+        true ones.
         """
         either = (depth > 0) | (true_depth > 0)
         both = (depth > 0) & (true_depth > 0)
@@ -108,14 +112,14 @@ class Tally:
         self.correlations.append(correlation(depth, true_depth, both))
         within = inside_outline(depth) & inside_outline(true_depth)
         self.inside.append(correlation(depth, true_depth, within))
-        flat = truth.astype(np.int64).ravel() * len(classes.NAMES) + parsing.ravel()
+        flat = true_parsing.astype(np.int64).ravel() * len(classes.NAMES) + parsing.ravel()
         self.confusion += np.bincount(flat, minlength=self.confusion.size).reshape(
             self.confusion.shape
         )
 
     def result(self) -> dict[str, Any]:
-        """MAE over cells of either face, mean correlation over cells of both and inside both
-        outlines, IoU by class.
+        """The figures of all samples: mean absolute error of depth over the cells of either face,
+        mean correlation over those of both faces and those inside both outlines, IoU of each class.
 
         Classes that are not in the truth are left out, and so is background.
         """

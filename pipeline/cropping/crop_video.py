@@ -54,7 +54,7 @@ def crop_video(
     try:
         shipped = shipped_faces(job.shipped_file(row.path), use_shipped)
     except ShippedError as error:
-        if use_shipped and not any(c.action == "face" for c in corrected):
+        if use_shipped and not any(correction.action == "face" for correction in corrected):
             samples.fail(row, -1, str(error))
             return
         samples.remark(row, -1, str(error))
@@ -105,8 +105,13 @@ class Look:
         tell who is meant.
         """
         wanted = self._wanted()
-        given = {c.frames[0][0] for c in self.corrected if c.action == "face" and c.frames}
-        witnesses = {number for number in given if not wanted(number)}
+        witnesses = {
+            correction.frames[0][0]
+            for correction in self.corrected
+            if correction.action == "face"
+            and correction.frames
+            and not wanted(correction.frames[0][0])
+        }
         witnessed: list[tuple[int, Seen]] = []
         last = count = -1
 
