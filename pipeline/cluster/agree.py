@@ -31,11 +31,6 @@ class Terms(NamedTuple):
     config_sha256: str
 
 
-def terms_of(config: Config, run: str) -> Terms:
-    """The terms of a run whose OUT/config.yaml is written. config: with absolute paths."""
-    return Terms(run, config, environment(config), config_sha256(config))
-
-
 def config_sha256(config: Config) -> str:
     """Sha256 of OUT/config.yaml as this process sees it; "" where it sees none."""
     with out_of(config.out) as out, suppress(FileNotFoundError, UserError):

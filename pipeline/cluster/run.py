@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from pipeline.cluster import connect
 from pipeline.cluster.absolute import absolute
-from pipeline.cluster.agree import Terms, terms_of, why_unfit
+from pipeline.cluster.agree import Terms, config_sha256, environment, why_unfit
 from pipeline.cluster.logs import JsonLog
 from pipeline.cluster.partitions import PartitionTasks
 from pipeline.cluster.progress import duration
@@ -124,7 +124,7 @@ def work(config: Config, options: RunOptions, client: Any, screen: Screen, log: 
     there = absolute(config)
     for dataset in config.datasets:
         write_dataset_index(config, dataset)
-    terms = terms_of(there, uuid.uuid4().hex[:12])
+    terms = Terms(uuid.uuid4().hex[:12], there, environment(there), config_sha256(there))
     watch = Watch(client, Patience(options.wait, screen.say), log)
     watch.wait_for({False, True} if options.gpu else {False})
     refuse_unfit(client, terms)

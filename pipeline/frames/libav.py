@@ -40,16 +40,24 @@ Remark = Callable[[int, str], None]
 
 @contextmanager
 def opened(path: Path) -> Iterator["av.container.InputContainer"]:
-    """The file as a container of libav, during the block, in which libav's errors become
-    VideoError.
+    """The file as a container of libav, during the block. Every error of libav, in the block as
+    well, becomes a VideoError, which does not name the file.
     """
-    with libav_errors(path):
-        import av
+    import av
 
+    try:
         # Absolute: a relative name like concat:a would be taken for a protocol.
         name, options = str(path.absolute()), {"format_whitelist": CONTAINERS}
         with av.open(name, "r", options=options, metadata_errors="replace") as container:
             yield container
+    except (av.FFmpegError, OSError, ValueError, ArithmeticError, MemoryError) as error:
+        if isinstance(error, av.error.EOFError | av.error.InvalidDataError):
+            text = missing_index(path) or "no video file, or its beginning is damaged"
+        elif isinstance(error, av.error.ArgumentError):
+            text = "no kind of video file that is read here"
+        else:
+            text = reason(error)
+        raise VideoError(f"not decodable: {text}") from error
 
 
 def check_file(path: Path) -> None:
@@ -63,25 +71,6 @@ def check_file(path: Path) -> None:
         raise VideoError(f"cannot read this file: it is {kind}")
     if status.st_size == 0:
         raise VideoError("the file is empty")
-
-
-@contextmanager
-def libav_errors(path: Path) -> Iterator[None]:
-    """Make every error of libav in the block a VideoError, which does not name the file. path: the
-    file, to see what is wrong with it.
-    """
-    import av
-
-    try:
-        yield
-    except (av.FFmpegError, OSError, ValueError, ArithmeticError, MemoryError) as error:
-        if isinstance(error, av.error.EOFError | av.error.InvalidDataError):
-            text = missing_index(path) or "no video file, or its beginning is damaged"
-        elif isinstance(error, av.error.ArgumentError):
-            text = "no kind of video file that is read here"
-        else:
-            text = reason(error)
-        raise VideoError(f"not decodable: {text}") from error
 
 
 def reason(error: Exception) -> str:

@@ -154,16 +154,12 @@ def stored_orientation(frame: "av.VideoFrame", packet: "av.Packet | None") -> Or
         if not str(error).endswith("is not a valid Type"):
             raise VideoError(str(error)) from None
         # PyAV 18.1 gives no side data at all beside a kind that it has no name for. EXIF is the one
-        # that occurs, in pictures and motion JPEG; the matrix is made from its orientation.
-        return packet_exif(packet)
+        # that occurs, in pictures and motion JPEG, of which a packet is a picture file in itself;
+        # the matrix is made from its orientation.
+        from pipeline.frames.pictures import exif_orientation
+
+        return exif_orientation(BytesIO(bytes(packet))) if packet is not None else AS_STORED
     return AS_STORED
-
-
-def packet_exif(packet: "av.Packet | None") -> Orientation:
-    """The orientation in the EXIF block of a packet that is a picture file in itself."""
-    from pipeline.frames.pictures import exif_orientation
-
-    return exif_orientation(BytesIO(bytes(packet))) if packet is not None else AS_STORED
 
 
 @cache
