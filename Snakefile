@@ -36,8 +36,8 @@ except UserError as error:
 layout = Layout(settings.out)
 # A job that was sent away reads this file again. It is told what to do and compares nothing, so it
 # asks nothing of the data set: n jobs would list n files each.
-asks = workflow.is_main_process
-videos = {name: graph.fingerprints(settings, name) if asks else None for name in settings.datasets}
+is_main = workflow.is_main_process
+videos = {name: graph.fingerprints(settings, name) if is_main else None for name in settings.datasets}
 
 
 def every(stage):
@@ -50,11 +50,13 @@ def every(stage):
 
 
 def of_partition(wildcards):
-    return videos[wildcards.dataset][int(wildcards.partition)] if asks else None
+    """The fingerprint of a job's partition."""
+    return videos[wildcards.dataset][int(wildcards.partition)] if is_main else None
 
 
 def made_by(stage):
-    return graph.made_by(settings, stage) if asks else None
+    """What decides a stage's bytes besides its input."""
+    return graph.made_by(settings, stage) if is_main else None
 
 
 def job_of(stage):

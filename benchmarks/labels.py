@@ -197,12 +197,13 @@ def steadiness(config: Config, folder: Path) -> dict[str, float]:
     """
     import h5py
 
+    from pipeline import depth
+    from pipeline import parse as parse_stage
     from pipeline.crop import Job, crop
     from pipeline.datasets.base import read_index
-    from pipeline.depth import depth
     from pipeline.files.keys import sha256_file
     from pipeline.index import dataset_root
-    from pipeline.parse import parse as parse_stage
+    from pipeline.labelling import make_layer
 
     changes: dict[str, list[float]] = {"image": [], "depth": [], "parsing": []}
     for dataset, settings in config.datasets.items():
@@ -211,8 +212,8 @@ def steadiness(config: Config, folder: Path) -> dict[str, float]:
         job = Job(dataset_root(dataset, settings), config.crop, all_frames)
         made = {name: folder / f"{dataset}_{name}.h5" for name in ("crops", "depth", "parsing")}
         crop(rows[: VIDEOS // len(config.datasets)], job, made["crops"], sha256_file)
-        depth(made["crops"], config.depth, made["depth"])
-        parse_stage(made["crops"], config.parse, made["parsing"])
+        make_layer(depth.layer(config.depth), made["crops"], made["depth"])
+        make_layer(parse_stage.layer(config.parse), made["crops"], made["parsing"])
         with (
             h5py.File(made["crops"]) as crop_file,
             h5py.File(made["depth"]) as depth_file,

@@ -1,0 +1,1 @@
+"""From videos to the bundle, and what looks at it; docs/design.md says where everything is."""

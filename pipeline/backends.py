@@ -31,22 +31,28 @@ class Choice(NamedTuple):
     packages: tuple[str, ...]
 
     def load(self) -> Any:
-        """The back end ready to work. UserError where its weights are missing or wrong."""
+        """The back end ready to work: for landmarks a labels.landmarks.FaceFinder, else a function
+        from views to labels. Raises UserError where its weights are missing or wrong, or a package
+        that it needs is.
+        """
         return import_module(self.backend.module).load(**self.options)
 
     def loaded(self) -> Any:
-        """The same, loaded once a process for all its partitions; for depth and parsing, which hold
-        nothing of one picture when they see the next. Loaded anew where a weight file has changed.
+        """The back end as `load` gives it, loaded once a process for all its partitions, and anew
+        where a weight file has changed; for depth and parsing, which hold nothing of one picture
+        when they see the next.
         """
         files = tuple(_state(name) for name in self.weights)
         return _loaded(self.backend.module, tuple(sorted(self.options.items())), files)
 
     def digests(self) -> list[str]:
-        """Sha256 of the weight files. UserError where one is missing or wrong."""
+        """Sha256 in hex of each weight file. Raises UserError where one is missing or wrong."""
         return [_digest(name) for name in self.weights]
 
     def versions(self, packages: Iterable[str] = ()) -> dict[str, str]:
-        """Installed versions of what decides the bytes, `packages` of the stage among it."""
+        """Installed versions of what decides the bytes, by distribution: h5py, numpy, those of the
+        back end, and `packages` of the stage.
+        """
         return keys.versions({"h5py", "numpy", *self.packages, *packages})
 
     def made_by(self, made_on: str, stage: int, packages: Iterable[str] = ()) -> str:

@@ -135,15 +135,18 @@ def manifest_hash(manifest: Mapping[str, Any]) -> str:
 
 
 def order(dataset: str, video: str, frame: int) -> bytes:
-    """The place of a sample in its split: a keyed hash of its identity, so that reading in order
-    is already a fair mixture and no worker count changes it.
+    """The place of a sample in its split: 16 bytes, by which a split is sorted. They are a keyed
+    hash of the sample's identity, so that reading in order is already a fair mixture and no worker
+    count changes it.
     """
     identity = f"{dataset}\0{video}\0{frame}".encode()
     return hashlib.blake2b(identity, key=b"ocim bundle order", digest_size=16).digest()
 
 
 def sample_checksum(image: np.ndarray, depth: np.ndarray, parsing: np.ndarray) -> str:
-    """Sha256 in hex over the bytes of the three arrays, in that order, as stored."""
+    """Sha256 in hex over the bytes of one sample's three arrays, in that order, as stored: image
+    (256, 256, 3) uint8, depth (32, 32) float32, parsing (256, 256) uint8.
+    """
     digest = hashlib.sha256()
     for array in (image, depth, parsing):
         digest.update(np.ascontiguousarray(array).tobytes())
@@ -151,7 +154,7 @@ def sample_checksum(image: np.ndarray, depth: np.ndarray, parsing: np.ndarray) -
 
 
 def check_schema(schema: Any, where: str) -> None:
-    """Raise BundleError, with what to do, for a schema that is not read."""
+    """Raise BundleError, with what to do, for a schema that is not read. where: the file."""
     is_number = isinstance(schema, int | np.integer) and not isinstance(schema, bool)
     if is_number and OLDEST <= schema <= SCHEMA:
         return
@@ -369,12 +372,16 @@ class Shard:
 
     @property
     def provenance(self) -> dict[str, Any]:
-        """Settings, back ends, versions and weights that decided the shard's bytes."""
+        """Settings, back ends, versions and weights that decided the shard's bytes, parsed from
+        JSON. Raises BundleError where they cannot be read.
+        """
         with self._hdf5() as file:
             return dict(json.loads(str(file.attrs["provenance"])))
 
     def table(self, name: str) -> list[dict[str, Any]]:
-        """The rows of the table `videos` or `failures`, by the names of SOURCES or FAILURES."""
+        """The rows of the table `videos` or `failures`: text as str and numbers as int, by the
+        names of SOURCES or FAILURES. Raises BundleError where it cannot be read.
+        """
         with self._hdf5() as file:
             group = file[name]
             columns = {
@@ -475,7 +482,9 @@ class Bundle:
 
     @property
     def failures(self) -> list[dict[str, Any]]:
-        """What gave no sample: dataset, split, video, frame (-1: the video), ..., reason."""
+        """What gave no sample: rows with dataset, split, video, frame (-1: the video), reason, and
+        what the index says of the video.
+        """
         return list(self.manifest["failures"])
 
     @property

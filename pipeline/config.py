@@ -26,8 +26,6 @@ from train.variants import Name as Variant
 
 DatasetName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,31}$")]
 """A dataset's name: it becomes part of file names, and of protocols such as "oulu to mydata"."""
-
-
 Seed = Annotated[int, Field(ge=0, lt=2**31)]
 
 
@@ -142,7 +140,7 @@ class Config(Section):
         )
 
     def choices(self) -> dict[str, Choice]:
-        """The back end of each stage that has one."""
+        """The back end of each stage that has one, by the stage's name: crop, depth, parse."""
         return {
             "crop": self.crop.choice(),
             "depth": self.depth.choice(),
@@ -151,14 +149,15 @@ class Config(Section):
 
     def keeps_loose(self) -> bool:
         """Whether the looser picture is kept beside the crops."""
-        read = any(choice.backend.loose for choice in self.choices().values())
-        return self.crop.loose == "always" or (self.crop.loose == "auto" and read)
+        is_read = any(choice.backend.loose for choice in self.choices().values())
+        return self.crop.loose == "always" or (self.crop.loose == "auto" and is_read)
 
 
 def validate(values: Any, source: str) -> Config:
-    """Turn a parsed mapping into a Config; UserError names `source` and the path of the bad key.
+    """Turn parsed YAML into a Config; None is an empty file.
 
-    A dataset that is named states only what differs from that dataset's own defaults.
+    A dataset that is named states only what differs from that dataset's own defaults. Raises
+    UserError with `source` and the path of the key that is wrong.
     """
     values = {} if values is None else values
     if not isinstance(values, dict):
@@ -222,7 +221,9 @@ class _SafeLoader(yaml.SafeLoader):
 
 
 def read_scalars(values: Any) -> Any:
-    """The same nested values, each text read as a YAML scalar: "2" becomes 2."""
+    """The same nested values, each text read as a YAML scalar: "2" becomes 2. YAMLError for a text
+    that is no YAML.
+    """
     if isinstance(values, dict):
         return {key: read_scalars(value) for key, value in values.items()}
     if isinstance(values, list):
@@ -249,7 +250,9 @@ def dump(config: Config) -> str:
 
 
 def write_once(config: Config) -> Path | None:
-    """Write OUT/config.yaml unless it says the same; its path, None where OUT is in a store."""
+    """Write OUT/config.yaml unless it says the same; returns its path, None where OUT is in a
+    store.
+    """
     text = dump(config)
     if is_url(config.out):
         send_text(config.out, "config.yaml", text)

@@ -1,7 +1,9 @@
 """The crop stage: the videos of one partition to crops, landmarks, affines and failures.
 
-Full frames never touch the disk. What gives nothing is a row in `failures`, not an exception; what
-gives a sample and ought to be known all the same is a row in `remarks`.
+This file says what is to be done, by which key it is known, and writes the result. `cropping/` does
+it to one video, in the processes of `isolated/`; `crops.py` is the geometry of a crop. Full frames
+never touch the disk. What gives nothing is a row in `failures`, not an exception; what gives a
+sample and ought to be known all the same is a row in `remarks`.
 """
 
 from collections.abc import Callable, Sequence
@@ -29,15 +31,16 @@ def crop(
     job: Job,
     out: Path,
     hash_video: Callable[[Path], str],
-    stored_key: Callable[[Path], str | None] = keys.stored_key,
+    stored_key: str | None = None,
 ) -> bool:
     """Write the crops of one partition to `out`; False when `out` is finished work already.
 
     rows: the partition's part of the index. hash_video: sha256 of a file, in hex. stored_key: the
-    key that a finished output carries.
+    key that `out` carries, None where there is no such file. Raises UserError where the landmark
+    models cannot be loaded.
     """
     inputs = find_inputs(rows, job, hash_video)
-    if stored_key(out) in inputs.keys:
+    if stored_key in inputs.keys:
         return False
     with ExitStack() as stack:
         spool = stack.enter_context(Spool(out.parent, FIELDS))
@@ -59,10 +62,11 @@ def crop(
 
 
 class Inputs(NamedTuple):
-    """What is to be cropped of a partition, and the keys that it can end in.
+    """What is to be cropped of a partition, and the keys that its file may get.
 
-    rows: those whose videos are there. hashes: as for crop_key. failures: of the others.
-    keys: of whole work, and of work without a video that was left out (limited_key).
+    rows: those whose videos are there. hashes: of all rows, as for crop_key. failures: of the rows
+    whose videos are not there. made_for: see the function. keys: of whole work, and of work without
+    a video that was left out (limited_key).
     """
 
     rows: list[Video]
@@ -73,8 +77,8 @@ class Inputs(NamedTuple):
 
 
 def find_inputs(rows: Sequence[Video], job: Job, hash_video: Callable[[Path], str]) -> Inputs:
-    """Look which videos of a partition there are. Arguments as for crop."""
-    there, hashes, failures = [], [], []
+    """Look which videos of a partition there are, and hash them. Arguments as for crop."""
+    present, hashes, failures = [], [], []
     for row in rows:
         of_video = reason = ""
         if corrections.excluded(corrections.of_row(row), None) is None:
@@ -82,17 +86,19 @@ def find_inputs(rows: Sequence[Video], job: Job, hash_video: Callable[[Path], st
             if reason:
                 failures.append(Failure(row.path, -1, reason))
             else:
-                there.append(row)
+                present.append(row)
         hashes.append((of_video, hash_of_shipped(job.shipped_file(row.path))))
     purpose = made_for(rows, job.settings, job.dataset)
     versions = job.settings.choice().versions(PACKAGES)
     key = crop_key(purpose, hashes, job.keep_loose, versions)
     limited = limited_key(key, job.settings.limits)
-    return Inputs(there, hashes, failures, purpose, (key, limited))
+    return Inputs(present, hashes, failures, purpose, (key, limited))
 
 
 def hash_of_video(root: Path, path: str, digest: Callable[[Path], str]) -> tuple[str, str]:
-    """Sha256 of a video and "", or "" and why there is none."""
+    """Sha256 in hex of a video and "", or "" and why there is none. path: of the video below root,
+    which no link may lead out of.
+    """
     video = root / path
     if not (video.is_file() and video.resolve().is_relative_to(root.resolve())):
         return "", "the file is missing"
@@ -103,7 +109,7 @@ def hash_of_video(root: Path, path: str, digest: Callable[[Path], str]) -> tuple
 
 
 def hash_of_shipped(path: Path | None) -> str:
-    """Sha256 of a file of face positions; "" where there is none, or none that can be read."""
+    """Sha256 in hex of a file of face positions; "" where there is none that can be read."""
     if path is not None:
         with suppress(OSError):
             return keys.sha256_file(path)
@@ -111,10 +117,11 @@ def hash_of_shipped(path: Path | None) -> str:
 
 
 def made_for(rows: Sequence[Video], settings: CropSettings, dataset: DatasetSettings) -> str:
-    """A hash of the part of index and configuration that crops are made for.
+    """Sha256 in hex of the part of index and configuration that crops are made for.
 
-    It stands in their file, so that pack can tell those of another index or configuration. Of a
-    row only what decides bytes counts: another subject makes no crop anew.
+    It stands in their file, so that pack can tell those of another index or configuration. Of a row
+    only what decides bytes counts: another subject makes no crop anew. Raises UserError where
+    weights are missing or wrong.
     """
     choice = settings.choice()
     return keys.key(
@@ -128,18 +135,19 @@ def made_for(rows: Sequence[Video], settings: CropSettings, dataset: DatasetSett
 def by_hand(row: Video) -> list[tuple[str, tuple[tuple[int, int], ...], str]]:
     """The corrections that decide bytes: action, frames and value; not the reason, nor labels."""
     return [
-        (one.action, one.frames, one.value)
-        for one in corrections.of_row(row)
-        if one.action != "relabel"
+        (correction.action, correction.frames, correction.value)
+        for correction in corrections.of_row(row)
+        if correction.action != "relabel"
     ]
 
 
 def crop_key(
     made_for: str, hashes: Sequence[tuple[str, str]], keep_loose: bool, versions: dict[str, str]
 ) -> str:
-    """The key of one partition's crops.
+    """The key of one partition's crops, sha256 in hex.
 
     hashes: sha256 of each row's video and of its file of face positions, "" where there is none.
+    versions: installed, of the packages that decide bytes.
     """
     return keys.key(
         stage="crops",

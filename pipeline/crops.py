@@ -1,5 +1,6 @@
-"""The geometry of crops: one affine a frame, pure and invertible. Nobody crops elsewhere.
+"""The geometry of a crop, arrays in and arrays out: one affine a frame, and drawing through it.
 
+The crop stage itself is `crop.py`. Everything that cuts a picture out of a frame does it here.
 Points are in pixels with pixel centres at +0.5: pixel i covers [i, i + 1). An affine is a 2 x 3
 float64 matrix that takes frame points (x, y, 1) to crop points. All that are made here are
 similarities: a turn, one scale and a shift; never a mirror, never two scales.
@@ -66,9 +67,10 @@ def crop_affine(
     """Frame-to-crop affine of a square crop of `size` pixels around a face mesh.
 
     landmarks: 468 x 2 or more, frame pixels. mode: `box`, upright around the mesh, or `aligned`,
-    eyes level and at fixed places. margin and shift: see box_affine and aligned_affine. Raises
-    CropError where the landmarks give no crop, which `aligned` also says of heads turned so far
-    away that their eyes nearly coincide.
+    eyes level and at fixed places. margin and shift: see box_affine and aligned_affine. The
+    affine is (2, 3) float64. Raises CropError where the landmarks give no crop, which `aligned`
+    also says of heads turned so far away that their eyes nearly coincide; ValueError for another
+    mode.
     """
     if mode == "box":
         return box_affine(landmarks, margin, shift, size)
@@ -116,23 +118,25 @@ def aligned_affine(eyes: np.ndarray, margin: float, shift: float, size: int) -> 
 
 
 def inverse(affine: np.ndarray) -> np.ndarray:
-    """The affine that leads back: inverse(A) after A is the identity."""
+    """The affine (2, 3) that leads back: inverse(A) after A is the identity. LinAlgError for one
+    that cannot be inverted.
+    """
     linear = np.linalg.inv(affine[:, :2])
     return np.hstack([linear, -linear @ affine[:, 2:]])
 
 
 def transform(affine: np.ndarray, points: np.ndarray) -> np.ndarray:
-    """Apply an affine to N x 2 points."""
+    """Apply an affine to points (..., 2) in (x, y); the same shape."""
     return points @ affine[:, :2].T + affine[:, 2]
 
 
 def corners(affine: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """The corners (4, 2) of a crop of width x height pixels in its frame, around it."""
+    """The corners (4, 2) of a crop in frame pixels, going around it. size: (width, height)."""
     return transform(inverse(affine), _square(*size))
 
 
 def scale_of(affine: np.ndarray) -> float:
-    """Crop pixels a frame pixel."""
+    """The scale of an affine: how long a frame pixel is in the crop, in crop pixels."""
     return float(np.sqrt(abs(np.linalg.det(affine[:, :2]))))
 
 
@@ -141,9 +145,10 @@ def warp(
 ) -> np.ndarray:
     """Draw `image` through `affine` on a picture of size (width, height); outside is zero (black).
 
-    image: H x W or H x W x C, uint8 or float32. affine: a similarity. Bilinear, and where the
-    picture shrinks, drawn at a whole multiple of its size and averaged, so that fine texture does
-    not alias. `nearest` is for class maps: the value at each pixel's centre, never averaged.
+    image: (H, W) or (H, W, C), uint8 or float32. affine: a similarity. Returns (height, width) or
+    (height, width, C) of the same dtype. Bilinear, and where the picture shrinks, drawn at a whole
+    multiple of its size and averaged, so that fine texture does not alias. `nearest` is for class
+    maps: the value at each pixel's centre, never averaged.
     """
     import cv2
 
@@ -252,7 +257,7 @@ def _at_places(image: np.ndarray, affine: np.ndarray, size: tuple[int, int]) -> 
 
 
 def padding(affine: np.ndarray, frame_size: tuple[int, int], size: int) -> float:
-    """Share of a size x size crop that lies outside the frame (width, height), 0 to 1.
+    """Share of a size x size crop that lies outside the frame, 0 to 1. frame_size: (width, height).
 
     Exact for any affine: the frame's outline as the crop sees it, cut to the crop. 0.0 where the
     crop lies inside the frame, 1.0 where it lies outside.
@@ -278,7 +283,7 @@ def _cut(outline: list[np.ndarray], axis: int, edge: float, inwards: float) -> l
     kept = []
     for i, point in enumerate(outline):
         before = outline[i - 1]
-        depth, depth_before = (inwards * (one[axis] - edge) for one in (point, before))
+        depth, depth_before = (inwards * (corner[axis] - edge) for corner in (point, before))
         if (depth < 0) != (depth_before < 0):
             crossing = before + (point - before) * (depth_before / (depth_before - depth))
             crossing[axis] = edge

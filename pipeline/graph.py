@@ -27,8 +27,8 @@ def check_inputs(config: Config) -> None:
             index(dataset, settings)
             shipped_file(dataset, settings, dataset_root(dataset, settings))
         except UserError as error:
-            there = is_url(settings.root) or Path(settings.root).is_dir()
-            hint = "" if there else ". Without data of your own: make demo"
+            has_root = is_url(settings.root) or Path(settings.root).is_dir()
+            hint = "" if has_root else ". Without data of your own: make demo"
             raise UserError(f"{error}{hint}") from None
     for choice in config.choices().values():
         choice.digests()
@@ -83,7 +83,8 @@ def made_by(config: Config, stage: str) -> dict[str, Any]:
     """What decides a stage's (crop, depth, parse) bytes besides its input, for Snakemake to compare
     with last time: it would not look at the keys of finished work after an update.
 
-    Where weights are missing their hashes are left out, so that a dry run works without them.
+    Plain values under `settings`, `version`, `versions`, `weights`; of crop `loose` and `limits` as
+    well. Where weights are missing their hashes are left out, so that a dry run works without them.
     """
     choice = config.choices()[stage]
     made: dict[str, Any] = {
@@ -100,10 +101,11 @@ def made_by(config: Config, stage: str) -> dict[str, Any]:
 
 
 def fingerprints(config: Config, dataset: str) -> list[str]:
-    """A hash of each partition's index rows and of its files' sizes and times, for Snakemake.
+    """Sha256 in hex of each partition's index rows and its files' sizes and times, for Snakemake.
 
-    It lets Snakemake see that a video was added, taken away, changed or corrected. Where the
-    index cannot be made every hash is that of nothing, so that a dry run works without data.
+    One a partition, in order. It lets Snakemake see that a video was added, taken away, changed or
+    corrected. Where the index cannot be made every hash is that of nothing, so that a dry run works
+    without data.
     """
     settings = config.datasets[dataset]
     parts: list[list[Any]] = [[] for _ in range(settings.partitions)]
@@ -124,7 +126,7 @@ def fingerprints(config: Config, dataset: str) -> list[str]:
 
 
 def table_cells(config: Config) -> "list[Cell]":
-    """The trainings that the tables are made of (`ocim tables`).
+    """The trainings that the tables are made of (`ocim tables`): one a protocol, variant and seed.
 
     Raises UserError for a protocol that needs a dataset which the configuration leaves out.
     """

@@ -27,7 +27,8 @@ def dataset_root(dataset: str, settings: DatasetSettings) -> Path:
     """The folder to which the index's paths are relative; the root may be one level above it.
 
     Of a root in an object store it is a folder of this machine with the same names
-    (places/names.py), which is there until the process ends.
+    (places/names.py), which is there until the process ends. Raises UserError where the folder is
+    missing, or nothing in it is named like the dataset.
     """
     with _url_in_errors(settings):
         return resolve_root(_folder(settings.root), adapter(dataset, settings), dataset)
@@ -63,14 +64,15 @@ def _url_in_errors(settings: DatasetSettings) -> Iterator[None]:
 
 
 def index(dataset: str, settings: DatasetSettings) -> list[Video]:
-    """Every video of a dataset, sorted by the bytes of its path.
+    """Every video of a dataset, sorted by the bytes of its path, with its corrections by hand.
 
-    Raises UserError when the folder is missing or nothing in it is named like the dataset.
+    Raises UserError when the folder is missing, nothing in it is named like the dataset, or a list,
+    table or overrides.csv is wrong.
     """
     if is_url(settings.root):
         from pipeline.places.names import names_of
 
-        names_of(settings.root, oldest=0)  # and what is asked below is of these
+        names_of(settings.root, oldest=0)  # listed anew; what is read below is of these
     place = dataset_root(dataset, settings)
     module = adapter(dataset, settings)
     listed = settings.table and str(_list(settings.table))
@@ -87,7 +89,9 @@ def index(dataset: str, settings: DatasetSettings) -> list[Video]:
 
 
 def objects_passed_over(root: str) -> list[str]:
-    """A line for each object of a root in a store that can be no file of this machine: why not."""
+    """A line for people on each object of a root in a store that can be no file of this machine,
+    with the reason; none for a root on disk.
+    """
     if not is_url(root):
         return []
     from pipeline.places.names import names_of
@@ -101,8 +105,8 @@ def objects_passed_over(root: str) -> list[str]:
 def overrides_file(dataset: str, settings: DatasetSettings, place: Path) -> Path | None:
     """The dataset's corrections by hand: as configured, else overrides.csv in the root, if any.
 
-    place: the root as found, which may lie one level below the one that the settings name; the
-    file may lie in either, but not in both.
+    place: the root as found, which may lie one level below the one that the settings name; the file
+    may lie in either. UserError where it lies in both.
     """
     if settings.overrides is not None:
         return _list(settings.overrides)
@@ -133,7 +137,7 @@ def shipped_file(
 
 
 def partition_of(dataset: str, path: str, partitions: int) -> int:
-    """The partition of a video: sha256 of (dataset, path) modulo the number of partitions.
+    """The partition of a video, from 0: sha256 of (dataset, path) modulo the number of partitions.
 
     It depends on nothing else, so an added video changes one partition.
     """

@@ -47,12 +47,14 @@ class Layer(NamedTuple):
 
 
 def made_for(choice: Choice, crops: str) -> str:
-    """A hash of the settings and weights, and of the key of the crops, that a layer is made for."""
+    """Sha256 in hex of the settings and weights, and of the key of the crops, that a layer is made
+    for. UserError where weights are missing or wrong.
+    """
     return keys.key(settings=choice.decides, weights=choice.digests(), crops=crops)
 
 
 def layer_key(layer: Layer, crops: str) -> str:
-    """The key of a layer over the crops of this key."""
+    """The key of a layer over the crops of this key: what is made for, and all versions."""
     return keys.key(
         stage=layer.name,
         version=(layer.version, layer.choice.backend.version),
@@ -61,21 +63,18 @@ def layer_key(layer: Layer, crops: str) -> str:
     )
 
 
-def make_layer(layer: Layer, crops: Path, out: Path, force: bool) -> bool:
-    """Write the layer that belongs to `crops`; False when `out` is finished work already.
+def make_layer(layer: Layer, crops: Path, out: Path) -> None:
+    """Write to `out` the layer that belongs to the crops file `crops`, whole or not at all.
 
     It has `video` and `frame` as the crops have them. A sample that gets no label is a failure, and
-    pack leaves it out. force: make it again even when the key says that it is finished. Raises
-    UserError where the crops are missing, damaged or lack what the back end reads.
+    pack leaves it out. Raises UserError where the crops are missing, damaged or lack what the back
+    end reads, or the back end's weights are missing or wrong.
     """
     choice, field = layer.choice, FIELDS[layer.name]
     names = sorted(("frame", "live", "video", *OF_VIEW))
     names += OF_LOOSE if choice.backend.loose else ()
     with layers.open_input(crops, "crop", names) as file:
         crops_key = str(file.attrs["key"])
-        key = layer_key(layer, crops_key)
-        if not force and keys.stored_key(out) == key:
-            return False
         label = choice.loaded()
         failures: list[Failure] = []
         frames, videos = file["frame"][:], file["video"][:]
@@ -83,13 +82,12 @@ def make_layer(layer: Layer, crops: Path, out: Path, force: bool) -> bool:
         rows = Rows(len(frames), field.shape, str(field.dtype), blocks)
         arrays = {layer.name: rows, "frame": frames, "video": videos}
         attributes = {
-            "key": key,
+            "key": layer_key(layer, crops_key),
             "made_by": choice.made_by(label.made_on, layer.version),
             "made_for": made_for(choice, crops_key),
             "stage": layer.name,
         }
         layers.write(out, attributes, arrays, failures)
-    return True
 
 
 def _blocks(
@@ -116,10 +114,11 @@ def _blocks(
 def labels_of(
     file: h5py.File, wanted: np.ndarray, label: Label, backend: Backend
 ) -> Iterator[np.ndarray | LabelError | None]:
-    """The label of each crop of an open file, in order; None of those that are not wanted.
+    """The label of each crop of an open file, in order; None for those that are not wanted.
 
-    wanted: (N,) bool. label: the back end, loaded. No batch reaches over a video's end, so that a
-    video more or less changes nothing of another's.
+    wanted: (N,) bool. label: the back end, loaded; a label is what it gives: depth (256, 256)
+    float32 in [0, 1], or parsing (256, 256) uint8 in 0..12. No batch reaches over a video's end, so
+    that a video more or less changes nothing of another's.
     """
     videos = file["video"][:]
     for _, group in groupby(range(len(videos)), key=videos.__getitem__):
@@ -133,9 +132,9 @@ def labels_of(
 
 
 def views_of(file: h5py.File, rows: Sequence[int], loose: bool) -> list[View]:
-    """Samples of an open crops file; rows rise. What lies together is read together.
+    """The views of some samples of an open crops file. What lies together is read together.
 
-    loose: with the looser picture. Raises UserError where that is damaged.
+    rows: ascending. loose: with the looser picture. Raises UserError where that is damaged.
     """
     views = []
     for start, stop in runs(rows):
@@ -150,7 +149,7 @@ def views_of(file: h5py.File, rows: Sequence[int], loose: bool) -> list[View]:
 
 
 def runs(rows: Sequence[int]) -> Iterator[tuple[int, int]]:
-    """Rising numbers as ranges without gaps: the first of each, and one past its last."""
+    """Ascending numbers as ranges without gaps: the first of each, and one past its last."""
     start = 0
     for i in range(1, len(rows) + 1):
         if i == len(rows) or rows[i] != rows[i - 1] + 1:

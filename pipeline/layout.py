@@ -1,16 +1,21 @@
-"""Where every file under OUT lies."""
+"""Where every file under OUT lies; the tree is in docs/design.md."""
 
 from pathlib import Path
 
-from pipeline.files.urls import local_only
+from pipeline.errors import UserError
+from pipeline.files.urls import below, is_url, redacted
 
 
 class Layout:
-    """The place of every file under OUT."""
+    """The path of every file under OUT. out: its folder; UserError for the URL of a store."""
 
     def __init__(self, out: str | Path) -> None:
-        if isinstance(out, str):
-            local_only(out, "this verb")
+        if isinstance(out, str) and is_url(out):
+            url = redacted(out)
+            raise UserError(
+                f"{url}: this verb reads files of this machine; copy the bundle first:"
+                f" ocim bundle fetch {below(url, 'bundle')} -o DIR"
+            )
         self.out = Path(out)
         self.config = self.out / "config.yaml"
         self.bundle = self.out / "bundle"
@@ -36,9 +41,9 @@ class Layout:
         """The index of a dataset, one row a video."""
         return self.out / "index" / f"{dataset}.csv"
 
-    def partition(self, stage: str, dataset: str, partition: int) -> Path:
-        """The output of a stage (crops, depth, parsing) for one partition."""
-        return self.out / stage / dataset / f"{partition:04d}.h5"
+    def partition(self, folder: str, dataset: str, partition: int) -> Path:
+        """The file of one partition. folder: of the stage: crops, depth or parsing."""
+        return self.out / folder / dataset / f"{partition:04d}.h5"
 
     def hashes(self, dataset: str, partition: int) -> Path:
         """The sha256 of a partition's videos, where these lie in a store: a cache."""

@@ -6,6 +6,7 @@ The rules of the labels are checked here, once: zero depth for spoofs and only f
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
+from itertools import starmap
 from typing import Any
 
 import numpy as np
@@ -16,9 +17,9 @@ from pipeline.datasets.base import Video, read_index
 from pipeline.errors import UserError
 from pipeline.files import keys
 from pipeline.files.hdf5 import fixed_strings
-from pipeline.files.many import Each, one_by_one
+from pipeline.files.many import Each
 from pipeline.files.records import same_person
-from pipeline.files.room import Room, room_for, room_on_the_way
+from pipeline.files.room import Room, room_for, room_to_send
 from pipeline.files.store import remove_left_over, replace_whole, write_json, write_text
 from pipeline.indexing import corrections
 from pipeline.packing.gather import FROM_CROPS, FROM_INDEX, read_columns, refuse_changed
@@ -36,10 +37,10 @@ _MUCH = 2_000_000_000
 def pack(
     config: Config,
     tell: Callable[[str], None] = lambda line: None,
-    each: Each = one_by_one,
+    each: Each = starmap,
     at_once: int = 1,
 ) -> dict[str, Any]:
-    """Write the shards and bundle.json of a configuration; return the manifest.
+    """Write the shards and bundle.json of a configuration; returns the manifest (docs/bundle.md).
 
     tell: is given a line for people before anything is written. each: runs the calls that read
     partitions and write shards, as in pipeline/files/many.py; at_once: how many of them at a time,
@@ -50,7 +51,7 @@ def pack(
     with out_of(config.out) as out:
         plans, done = plan_bundle(config, out, each)
         room = estimate(plans, done, out, at_once)
-        tell(room.told())
+        tell(room.line())
         room.require()
         folder = out.layout.bundle
         remove_left_over(folder)  # by a pack that was killed
@@ -67,7 +68,7 @@ def pack(
 def manifest_of(
     config: Config, plans: Sequence[Plan], entries: Sequence[dict[str, Any]]
 ) -> dict[str, Any]:
-    """What bundle.json says. entries: of its shards."""
+    """What bundle.json says, its hash included. plans: of all datasets. entries: of all shards."""
     provenance = {plan.dataset: plan.provenance for plan in plans}
     manifest: dict[str, Any] = {
         "schema": bundle.SCHEMA,
@@ -91,12 +92,10 @@ def to_lines(manifest: dict[str, Any], folder: str) -> Iterator[str]:
     yield f"{folder}/bundle.json: {len(manifest['shards'])} shards"
 
 
-def plan_bundle(
-    config: Config, out: Out, each: Each = one_by_one
-) -> tuple[list[Plan], dict[str, str]]:
+def plan_bundle(config: Config, out: Out, each: Each) -> tuple[list[Plan], dict[str, str]]:
     """What `pack` would do, and the sha256 of each shard that is finished work, by its name.
 
-    Nothing is written; UserError as there, but for the disk.
+    Nothing is written. Raises UserError as `pack` does, but for the disk.
     """
     rows = {
         dataset: read_index(out.bring(out.layout.index(dataset)))
@@ -105,14 +104,14 @@ def plan_bundle(
     for dataset, of_dataset in rows.items():
         check_one_split_a_subject(dataset, of_dataset)
     plans = [plan_dataset(dataset, config, own, each) for dataset, own in rows.items()]
-    there = out.states(out.layout.bundle)
-    if bundle.MANIFEST in there:
+    present = out.states(out.layout.bundle)
+    if bundle.MANIFEST in present:
         out.bring(out.layout.bundle / bundle.MANIFEST)
     known = recorded(out.layout.bundle)
-    pieces = [piece for plan in plans for piece in plan.pieces if piece.name in there]
+    pieces = [piece for plan in plans for piece in plan.pieces if piece.name in present]
     calls = [(config, p.name, p.attributes["key"], known.get(p.name)) for p in pieces]
-    much = sum(there[piece.name].size for piece in pieces) > _MUCH
-    found = (each if much else one_by_one)(sha256_if_finished, calls)
+    much = sum(present[piece.name].size for piece in pieces) > _MUCH
+    found = (each if much else starmap)(sha256_if_finished, calls)
     names = [piece.name for piece in pieces]
     return plans, {name: sha256 for name, sha256 in zip(names, found, strict=True) if sha256}
 
@@ -123,26 +122,31 @@ def sha256_if_finished(config: Config, name: str, key: str, known: tuple[str, st
         return finished_in(out, out.layout.bundle / name, key, known)
 
 
-def estimate(plans: Sequence[Plan], done: Mapping[str, str], out: Out, at_once: int = 1) -> Room:
-    """What the shards that are to be written need of the disk. done: the names of the others."""
+def estimate(plans: Sequence[Plan], done: Mapping[str, str], out: Out, at_once: int) -> Room:
+    """What the shards that are to be written need of the disk. done: the finished ones, by name.
+    at_once: how many are written at a time.
+    """
     folder = out.layout.bundle
     pieces = [piece for plan in plans for piece in plan.pieces if piece.name not in done]
     files = [(folder / piece.name, piece.size) for piece in pieces]
-    if out.stays:
+    if out.is_local:
         return room_for(folder, files, at_once)
-    return room_on_the_way(folder.parent.parent, files, at_once)
+    return room_to_send(folder.parent.parent, files, at_once)
 
 
 def write_pieces(
     plans: Sequence[Plan], done: Mapping[str, str], config: Config, each: Each
 ) -> list[dict[str, Any]]:
-    """Write the shards that are not finished; give the manifest's entry of each."""
+    """Write the shards that are not finished; returns the manifest's entries of all, in order.
+
+    done: sha256 of the finished ones, by name.
+    """
     pieces = [piece for plan in plans for piece in plan.pieces]
     written = each(write, ((config, piece) for piece in pieces if piece.name not in done))
     with out_of(config.out) as out:
-        there = out.states(out.layout.bundle)
+        present = out.states(out.layout.bundle)
     return [
-        entry_of(piece, there[piece.name].size, done[piece.name])
+        entry_of(piece, present[piece.name].size, done[piece.name])
         if piece.name in done
         else next(written)
         for piece in pieces
@@ -150,7 +154,7 @@ def write_pieces(
 
 
 def entry_of(piece: Piece, size: int, sha256: str) -> dict[str, Any]:
-    """What the manifest says of a shard. size: bytes of its file."""
+    """What the manifest says of a shard. size, sha256: of its file, in bytes and in hex."""
     live = sum(piece.rows[sample.video].live for sample in piece.samples)
     return {
         "file": piece.name,
@@ -169,6 +173,7 @@ def write(config: Config, piece: Piece) -> dict[str, Any]:
     """Write one shard whole, checking the rules of the labels sample by sample.
 
     It opens what it needs itself, so that it can run in any process. Returns the manifest's entry.
+    Raises UserError where a label breaks its rules, or an input has changed meanwhile.
     """
     with out_of(config.out) as out:
         path = out.layout.bundle / piece.name
@@ -195,7 +200,8 @@ def write(config: Config, piece: Piece) -> dict[str, Any]:
 
 
 def pixels(out: Out, piece: Piece, raw: bool) -> Iterator[Pixels]:
-    """Image, depth and parsing of each sample, checked.
+    """Image (256, 256, 3) uint8, depth (32, 32) float32 and parsing (256, 256) uint8 of each
+    sample, checked by check_labels.
 
     raw: whether spoofs keep the depth that was made of them (depth.spoof_depth).
     """
@@ -210,9 +216,10 @@ def pixels(out: Out, piece: Piece, raw: bool) -> Iterator[Pixels]:
 
 
 def check_labels(depth: np.ndarray, parsing: np.ndarray, has_depth: bool, where: str) -> None:
-    """Raise UserError unless depth and parsing keep the rules of the labels.
+    """Raise UserError unless depth and parsing of a sample keep the rules of the labels: depth in
+    [0, 1] and classes 0 to 12.
 
-    has_depth: whether there must be depth: on live samples; on spoofs where it was asked for.
+    has_depth: whether there must be depth, as on live samples, or none. where: of the sample.
     """
     if not np.isfinite(depth).all() or depth.min() < 0 or depth.max() > 1:
         raise UserError(f"{where}: depth outside 0 to 1; run ocim depth again")

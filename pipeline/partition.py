@@ -23,8 +23,10 @@ STAGES = {"crop": "crops", "depth": "depth", "parse": "parsing"}
 
 
 class Done(NamedTuple):
-    """What became of one partition. made: the stages that had anything to do, in their order.
-    samples, failures: of its last stage's file, and of all of them.
+    """What became of one partition.
+
+    made: the stages that had anything to do, in their order. samples: in the last stage's file.
+    failures: listed in the files of all stages.
     """
 
     dataset: str
@@ -43,7 +45,8 @@ def label_partition(
 ) -> Done:
     """Take one partition through stages, one after the other; what is finished is left as it is.
 
-    rows: the partition's part of the index; None: read from the index that lies in OUT.
+    stages: names of STAGES. rows: the partition's part of the index; None: read from the index that
+    lies in OUT. Raises UserError for an input that is missing, damaged or wrong.
     """
     made, samples, failures = [], 0, 0
     with out_of(config.out) as out:
@@ -65,17 +68,18 @@ def make_stage(
 ) -> bool:
     """Take one partition through one stage; False when it was finished already.
 
-    rows: of the stage crop, as for label_partition. force: of depth and parse, make the labels
-    again though they are finished.
+    stage: a name of STAGES. rows: for the stage crop, as for label_partition. force: for depth and
+    parse, make the labels again though they are finished. Raises UserError as label_partition does.
     """
     with out_of(config.out) as out:
         return _make(config, stage, dataset, partition, out, rows, force)
 
 
 def write_dataset_index(config: Config, dataset: str, rows: list[Video] | None = None) -> str:
-    """Write OUT/index/DATASET.csv; return what people call it: a path or a URL.
+    """Write OUT/index/DATASET.csv; returns its path or URL.
 
-    rows: of the index; None: from the names under the dataset's root.
+    rows: of the index; None: from the names under the dataset's root. Raises UserError as
+    index.index does.
     """
     if rows is None:
         rows = index(dataset, config.datasets[dataset])
@@ -83,11 +87,11 @@ def write_dataset_index(config: Config, dataset: str, rows: list[Video] | None =
         path = out.layout.index(dataset)
         write_index(path, rows)
         out.send(path)
-        return out.told(path)
+        return out.address(path)
 
 
 def index_rows(config: Config, dataset: str) -> list[Video]:
-    """The index of a dataset as it lies in OUT."""
+    """The index of a dataset as it lies in OUT; UserError where it is missing or damaged."""
     with out_of(config.out) as out:
         return read_index(out.bring(out.layout.index(dataset)))
 
@@ -123,11 +127,11 @@ def _crop(
         job = Job(videos.root, config.crop, settings, config.keeps_loose(), videos.shipped_file)
         stored = stored_key(out, path)
         # Known from what is remembered of the videos, so that none is fetched in vain.
-        if videos.partly and stored and stored in find_inputs(rows, job, videos.hash_video).keys:
+        if videos.in_store and stored and stored in find_inputs(rows, job, videos.hash_video).keys:
             return False
         videos.fetch()
         with named(path):
-            made = crop(rows, job, path, videos.hash_video, lambda path: stored)
+            made = crop(rows, job, path, videos.hash_video, stored)
         if not made:
             return False
         out.send(path)
@@ -145,7 +149,7 @@ def _label(config: Config, stage: str, dataset: str, partition: int, out: Out, f
         key = stored_key(out, crops)
         if key is not None and stored_key(out, path) == labelling.layer_key(layer, key):
             return False
-    labelling.make_layer(layer, out.bring(crops), path, force=True)
+    labelling.make_layer(layer, out.bring(crops), path)
     out.send(path)
     return True
 
@@ -160,6 +164,6 @@ def stored_key(out: Out, path: Path) -> str | None:
 
 
 def summary(out: Out, path: Path) -> tuple[int, int]:
-    """Samples and failures of one partition's file."""
+    """How many samples and how many failures one partition's file has."""
     with out.reading(path) as source, h5py.File(source, "r") as file:
         return len(file["frame"]), len(layers.read_failures(file))

@@ -57,7 +57,7 @@ class CropSettings(Section):
     def choice(self) -> Choice:
         """The back end for landmarks, and what decides its bytes.
 
-        Of the limits that is the number of frames alone, and not stated where it is the usual one.
+        Of the limits only the number of frames does, which is left out where it is the usual one.
         """
         backend = LANDMARKS[self.landmarks]
         decides = self.model_dump(exclude={"loose", "limits"})

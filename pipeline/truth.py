@@ -36,8 +36,8 @@ def truth_path(root: Path, video: str) -> Path:
 def read_truth(path: Path) -> dict[str, np.ndarray]:
     """The truth that the renderer wrote beside a live video.
 
-    `box` F x 4 int32 (x0, y0, x1, y1 in upright frame pixels), `depth` F x h x w float16,
-    `parsing` F x h x w uint8, both inside the box, padded at the right and below.
+    `box` (F, 4) int32 (x0, y0, x1, y1 in upright frame pixels), `depth` (F, h, w) float16 in [0, 1]
+    and `parsing` (F, h, w) uint8 in 0..12, both inside the box, padded at the right and below.
     """
     with np.load(path, allow_pickle=False) as stored:
         return {name: stored[name] for name in ("box", "depth", "parsing")}
@@ -46,7 +46,11 @@ def read_truth(path: Path) -> dict[str, np.ndarray]:
 def truth_in_crop(
     truth: dict[str, np.ndarray], frame: int, affine: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """True depth (32 x 32 float32, reduced by area) and parsing (256 x 256) of one sample."""
+    """True depth (32, 32) float32 in [0, 1], reduced by area, and parsing (256, 256) uint8 of one
+    sample.
+
+    truth: as read_truth gives it. frame: its number. affine: (2, 3) frame to crop.
+    """
     x0, y0, x1, y1 = (int(value) for value in truth["box"][frame])
     height, width = y1 - y0, x1 - x0
     inside = affine.copy()
@@ -59,10 +63,10 @@ def truth_in_crop(
 
 
 def inside_outline(depth: np.ndarray) -> np.ndarray:
-    """The face's cells whose eight neighbours are of the face too.
+    """The face's cells whose eight neighbours are of the face too: (H, W) bool.
 
-    A cell on the outline is part face, part background, and its value says chiefly how much of it
-    is face: there two outlines are compared, not two depths.
+    depth: (H, W), above 0 on the face. A cell on the outline is part face, part background, and its
+    value says chiefly how much of it is face: there two outlines are compared, not two depths.
     """
     face = np.pad(depth > 0, 1)
     windows = np.lib.stride_tricks.sliding_window_view(face, (3, 3))
@@ -70,7 +74,9 @@ def inside_outline(depth: np.ndarray) -> np.ndarray:
 
 
 def correlation(first: np.ndarray, second: np.ndarray, where: np.ndarray) -> float:
-    """Pearson's correlation of two maps over a mask's cells; 0 where one of them is constant."""
+    """Pearson's correlation of two maps (H, W) over the cells of a mask (H, W) bool, -1 to 1; 0
+    where one of them is constant there.
+    """
     if where.sum() < 2 or not (np.ptp(first[where]) and np.ptp(second[where])):
         return 0.0
     return float(np.corrcoef(first[where], second[where])[0, 1])
@@ -91,23 +97,29 @@ class Tally:
         self.confusion = np.zeros((len(classes.NAMES),) * 2, np.int64)
 
     def add(
-        self, depth: np.ndarray, parsing: np.ndarray, true_depth: np.ndarray, truth: np.ndarray
+        self,
+        depth: np.ndarray,
+        parsing: np.ndarray,
+        true_depth: np.ndarray,
+        true_parsing: np.ndarray,
     ) -> None:
-        """Add one sample: labels, then truth."""
+        """Add one sample: its depth (32, 32) in [0, 1] and parsing (256, 256) in 0..12, and the
+        true ones.
+        """
         either = (depth > 0) | (true_depth > 0)
         both = (depth > 0) & (true_depth > 0)
         self.errors.append(float(np.abs(depth - true_depth)[either].mean()))
         self.correlations.append(correlation(depth, true_depth, both))
         within = inside_outline(depth) & inside_outline(true_depth)
         self.inside.append(correlation(depth, true_depth, within))
-        flat = truth.astype(np.int64).ravel() * len(classes.NAMES) + parsing.ravel()
+        flat = true_parsing.astype(np.int64).ravel() * len(classes.NAMES) + parsing.ravel()
         self.confusion += np.bincount(flat, minlength=self.confusion.size).reshape(
             self.confusion.shape
         )
 
     def result(self) -> dict[str, Any]:
-        """MAE over cells of either face, mean correlation over cells of both and inside both
-        outlines, IoU by class.
+        """The figures of all samples: mean absolute error of depth over the cells of either face,
+        mean correlation over those of both faces and those inside both outlines, IoU of each class.
 
         Classes that are not in the truth are left out, and so is background.
         """
@@ -129,7 +141,7 @@ class Tally:
 
 
 def label_truth(config: Config, layout: Layout) -> dict[str, Any]:
-    """Hold every live sample of the bundle against the truth; write and return OUT/truth.json.
+    """Compare every live sample of the bundle with the truth; write and return OUT/truth.json.
 
     Raises UserError when no live video has its truth beside it, as real data has none.
     """

@@ -18,6 +18,8 @@ from pipeline.files import layers
 from pipeline.files.hdf5 import read_strings
 from pipeline.files.keys import sha256_file
 from pipeline.indexing.corrections import apply, read_overrides
+from pipeline.partition import stored_key
+from pipeline.places import LocalOut
 
 
 class Stage:
@@ -44,7 +46,7 @@ class Stage:
         dataset = DatasetSettings(root="unused", **{"every": 3, **sampling})
         job = Job(self.folder, CropSettings(mode=mode), dataset, False, lambda path: shipped)
         out = self.folder / "crops.h5"
-        self.made = crop([self.row], job, out, sha256_file)
+        self.made = crop([self.row], job, out, sha256_file, stored_key(LocalOut(self.folder), out))
         with h5py.File(out) as file:
             self.failures = [(f.frame, f.reason) for f in layers.read_failures(file)]
             self.remarks = [(r.frame, r.text) for r in layers.read_remarks(file)]

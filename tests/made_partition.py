@@ -11,6 +11,8 @@ from pipeline.crop import Job, crop
 from pipeline.datasets.base import Video
 from pipeline.files.hdf5 import read_strings
 from pipeline.files.keys import sha256_file
+from pipeline.partition import stored_key
+from pipeline.places import LocalOut
 
 
 def run_crop(
@@ -18,7 +20,8 @@ def run_crop(
 ) -> bool:
     """Crop every third frame, or as the settings of a dataset say; False: that was done already."""
     dataset = DatasetSettings(root="unused", **{"every": 3, **sampling})
-    return crop(rows, Job(root, CropSettings(), dataset, loose), out, sha256_file)
+    job = Job(root, CropSettings(), dataset, loose)
+    return crop(rows, job, out, sha256_file, stored_key(LocalOut(out.parent), out))
 
 
 def arrays(path: Path) -> dict[str, np.ndarray]:

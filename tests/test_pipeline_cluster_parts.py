@@ -12,7 +12,7 @@ from click.testing import CliRunner
 from pipeline.cli.run import run
 from pipeline.cluster.absolute import absolute
 from pipeline.cluster.agree import difference
-from pipeline.cluster.connect import STARTS, Tls, checked, is_loopback, started
+from pipeline.cluster.connect import STARTS, Tls, checked, is_loopback, start_with_retries
 from pipeline.cluster.logs import opened
 from pipeline.cluster.partitions import Step, steps_of
 from pipeline.cluster.task import attempt
@@ -185,7 +185,7 @@ def test_workers_that_cannot_be_started_are_tried_again_and_then_told(failing):
         return "cluster"
 
     if failing < STARTS:
-        assert started(start) == "cluster" and len(tries) == failing + 1
+        assert start_with_retries(start) == "cluster" and len(tries) == failing + 1
     else:
         with pytest.raises(UserError, match=r"cannot be started .* Nanny failed to start\."):
-            started(start)
+            start_with_retries(start)

@@ -29,7 +29,7 @@ def test_twice_as_many_tasks_are_out_as_can_run_and_no_more_are_drawn():
     window = Window(source())
     assert taken(window, Capacity(3)) == ["0", "1", "2", "3", "4", "5"]
     assert len(drawn) == 6
-    window.landed(task("0"))
+    window.returned(task("0"))
     assert taken(window, Capacity(3)) == ["6"]
 
 
@@ -38,14 +38,14 @@ def test_workers_that_come_and_go_widen_and_narrow_the_window():
     assert taken(window, Capacity(0)) == []
     assert taken(window, Capacity(1)) == ["0", "1"]
     assert taken(window, Capacity(2)) == ["2", "3"]
-    window.landed(task("0"))
+    window.returned(task("0"))
     assert taken(window, Capacity(1)) == []  # three are out, and two may be
 
 
 def test_what_follows_a_finished_task_goes_before_what_is_new():
     window = Window(task(str(number)) for number in range(9))
     taken(window, Capacity(1))
-    window.landed(task("0"))
+    window.returned(task("0"))
     window.add(task("0, second"))
     assert taken(window, Capacity(1)) == ["0, second"]
 
@@ -54,19 +54,19 @@ def test_tasks_for_a_gpu_have_a_window_of_their_own_and_hold_up_no_others():
     window = Window(task(str(number)) for number in range(9))
     taken(window, Capacity(1, 1))
     for number in range(4):
-        window.landed(task(str(number)))
+        window.returned(task(str(number)))
         window.add(task(f"gpu {number}", gpu=True))
     names = taken(window, Capacity(1, 1))
     assert [name for name in names if name.startswith("gpu")] == ["gpu 0", "gpu 1"]
     assert window.waits_for() == {False, True}
 
 
-def test_a_window_is_empty_when_everything_taken_has_landed():
+def test_a_window_is_empty_when_everything_taken_has_returned():
     window = Window(iter([task("only")]))
     assert window.waits_for() == {False}
     assert taken(window, Capacity(4)) == ["only"]
     assert window.waits_for() == {False}
-    window.landed(task("only"))
+    window.returned(task("only"))
     assert window.waits_for() == set()
 
 

@@ -55,29 +55,6 @@ def test_versions_are_those_installed():
     assert keys.versions(["numpy", "h5py"]) == {"h5py": h5py.__version__, "numpy": np.__version__}
 
 
-def test_the_stored_key_of_what_carries_none_is_none(tmp_path):
-    assert keys.stored_key(tmp_path / "missing.h5") is None
-    assert keys.stored_key(tmp_path) is None
-    for content in (b"", b"a text", b"\x89HDF\r\n\x1a\n", bytes(1000)):
-        (tmp_path / "a.h5").write_bytes(content)
-        assert keys.stored_key(tmp_path / "a.h5") is None
-    with h5py.File(tmp_path / "b.h5", "w") as file:
-        file["x"] = 1
-    assert keys.stored_key(tmp_path / "b.h5") is None
-    with h5py.File(tmp_path / "b.h5", "a") as file:
-        file.attrs["key"] = "abc"
-    assert keys.stored_key(tmp_path / "b.h5") == "abc"
-
-
-def test_a_truncated_file_has_no_key(tmp_path):
-    path = tmp_path / "a.h5"
-    with h5py.File(path, "w") as file:
-        file.attrs["key"] = "abc"
-        file["x"] = np.arange(1000)
-    path.write_bytes(path.read_bytes()[:3000])
-    assert keys.stored_key(path) is None
-
-
 def sha256(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.errors import UserError
-from pipeline.files.many import in_processes, one_by_one
+from pipeline.files.many import in_processes
 
 
 def slow_when_first(number: int) -> tuple[int, int]:
@@ -28,11 +28,6 @@ def gone(number: int) -> int:
     if number == 1:
         os.kill(os.getpid(), signal.SIGKILL)
     return number
-
-
-def test_one_by_one_runs_here_and_in_order():
-    found = list(one_by_one(slow_when_first, [(1,), (2,)]))
-    assert found == [(1, os.getpid()), (2, os.getpid())]
 
 
 def test_a_call_that_is_alone_runs_here():

@@ -7,7 +7,7 @@ import pytest
 from made_run import made_config, made_rows, write_run
 
 from pipeline.files.many import in_processes
-from pipeline.files.room import SLACK, room_for, room_on_the_way
+from pipeline.files.room import SLACK, room_for, room_to_send
 from pipeline.pack import pack
 
 
@@ -49,6 +49,6 @@ def test_there_is_room_for_as_many_shards_as_are_written_at_once(tmp_path):
     # a and b beside the old b: 1800; after a: b and c beside the old one, 1850.
     assert room_for(tmp_path, files, 2).needed == 1850 + SLACK
     # What is sent away leaves room for the next.
-    assert room_on_the_way(tmp_path, files, 1).needed == 1000 + SLACK
-    assert room_on_the_way(tmp_path, files, 2).needed == 1800 + SLACK
-    assert room_on_the_way(tmp_path, files, 9).size == 1850
+    assert room_to_send(tmp_path, files, 1).needed == 1000 + SLACK
+    assert room_to_send(tmp_path, files, 2).needed == 1800 + SLACK
+    assert room_to_send(tmp_path, files, 9).size == 1850

@@ -18,6 +18,8 @@ from pipeline.datasets.base import Video
 from pipeline.files import layers
 from pipeline.files.keys import sha256_file
 from pipeline.files.layers import Failure
+from pipeline.partition import stored_key
+from pipeline.places import LocalOut
 
 ROWS = [
     Video("live.mp4", "msu", "train", 1, "1"),
@@ -195,7 +197,7 @@ def test_a_changed_video_row_or_setting_makes_the_crops_again(tmp_path):
         every = DatasetSettings(root="unused", every=int(change.pop("every", 3)))
         settings = CropSettings(**change)
         job = Job(tmp_path / "videos", settings, every, loose)
-        return crop([row], job, out, sha256_file)
+        return crop([row], job, out, sha256_file, stored_key(LocalOut(tmp_path), out))
 
     assert again(row) is True
     assert again(row) is False

@@ -10,19 +10,28 @@ from PIL import Image
 
 from labels.backends import Backend
 from labels.depth.facemesh import depth_map
-from pipeline.config import DepthSettings, ParseSettings
+from pipeline import depth, parse
+from pipeline.config import Config, DatasetSettings, DepthSettings, ParseSettings
 from pipeline.datasets.base import Video
-from pipeline.depth import depth
 from pipeline.errors import UserError
 from pipeline.files import layers
-from pipeline.labelling import labels_of
-from pipeline.parse import parse
+from pipeline.labelling import labels_of, make_layer
+from pipeline.layout import Layout
+from pipeline.partition import STAGES, make_stage
 
 ROWS = [
     Video("a.mp4", "msu", "train", 1, "1"),
     Video("b.mp4", "msu", "train", 1, "2"),
     Video("c.mp4", "msu", "train", 0, "1", "print", "printed_photo"),
 ]
+
+
+def make_depth(crops: Path, out: Path, **settings: str) -> None:
+    make_layer(depth.layer(DepthSettings(**settings)), crops, out)
+
+
+def make_parsing(crops: Path, out: Path) -> None:
+    make_layer(parse.layer(ParseSettings()), crops, out)
 
 
 @pytest.fixture(scope="module")
@@ -33,32 +42,33 @@ def made(portrait, video_writer, tmp_path_factory) -> Path:
         frames = [np.roll(portrait, 7 * number + n, axis=1) for n in range(7)]
         video_writer(place / row.path, frames)
     assert run_crop(place, place / "crops.h5", ROWS)
-    assert depth(place / "crops.h5", DepthSettings(), place / "depth.h5")
-    assert parse(place / "crops.h5", ParseSettings(), place / "parsing.h5")
+    make_depth(place / "crops.h5", place / "depth.h5")
+    make_parsing(place / "crops.h5", place / "parsing.h5")
     return place
 
 
-@pytest.mark.parametrize(
-    "name, stage, settings",
-    [("depth", depth, DepthSettings()), ("parsing", parse, ParseSettings())],
-)
+@pytest.mark.parametrize("stage", ["depth", "parse"])
 def test_finished_labels_are_left_untouched_and_forced_ones_have_the_same_bytes(
-    made, tmp_path, name, stage, settings
+    made, tmp_path, stage
 ):
-    copy = tmp_path / f"{name}.h5"
-    copy.write_bytes((made / f"{name}.h5").read_bytes())
-    before = copy.stat()
-    assert stage(made / "crops.h5", settings, copy) is False
-    assert (copy.stat().st_ino, copy.stat().st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
-    assert stage(made / "crops.h5", settings, copy, force=True) is True
-    assert copy.stat().st_ino != before.st_ino
-    assert copy.read_bytes() == (made / f"{name}.h5").read_bytes()
+    dataset = DatasetSettings(root=str(made), adapter="table", every=3, partitions=1)
+    config = Config(out=str(tmp_path), datasets={"msu": dataset})
+    for folder in ("crops", STAGES[stage]):
+        path = Layout(tmp_path).partition(folder, "msu", 0)
+        path.parent.mkdir(parents=True)
+        path.write_bytes((made / f"{folder}.h5").read_bytes())
+    before = path.stat()
+    assert make_stage(config, stage, "msu", 0) is False
+    assert (path.stat().st_ino, path.stat().st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
+    assert make_stage(config, stage, "msu", 0, force=True) is True
+    assert path.stat().st_ino != before.st_ino
+    assert path.read_bytes() == (made / f"{STAGES[stage]}.h5").read_bytes()
 
 
 def test_an_empty_partition_goes_through_all_stages(tmp_path):
     assert run_crop(tmp_path, tmp_path / "crops.h5", []) is True
-    assert depth(tmp_path / "crops.h5", DepthSettings(), tmp_path / "depth.h5") is True
-    assert parse(tmp_path / "crops.h5", ParseSettings(), tmp_path / "parsing.h5") is True
+    make_depth(tmp_path / "crops.h5", tmp_path / "depth.h5")
+    make_parsing(tmp_path / "crops.h5", tmp_path / "parsing.h5")
     assert arrays(tmp_path / "crops.h5")["image"].shape == (0, 256, 256, 3)
     assert arrays(tmp_path / "depth.h5")["depth"].shape == (0, 32, 32)
     assert arrays(tmp_path / "parsing.h5")["parsing"].shape == (0, 256, 256)
@@ -84,7 +94,7 @@ def test_a_live_face_whose_depth_cannot_be_made_is_a_failure_not_zero_depth(made
     with h5py.File(copy, "r+") as file:
         scrambled = np.random.default_rng(0).permutation(file["landmarks"][1])
         file["landmarks"][1] = scrambled
-    depth(copy, DepthSettings(), tmp_path / "depth.h5")
+    make_depth(copy, tmp_path / "depth.h5")
     with h5py.File(tmp_path / "depth.h5") as file:
         (failure,) = layers.read_failures(file)
     assert failure[:2] == ("a.mp4", 3)
@@ -121,7 +131,7 @@ def test_depth_and_parsing_cover_the_same_face(made):
 
 
 def test_raw_depth_of_spoofs_is_kept_only_where_it_is_asked_for(made, tmp_path):
-    depth(made / "crops.h5", DepthSettings(spoof_depth="raw"), tmp_path / "depth.h5")
+    make_depth(made / "crops.h5", tmp_path / "depth.h5", spoof_depth="raw")
     raw, zeroed = arrays(tmp_path / "depth.h5")["depth"], arrays(made / "depth.h5")["depth"]
     live = arrays(made / "crops.h5")["live"] == 1
     assert (raw[~live].max((1, 2)) > 0.9).all()
@@ -129,7 +139,7 @@ def test_raw_depth_of_spoofs_is_kept_only_where_it_is_asked_for(made, tmp_path):
 
 
 def test_depth_reduced_as_rfmetafas_does_is_pillows_bicubic(made, tmp_path):
-    depth(made / "crops.h5", DepthSettings(reduce="bicubic"), tmp_path / "depth.h5")
+    make_depth(made / "crops.h5", tmp_path / "depth.h5", reduce="bicubic")
     found = arrays(made / "crops.h5")
     full = depth_map(found["landmarks"][0], (320, 400), found["affine"][0])
     grey = Image.fromarray(np.rint(full * 255).astype(np.uint8))
@@ -166,4 +176,4 @@ def test_no_batch_crosses_a_video_and_none_is_larger_than_its_back_end_takes(mad
 
 def test_a_back_end_that_reads_the_looser_picture_refuses_crops_without(made, tmp_path):
     with pytest.raises(UserError, match=r"'loose' is missing.*run ocim crop"):
-        depth(made / "crops.h5", DepthSettings(backend="prnet"), tmp_path / "depth.h5")
+        make_depth(made / "crops.h5", tmp_path / "depth.h5", backend="prnet")

@@ -7,7 +7,7 @@ import uuid
 import pytest
 
 from pipeline.errors import UserError
-from pipeline.places.failures import tried
+from pipeline.places.failures import with_retries
 from pipeline.places.ranges import Piece
 from pipeline.places.scratch import scratch_name
 from pipeline.places.store import Store
@@ -89,7 +89,7 @@ class Request:
 
 def test_what_fails_for_a_while_is_tried_again():
     request = Request(OSError(errno.EIO, "odd"), ConnectionResetError("cut"), TimeoutError())
-    assert tried(request, "s3://b/x", "reading") == "done"
+    assert with_retries(request, "s3://b/x", "reading") == "done"
     assert request.asked == 4
 
 
@@ -97,7 +97,7 @@ def test_what_fails_for_longer_is_one_line(monkeypatch):
     monkeypatch.setenv("OCIM_STORE_PATIENCE", "0.5")
     request = Request(*[ConnectionRefusedError("no\nanswer") for _ in range(99)])
     with pytest.raises(UserError) as caught:
-        tried(request, "s3://b/x", "sending")
+        with_retries(request, "s3://b/x", "sending")
     assert str(caught.value) == (
         "s3://b/x: sending failed: no answer; what is finished is kept, the same command goes on"
         " when the store answers again"
@@ -118,14 +118,14 @@ def test_what_fails_for_longer_is_one_line(monkeypatch):
 def test_what_would_be_the_same_again_is_not_tried_again(error, raised):
     request = Request(error)
     with pytest.raises(raised):
-        tried(request, "s3://b/x", "reading")
+        with_retries(request, "s3://b/x", "reading")
     assert request.asked == 1
 
 
 def test_patience_that_is_no_number_is_one_line(monkeypatch):
     monkeypatch.setenv("OCIM_STORE_PATIENCE", "long")
     with pytest.raises(UserError, match="OCIM_STORE_PATIENCE is 'long', not a number of seconds"):
-        tried(Request(), "s3://b/x", "reading")
+        with_retries(Request(), "s3://b/x", "reading")
 
 
 @pytest.mark.parametrize("key", ["a", "a/b c/d.mp4", "ä/日本", "..a/.b", "x" * 255, "-x"])

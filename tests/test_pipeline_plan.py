@@ -12,8 +12,8 @@ from pipeline.config import validate
 from pipeline.errors import UserError
 from pipeline.plan import rates
 from pipeline.plan.headers import Header
-from pipeline.plan.plan import Found, Plan, Wish, look, plan
-from pipeline.plan.tell import duration, to_json, to_lines
+from pipeline.plan.output import duration, to_json, to_lines
+from pipeline.plan.plan import Inventory, Plan, PlanOptions, plan, take_inventory
 
 SCHEMA = json.loads(
     (Path(__file__).parents[1] / "docs" / "schemas" / "plan.schema.json").read_text("utf-8")
@@ -34,8 +34,8 @@ RATES = rates.Rates(
 def planned(config, rows, cores=2, trouble="") -> Plan:
     rows = sorted(rows, key=lambda row: row.path.encode())  # as an index is
     header = Header(0 if trouble else 10, 1000, trouble=trouble)
-    found = Found(rows, [header] * len(rows), list(range(len(rows))))
-    return plan(config, {"oulu": found}, Wish(1, cores), RATES, "here")
+    found = Inventory(rows, [header] * len(rows), list(range(len(rows))))
+    return plan(config, {"oulu": found}, PlanOptions(1, cores), RATES, "here")
 
 
 def test_the_plan_of_one_partition_worked_out_by_hand(tmp_path):
@@ -155,7 +155,7 @@ def test_times_are_told_in_one_unit(seconds, text):
 def test_a_folder_that_is_not_there_is_told_as_check_tells_it(tmp_path):
     config = validate({"datasets": {"msu": {"root": str(tmp_path / "none")}}}, "made")
     with pytest.raises(UserError, match=r"no such folder; set datasets\.msu\.root.*make demo"):
-        look("msu", config, Wish(1, 1), print, 1)
+        take_inventory("msu", config, PlanOptions(1, 1), print, 1)
 
 
 def test_the_verb_plans_videos_that_are_there(tmp_path, portrait, video_writer):

@@ -60,11 +60,11 @@ def test_shards_are_cut_evenly_and_each_lists_the_videos_of_its_split():
 
 def test_a_rate_lies_on_the_line_between_the_sizes_that_were_measured():
     curve = [(300_000, 2.0), (2_100_000, 14.0)]
-    assert rates.at(curve, 1_200_000, grows=True) == pytest.approx(8.0)
-    assert rates.at(curve, 150_000, grows=True) == pytest.approx(1.0)
-    assert rates.at(curve, 4_200_000, grows=True) == pytest.approx(28.0)
-    assert rates.at(curve, 150_000, grows=False) == 2.0
-    assert rates.at(curve, 4_200_000, grows=False) == 14.0
+    assert rates.interpolated(curve, 1_200_000, grows=True) == pytest.approx(8.0)
+    assert rates.interpolated(curve, 150_000, grows=True) == pytest.approx(1.0)
+    assert rates.interpolated(curve, 4_200_000, grows=True) == pytest.approx(28.0)
+    assert rates.interpolated(curve, 150_000, grows=False) == 2.0
+    assert rates.interpolated(curve, 4_200_000, grows=False) == 14.0
 
 
 @pytest.mark.parametrize(
@@ -96,7 +96,9 @@ def test_the_shipped_rates_are_whole():
 
 
 def test_rates_of_a_dataset_that_was_measured_go_before_the_curves():
-    own = rates.Own(pixels=1000, landmarks="embedded", decode_ms_a_frame=3, crop_ms_a_look=70)
+    own = rates.DatasetRates(
+        pixels=1000, landmarks="embedded", decode_ms_a_frame=3, crop_ms_a_look=70
+    )
     known = rates.shipped().model_copy(update={"datasets": {"mine": own}})
     assert known.decode_ms("mine", 2000) == 6
     assert known.look_ms("mine", "embedded", 2000) == 70

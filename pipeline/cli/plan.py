@@ -43,9 +43,9 @@ def plan(
     from pipeline.files.store import write_text
     from pipeline.plan import rates
     from pipeline.plan.measure import measured
-    from pipeline.plan.plan import Wish, look
+    from pipeline.plan.output import to_json, to_lines
+    from pipeline.plan.plan import PlanOptions, take_inventory
     from pipeline.plan.plan import plan as make_plan
-    from pipeline.plan.tell import to_json, to_lines
 
     if measure and rates_path is not None:
         raise click.UsageError("give either --measure or --rates")
@@ -54,18 +54,20 @@ def plan(
     config = load(config_path)
     known = rates.read(rates_path) if rates_path else rates.shipped()
     here = os.cpu_count() or 1
-    wish = Wish(machines, cores or here, headers, count)
+    options = PlanOptions(machines, cores or here, headers, count)
 
     def tell(line: str) -> None:
         click.echo(line, err=True)
 
-    founds = {dataset: look(dataset, config, wish, tell, here) for dataset in config.datasets}
+    inventories = {
+        dataset: take_inventory(dataset, config, options, tell, here) for dataset in config.datasets
+    }
     source = str(rates_path) if rates_path else "of this project (docs/scaling.md)"
     if measure:
-        known, source = measured(config, founds, known, tell), "taken now on this machine"
+        known, source = measured(config, inventories, known, tell), "taken now on this machine"
         if save is not None:
             write_text(save, known.model_dump_json(indent=1) + "\n")
-    made = make_plan(config, founds, wish, known, source)
+    made = make_plan(config, inventories, options, known, source)
     if as_json:
         click.echo(json.dumps(to_json(made), indent=1))
         return

@@ -50,13 +50,13 @@ def run(
         raise click.UsageError("the options --tls-... go with --scheduler tls://HOST:PORT")
     from pipeline.cluster import logs
     from pipeline.cluster.connect import Tls
-    from pipeline.cluster.run import Wishes, run
+    from pipeline.cluster.run import RunOptions, run
     from pipeline.cluster.screen import Screen
 
     tls = Tls(tls_ca, tls_cert, tls_key)
-    wishes = Wishes(workers or os.cpu_count() or 1, memory, scheduler, tls, wait, gpu)
+    options = RunOptions(workers or os.cpu_count() or 1, memory, scheduler, tls, wait, gpu)
     screen = Screen(sys.stderr if str(log_json) == "-" else sys.stdout)
     with logs.opened(log_json) as log:
-        code = run(load(config_path), wishes, screen, log)
+        code = run(load(config_path), options, screen, log)
     if code:
         raise SystemExit(code)

@@ -29,12 +29,12 @@ def _of_partition(stage: str, text: str) -> click.Command:
     @partition_option
     def verb(config_path: Path, dataset: str, partition: int) -> None:
         from pipeline.partition import STAGES, label_partition
-        from pipeline.places import told_of
+        from pipeline.places import address_of
 
         config = load(config_path)
         check_partition(partition, dataset_settings(config, dataset).partitions, dataset)
         done = label_partition(config, dataset, partition, [stage])
-        path = told_of(config.out, f"{STAGES[stage]}/{dataset}/{partition:04d}.h5")
+        path = address_of(config.out, f"{STAGES[stage]}/{dataset}/{partition:04d}.h5")
         state = "made" if done.made else "finished already"
         failed = f", {done.failures} failures listed" if done.failures else ""
         click.echo(f"{stage} {path}: {done.samples} samples{failed} ({state})")
@@ -74,18 +74,18 @@ def _dry_pack(config: "Config", cores: int) -> None:
             state = "finished already" if piece.name in done else "to be written"
             click.echo(f"{piece.name}: {len(piece.samples)} samples, {state}")
         room = estimate(plans, done, out, cores)
-        click.echo(room.told())
+        click.echo(room.line())
         room.require()
 
 
 def _pack(config: "Config", cores: int) -> None:
     from pipeline.files.many import in_processes
     from pipeline.pack import pack, to_lines
-    from pipeline.places import told_of
+    from pipeline.places import address_of
 
     with in_processes(cores) as each:
         manifest = pack(config, tell=click.echo, each=each, at_once=cores)
-    for line in to_lines(manifest, told_of(config.out, "bundle")):
+    for line in to_lines(manifest, address_of(config.out, "bundle")):
         click.echo(line)
 
 

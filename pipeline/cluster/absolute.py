@@ -32,7 +32,9 @@ def absolute(config: Config) -> Config:
 
 
 def place(path: str | None) -> str | None:
-    """One path. Links are not followed: they may lead elsewhere on another machine."""
+    """One absolute path; None and URLs as they are. Links are not followed: they may lead elsewhere
+    on another machine.
+    """
     if path is None or is_url(path):
         return path
     return os.path.abspath(path)  # noqa: PTH100 (resolve would follow them)

@@ -20,60 +20,57 @@ _fit: set[str] = set()  # runs that this process has been found fit for
 class Terms(NamedTuple):
     """What a run asks of each worker before it does anything; it travels with every task.
 
-    run: a name of this run alone. config: with absolute paths. about: of the client, see `about`.
-    seen: sha256 of OUT/config.yaml, which the client has just written: who reads the same sees the
-    same OUT.
+    run: a name of this run alone. config: with absolute paths. environment: of the client, see
+    `environment`. config_sha256: of OUT/config.yaml, which the client has just written: who reads
+    the same sees the same OUT.
     """
 
     run: str
     config: Config
-    about: Mapping[str, str]
-    seen: str
+    environment: Mapping[str, str]
+    config_sha256: str
 
 
-def terms_of(config: Config, run: str) -> Terms:
-    """The terms of a run whose OUT/config.yaml is written. config: with absolute paths."""
-    return Terms(run, config, about(config), seen(config))
-
-
-def seen(config: Config) -> str:
+def config_sha256(config: Config) -> str:
     """Sha256 of OUT/config.yaml as this process sees it; "" where it sees none."""
     with out_of(config.out) as out, suppress(FileNotFoundError, UserError):
         return out.sha256(out.layout.config)
     return ""
 
 
-def about(config: Config) -> dict[str, str]:
-    """What decides the bytes that this process makes, by names for people.
+def environment(config: Config) -> dict[str, str]:
+    """Versions and weights that decide the bytes which this process makes, by names for people.
 
     Weights are known by their sha256, those that are not here as "missing".
     """
     from pipeline.crop import PACKAGES
     from pipeline.graph import made_by
 
-    told = {"Python": ".".join(platform.python_version_tuple()[:2])}
-    told |= versions((*PROGRAMS, *PACKAGES))
+    facts = {"Python": ".".join(platform.python_version_tuple()[:2])}
+    facts |= versions((*PROGRAMS, *PACKAGES))
     for stage in config.choices():
         made = made_by(config, stage)
-        told |= made["versions"]
-        told[f"version of the stage {stage}"] = "-".join(map(str, made["version"]))
+        facts |= made["versions"]
+        facts[f"version of the stage {stage}"] = "-".join(map(str, made["version"]))
         digests = made.get("weights")
-        told[f"weights of {stage}"] = "missing" if digests is None else " ".join(digests)
-    return told
+        facts[f"weights of {stage}"] = "missing" if digests is None else " ".join(digests)
+    return facts
 
 
-def unfit(terms: Terms) -> str:
-    """Why this process may not work for a run, in one line; "" where it may. Looked at once."""
+def why_unfit(terms: Terms) -> str:
+    """Why this process may not work for a run, in one line; "": it may, which is remembered."""
     if terms.run in _fit:
         return ""
-    reason = difference(terms.about, about(terms.config)) or unseen(terms)
+    reason = difference(terms.environment, environment(terms.config)) or unseen_folder(terms)
     if not reason:
         _fit.add(terms.run)
     return reason
 
 
 def difference(mine: Mapping[str, str], theirs: Mapping[str, str]) -> str:
-    """The first thing that a worker has otherwise, in a sentence; "" where there is none."""
+    """The first entry of `mine` (the client's environment) that a worker has otherwise, in a
+    sentence; "" where there is none.
+    """
     for name, value in mine.items():
         other = theirs.get(name, "none")
         if other != value:
@@ -81,10 +78,10 @@ def difference(mine: Mapping[str, str], theirs: Mapping[str, str]) -> str:
     return ""
 
 
-def unseen(terms: Terms) -> str:
-    """The first folder of the run that this process does not see; "" where it sees all."""
+def unseen_folder(terms: Terms) -> str:
+    """A sentence on the first folder of the run that this process does not see; "": it sees all."""
     hint = "the folders must be shared by all machines, under the same path"
-    if seen(terms.config) != terms.seen:
+    if config_sha256(terms.config) != terms.config_sha256:
         return f"it does not see {terms.config.out} as it is here; {hint}"
     for settings in terms.config.datasets.values():
         if not is_url(settings.root) and not Path(settings.root).is_dir():

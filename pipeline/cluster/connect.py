@@ -41,8 +41,9 @@ def local(workers: int, memory: str | None) -> Iterator[Any]:
     """A client of `workers` processes on this machine, each of one thread; they end with it.
 
     Scheduler and dashboard listen on 127.0.0.1 alone, and the scheduler only to who has the
-    certificate that is made for this run: other users of the machine have not.
-    memory: a worker's limit, as "4GB", at which it is ended and started again; None: an equal part.
+    certificate that is made for this run: other users of the machine have not. memory: a worker's
+    limit, as "4GB", at which it is ended and started again; None: an equal part of the machine's.
+    Raises UserError for a `memory` that is no size, or where no worker starts.
     """
     import dask
     from dask.utils import parse_bytes
@@ -82,15 +83,15 @@ def local(workers: int, memory: str | None) -> Iterator[Any]:
             )
 
         with (
-            without_ctrl_c(lambda: started(start)) as cluster,
+            without_ctrl_c(lambda: start_with_retries(start)) as cluster,
             Client(cluster, timeout=CONNECT_TIMEOUT, set_as_default=False) as client,
         ):
             yield client
 
 
-def started(start: Callable[[], Any]) -> Any:
-    """start(), again where it fails: once they work Dask starts workers anew that are killed, but
-    not while they begin.
+def start_with_retries(start: Callable[[], Any]) -> Any:
+    """The result of start(), which is called up to STARTS times where it raises RuntimeError: Dask
+    replaces workers that are killed once they work, but not while they begin. UserError after that.
     """
     for _ in range(STARTS):
         try:
@@ -104,7 +105,7 @@ def started(start: Callable[[], Any]) -> Any:
 
 
 def without_ctrl_c(start: Callable[[], Any]) -> Any:
-    """start(), in a thread whose processes never hear SIGINT, as its own threads' processes.
+    """The result of start(), called in a thread whose processes never get SIGINT.
 
     A terminal sends Ctrl-C to every process; workers would end in pages of text. It is this
     program's alone, which ends them.
@@ -113,14 +114,14 @@ def without_ctrl_c(start: Callable[[], Any]) -> Any:
     with ThreadPoolExecutor(1) as pool:
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # what is started inherits it
         try:
-            started = pool.submit(start)
+            future = pool.submit(start)
         finally:
             signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
-        return started.result()
+        return future.result()
 
 
 def free_port(wanted: int) -> int:
-    """The port of 127.0.0.1 that is wanted, or a free one where it is taken."""
+    """The port of 127.0.0.1 that is wanted, or a free one where it is taken. UserError: none is."""
     for port in (wanted, 0):
         with socket.socket() as probe, suppress(OSError):
             probe.bind(("127.0.0.1", port))
@@ -129,17 +130,18 @@ def free_port(wanted: int) -> int:
 
 
 @contextmanager
-def remote(address: str, tls: Tls, tell: Callable[[str], None]) -> Iterator[Any]:
+def remote(address: str, tls: Tls, say: Callable[[str], None]) -> Iterator[Any]:
     """A client of the scheduler at `address`: tcp://HOST:PORT or tls://HOST:PORT.
 
-    UserError where none answers there, or the certificates are not right.
+    say: is given a warning where the connection is not encrypted. Raises UserError where no
+    scheduler answers there, or the certificates are not right.
     """
     from distributed import Client
 
     host, port = checked(address, tls)
     encrypted = address.startswith("tls://")
     if not encrypted and not is_loopback(host):
-        tell(
+        say(
             f"warning: {address} is neither encrypted nor protected: whoever reaches that port can"
             " run any program on its workers; see docs/running.md for tls://"
         )
@@ -160,7 +162,9 @@ def remote(address: str, tls: Tls, tell: Callable[[str], None]) -> Iterator[Any]
 
 
 def checked(address: str, tls: Tls) -> tuple[str, int]:
-    """Host and port of an address; UserError where it is none, or goes ill with the options."""
+    """Host and port of a scheduler's address. Raises UserError where it is none, where it and the
+    files for TLS do not go together, or where one of these is missing.
+    """
     parts = urlsplit(address)
     try:
         right = parts.scheme in ("tcp", "tls") and parts.hostname and parts.port
@@ -179,7 +183,7 @@ def checked(address: str, tls: Tls) -> tuple[str, int]:
 
 
 def is_loopback(host: str) -> bool:
-    """Whether a host is this machine, for itself alone."""
+    """Whether a host, a name or an IP address, is this machine's loopback interface."""
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
@@ -187,7 +191,7 @@ def is_loopback(host: str) -> bool:
 
 
 def security(tls: Tls) -> Any:
-    """Dask's word for the files; its own configuration where none are given."""
+    """Dask's Security of these files; that of its own configuration where none are given."""
     from distributed.security import Security
 
     if tls.ca is None:
@@ -201,7 +205,7 @@ def security(tls: Tls) -> Any:
 
 
 def cause(error: BaseException) -> str:
-    """The innermost reason of an error of connecting, in a few words."""
+    """The text of the innermost cause of an error, in one line."""
     while error.__cause__ is not None:
         error = error.__cause__
     text = " ".join(str(error).split())

@@ -10,15 +10,15 @@ from typing import Any
 
 
 class JsonLog:
-    """Writes an object a line to a file descriptor, each with one call: no line is ever cut by
-    another, nor lost where the program is killed. None: nothing is written.
+    """Writes one JSON object a line to a file descriptor, each with one call: no line is ever cut
+    by another, nor lost where the program is killed. descriptor None: nothing is written.
     """
 
     def __init__(self, descriptor: int | None) -> None:
         self._descriptor = descriptor
 
     def __call__(self, event: str, **fields: Any) -> None:
-        """Write one event with the time of now (UTC)."""
+        """Write one event, with its fields and the time of now (UTC, milliseconds)."""
         if self._descriptor is None:
             return
         stamp = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
@@ -30,7 +30,9 @@ class JsonLog:
 
 @contextmanager
 def opened(place: Path | None) -> Iterator[JsonLog]:
-    """The log in a file, to which is added; `-` is stdout, None is nowhere."""
+    """The log, open during the block: at the end of the file `place`, on stdout where it is `-`,
+    nowhere where it is None.
+    """
     if place is None:
         yield JsonLog(None)
     elif str(place) == "-":

@@ -15,14 +15,18 @@ from pipeline.partition import STAGES, Done, index_rows, label_partition
 
 
 class Step(NamedTuple):
-    """Stages that one task does, one after the other; gpu: on a worker with the tag."""
+    """Stages that one task does, one after the other; gpu: whether on a worker with the tag GPU."""
 
     stages: tuple[str, ...]
     gpu: bool
 
 
-class Carry(NamedTuple):
-    """What is known of a partition between its tasks. step: number of the one that is out."""
+class PartitionState(NamedTuple):
+    """What is known of a partition between its tasks.
+
+    step: the number of its next one. made: stages that had anything to do. failures: listed so far.
+    seconds: that its tasks took on their workers.
+    """
 
     dataset: str
     partition: int
@@ -33,14 +37,15 @@ class Carry(NamedTuple):
 
 
 def steps_of(gpu: Sequence[str]) -> list[Step]:
-    """The stages in their order; neighbours of one kind are one task. gpu: those that want one."""
+    """The stages in their order; neighbours of a kind are one task. gpu: those that want a GPU."""
     kinds = groupby(STAGES, key=lambda stage: stage in gpu)
     return [Step(tuple(stages), wanted) for wanted, stages in kinds]
 
 
-class Labelled:
+class PartitionTasks:
     """The partitions of a configuration on their way through the stages.
 
+    gpu: stages for workers with a GPU. say: is given lines for people; log: events for the log.
     tallies: of each dataset. failed: what went wrong, by dataset and partition.
     """
 
@@ -67,64 +72,66 @@ class Labelled:
             rows = index_rows(self._config, dataset)
             tally.started = time.monotonic()
             parts = enumerate(by_partition(rows, tally.partitions))
-            for number, part in sorted(parts, key=lambda one: -len(one[1])):
-                yield self._task(Carry(dataset, number), part)
+            for number, part in sorted(parts, key=lambda numbered: -len(numbered[1])):
+                yield self._task(PartitionState(dataset, number), part)
 
-    def _task(self, carry: Carry, rows: list[Video] | None = None) -> Task:
-        step = self._steps[carry.step]
+    def _task(self, state: PartitionState, rows: list[Video] | None = None) -> Task:
+        step = self._steps[state.step]
         return Task(
-            name=f"{carry.dataset} partition {carry.partition}",
+            name=f"{state.dataset} partition {state.partition}",
             group="-".join(step.stages),
             function=label_partition,
-            args=(self._config, carry.dataset, carry.partition, step.stages, rows),
+            args=(self._config, state.dataset, state.partition, step.stages, rows),
             gpu=step.gpu,
-            about=carry,
+            about=state,
         )
 
-    def landed(self, task: Task, answer: Answer) -> Task | None:
-        """Note what a task gave; its partition's next one, if there is one."""
-        carry: Carry = task.about
+    def finished(self, task: Task, answer: Answer) -> Task | None:
+        """Note what a task gave; returns the next task of its partition, None where that was the
+        last, or it failed.
+        """
+        state: PartitionState = task.about
         if answer.failed:
-            self._fail(carry, answer)
+            self._fail(state, answer)
             return None
         done: Done = answer.value
-        carry = carry._replace(
-            step=carry.step + 1,
-            made=carry.made + done.made,
-            failures=carry.failures + done.failures,
-            seconds=carry.seconds + answer.seconds,
+        state = state._replace(
+            step=state.step + 1,
+            made=state.made + done.made,
+            failures=state.failures + done.failures,
+            seconds=state.seconds + answer.seconds,
         )
-        if carry.step < len(self._steps):
-            return self._task(carry)
-        tally = self.tallies[carry.dataset]
-        tally.add(done.samples, carry.failures, bool(carry.made))
+        if state.step < len(self._steps):
+            return self._task(state)
+        tally = self.tallies[state.dataset]
+        tally.add(done.samples, state.failures, bool(state.made))
         self._log(
             "partition",
-            dataset=carry.dataset,
-            partition=carry.partition,
-            made=list(carry.made),
+            dataset=state.dataset,
+            partition=state.partition,
+            made=list(state.made),
             samples=done.samples,
-            failures=carry.failures,
-            seconds=round(carry.seconds, 3),
+            failures=state.failures,
+            seconds=round(state.seconds, 3),
             worker=answer.worker,
         )
-        self._told_last(tally)
+        self._say_if_complete(tally)
         return None
 
-    def _fail(self, carry: Carry, answer: Answer) -> None:
+    def _fail(self, state: PartitionState, answer: Answer) -> None:
         assert answer.failed
-        self.failed[carry.dataset, carry.partition] = answer.failed
+        self.failed[state.dataset, state.partition] = answer.failed
         self._log(
             "failed",
-            dataset=carry.dataset,
-            partition=carry.partition,
+            dataset=state.dataset,
+            partition=state.partition,
             worker=answer.worker,
             **answer.failed._asdict(),
         )
-        tally = self.tallies[carry.dataset]
+        tally = self.tallies[state.dataset]
         tally.failed += 1
-        self._told_last(tally)
+        self._say_if_complete(tally)
 
-    def _told_last(self, tally: Tally) -> None:
+    def _say_if_complete(self, tally: Tally) -> None:
         if tally.complete():
             self._say(tally.last_line(time.monotonic()))

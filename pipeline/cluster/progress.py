@@ -5,16 +5,17 @@ from dataclasses import dataclass
 
 @dataclass
 class Tally:
-    """What is finished of a dataset. started: in seconds of a clock; None before its first task.
+    """What is finished of a dataset.
 
-    kept: partitions that had nothing to be done; samples, failures: of all its finished partitions;
-    fresh: samples of those of which something was made; failed: partitions that gave an error.
+    started: in seconds of time.monotonic; None before its first task. done, failed: partitions that
+    are finished, and that gave an error. kept: of the finished ones, those that had nothing to be
+    done. samples, failures: of all finished partitions. fresh: samples of those of which something
+    was made.
     """
 
     dataset: str
     partitions: int
     started: float | None = None
-    finished: float | None = None
     done: int = 0
     kept: int = 0
     failed: int = 0
@@ -35,7 +36,9 @@ class Tally:
         return self.done + self.failed == self.partitions
 
     def line(self, now: float) -> str:
-        """How far it is, its rate and the time left, by what was made in this run."""
+        """How far it is at the time `now` (as `started`), its rate and the time left, by what was
+        made in this run.
+        """
         spent = now - (now if self.started is None else self.started)
         parts = [f"{self.done} of {self.partitions} partitions", *self._counts()]
         if self.fresh and spent > 0:
@@ -46,7 +49,7 @@ class Tally:
         return f"{self.dataset}: {', '.join(parts)}"
 
     def last_line(self, now: float) -> str:
-        """The same at its end."""
+        """The line for its end: what was made, and how long it took."""
         spent = now - (now if self.started is None else self.started)
         kept = f" ({self.kept} finished already)" if self.kept else ""
         parts = [f"{self.done} of {self.partitions} partitions{kept}", *self._counts()]
@@ -58,9 +61,10 @@ class Tally:
 
 
 def time_left(partitions: int, made: int, spent: float) -> float | None:
-    """Seconds that the partitions that are left will take, if each takes as long as those made.
+    """Seconds that so many partitions will take, if each takes as long as those made.
 
-    made: partitions made in the `spent` seconds. None where nothing is known, or nothing left.
+    partitions: that are left. made: those made in `spent` seconds. None where none was made, or
+    none is left.
     """
     return spent / made * partitions if made and partitions else None
 

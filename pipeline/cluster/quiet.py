@@ -44,6 +44,8 @@ def silence(log: Any) -> None:
         logger.propagate = False
         logger.setLevel(logging.WARNING)
     for name, below in logging.Logger.manager.loggerDict.items():
-        if isinstance(below, logging.Logger) and name.startswith(tuple(f"{one}." for one in LOUD)):
+        if isinstance(below, logging.Logger) and name.startswith(
+            tuple(f"{loud}." for loud in LOUD)
+        ):
             below.handlers, below.propagate = [], True
             below.setLevel(logging.NOTSET)

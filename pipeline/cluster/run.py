@@ -11,13 +11,13 @@ from typing import Any, NamedTuple
 
 from pipeline.cluster import connect
 from pipeline.cluster.absolute import absolute
-from pipeline.cluster.agree import Terms, terms_of, unfit
+from pipeline.cluster.agree import Terms, config_sha256, environment, why_unfit
 from pipeline.cluster.logs import JsonLog
-from pipeline.cluster.partitions import Labelled
+from pipeline.cluster.partitions import PartitionTasks
 from pipeline.cluster.progress import duration
 from pipeline.cluster.quiet import silence
 from pipeline.cluster.screen import Screen
-from pipeline.cluster.stopping import workers_end_too
+from pipeline.cluster.stopping import stop_workers_on_signal
 from pipeline.cluster.submit import Submitter
 from pipeline.cluster.watch import Patience, Watch
 from pipeline.cluster.window import Window
@@ -28,29 +28,30 @@ from pipeline.files.tidy import tidy
 from pipeline.files.urls import is_url
 from pipeline.graph import check_inputs
 from pipeline.partition import write_dataset_index
-from pipeline.places import send_text, told_of
+from pipeline.places import address_of, send_text
 
 LISTED = 20  # failed partitions that are listed one by one
 
 
-class Wishes(NamedTuple):
-    """What is asked for besides the configuration.
+class RunOptions(NamedTuple):
+    """What a run is told besides the configuration.
 
-    workers, memory: of a cluster on this machine; scheduler: the address of another one, instead.
-    wait: seconds to wait for workers. gpu: stages for workers with the tag GPU alone.
+    workers, memory: of a cluster on this machine, its processes and the limit of each, as "4GB".
+    scheduler: the address of another cluster, instead; tls: for that. wait: seconds to wait for
+    workers. gpu: stages for workers with the tag GPU alone.
     """
 
     workers: int
-    memory: str | None = None
-    scheduler: str | None = None
-    tls: connect.Tls = connect.Tls()
-    wait: float = 60
-    gpu: Sequence[str] = ()
+    memory: str | None
+    scheduler: str | None
+    tls: connect.Tls
+    wait: float
+    gpu: Sequence[str]
 
 
-def run(config: Config, wishes: Wishes, screen: Screen, log: JsonLog) -> int:
-    """Make the bundle of a configuration; return the exit code: 0; 2 where partitions failed by
-    what was given; 1 where there is a bug among them. Raises UserError for what ends all of it.
+def run(config: Config, options: RunOptions, screen: Screen, log: JsonLog) -> int:
+    """Make the bundle of a configuration; returns the exit code: 0; 2 where partitions failed by
+    what was given; 1 where there is a bug among them. Raises UserError for what ends the whole run.
     """
     started, code = time.monotonic(), 2
     silence(log)
@@ -59,14 +60,14 @@ def run(config: Config, wishes: Wishes, screen: Screen, log: JsonLog) -> int:
             check_inputs(config)
             write_once(config)
             tidy(config)
-            log("start", **start_of(config, wishes))
+            log("start", **start_of(config, options))
             with (
-                workers_end_too(config, log, started) as clients,
-                workers_of(wishes, screen.say) as client,
+                stop_workers_on_signal(config, log, started) as clients,
+                workers_of(options, screen.say) as client,
             ):
                 clients.append(client)
-                tell_dashboard(client, screen, log)
-                code = work(config, wishes, client, screen, log)
+                report_dashboard(client, screen, log)
+                code = work(config, options, client, screen, log)
             tidy(config)
     except UserError as error:
         log("stopped", reason=str(error))
@@ -78,33 +79,35 @@ def run(config: Config, wishes: Wishes, screen: Screen, log: JsonLog) -> int:
 
 
 def locked(config: Config, say: Callable[[str], None]) -> AbstractContextManager[Any]:
-    """The lock of OUT; an object store has none, which is said."""
+    """The lock of OUT, for use in a with block; an object store has none, which is said. UserError
+    where another run holds it.
+    """
     if is_url(config.out):
         say(f"{config.out}: a store has no lock; let no other run write there meanwhile")
         return nullcontext()
     return lock.take(Path(config.out))
 
 
-def workers_of(wishes: Wishes, say: Callable[[str], None]) -> AbstractContextManager[Any]:
-    """A client of the workers that are wished for."""
-    if wishes.scheduler is None:
-        return connect.local(wishes.workers, wishes.memory)
-    return connect.remote(wishes.scheduler, wishes.tls, say)
+def workers_of(options: RunOptions, say: Callable[[str], None]) -> AbstractContextManager[Any]:
+    """A client of the workers that the options name, for use in a with block."""
+    if options.scheduler is None:
+        return connect.local(options.workers, options.memory)
+    return connect.remote(options.scheduler, options.tls, say)
 
 
-def start_of(config: Config, wishes: Wishes) -> dict[str, Any]:
+def start_of(config: Config, options: RunOptions) -> dict[str, Any]:
     """What the log says of a run at its start."""
     return {
         "ocim": version("ocim"),
         "out": config.out,
-        "datasets": {name: one.partitions for name, one in config.datasets.items()},
-        "workers": None if wishes.scheduler else wishes.workers,
-        "scheduler": wishes.scheduler,
-        "gpu": list(wishes.gpu),
+        "datasets": {name: dataset.partitions for name, dataset in config.datasets.items()},
+        "workers": None if options.scheduler else options.workers,
+        "scheduler": options.scheduler,
+        "gpu": list(options.gpu),
     }
 
 
-def tell_dashboard(client: Any, screen: Screen, log: JsonLog) -> None:
+def report_dashboard(client: Any, screen: Screen, log: JsonLog) -> None:
     """Say where Dask's own page of the run is to be seen."""
     link = client.dashboard_link
     if link and "dashboard" in client.scheduler_info()["services"]:
@@ -112,32 +115,36 @@ def tell_dashboard(client: Any, screen: Screen, log: JsonLog) -> None:
         log("dashboard", url=link)
 
 
-def work(config: Config, wishes: Wishes, client: Any, screen: Screen, log: JsonLog) -> int:
-    """Label every partition and pack the bundle with the workers of a client; the exit code."""
+def work(config: Config, options: RunOptions, client: Any, screen: Screen, log: JsonLog) -> int:
+    """Label every partition and pack the bundle with the workers of a client; returns the exit code
+    as `run` does.
+    """
     from pipeline.pack import pack, to_lines
 
     there = absolute(config)
     for dataset in config.datasets:
         write_dataset_index(config, dataset)
-    terms = terms_of(there, uuid.uuid4().hex[:12])
-    watch = Watch(client, Patience(wishes.wait, screen.say), log)
-    watch.wait_for({False, True} if wishes.gpu else {False})
+    terms = Terms(uuid.uuid4().hex[:12], there, environment(there), config_sha256(there))
+    watch = Watch(client, Patience(options.wait, screen.say), log)
+    watch.wait_for({False, True} if options.gpu else {False})
     refuse_unfit(client, terms)
-    labelled = Labelled(there, wishes.gpu, screen.say, log)
-    submitter = Submitter(
-        client, terms, watch, screen.say, log, lambda: screen.progress([*labelled.tallies.values()])
-    )
-    window = Window(labelled.tasks())
+    partitions = PartitionTasks(there, options.gpu, screen.say, log)
+
+    def progress() -> None:
+        screen.progress([*partitions.tallies.values()])
+
+    submitter = Submitter(client, terms, watch, screen.say, log, progress)
+    window = Window(partitions.tasks())
     for task, answer in submitter.run(window):
-        follows = labelled.landed(task, answer)
+        follows = partitions.finished(task, answer)
         if follows:
             window.add(follows)
-    if labelled.failed:
-        return tell_failed(labelled, config.out, screen.say)
+    if partitions.failed:
+        return report_failed(partitions, config.out, screen.say)
     began = time.monotonic()
     manifest = pack(there, screen.say, submitter.each, watch.capacity.plain)
     log("packed", **packed(manifest), seconds=round(time.monotonic() - began, 3))
-    for line in to_lines(manifest, told_of(config.out, "bundle")):
+    for line in to_lines(manifest, address_of(config.out, "bundle")):
         screen.say(line)
     return 0
 
@@ -166,31 +173,33 @@ def refuse_unfit(client: Any, terms: Terms) -> None:
         if theirs != version("ocim"):
             other = "not installed" if isinstance(theirs, Exception) else theirs
             raise UserError(f"the worker {worker}: ocim is {other} there, {version('ocim')} here")
-    for worker, reason in answers(client, unfit, terms).items():
+    for worker, reason in answers(client, why_unfit, terms).items():
         if reason:
             raise UserError(f"the worker {worker}: {' '.join(str(reason).split())}")
 
 
 def answers(client: Any, function: Callable[..., Any], *args: Any) -> dict[str, Any]:
-    """function(*args) of every worker there is, or what it raised there. A worker that is lost
-    meanwhile is left out: who comes in its place is asked with its first task.
+    """What function(*args) returns or raises on every worker there is, by the worker's address. One
+    that is lost meanwhile is left out: who comes in its place is asked with its first task.
     """
-    said = client.run(function, *args, on_error="return")
-    return {worker: one for worker, one in said.items() if not isinstance(one, OSError)}
+    found = client.run(function, *args, on_error="return")
+    return {worker: answer for worker, answer in found.items() if not isinstance(answer, OSError)}
 
 
-def tell_failed(labelled: Labelled, out: str, say: Callable[[str], None]) -> int:
-    """List the partitions that failed, keep the tracebacks of bugs, and give the exit code."""
-    for (dataset, partition), failed in sorted(labelled.failed.items())[:LISTED]:
+def report_failed(partitions: PartitionTasks, out: str, say: Callable[[str], None]) -> int:
+    """List the partitions that failed, keep the tracebacks of bugs below OUT/logs/run; returns the
+    exit code.
+    """
+    for (dataset, partition), failed in sorted(partitions.failed.items())[:LISTED]:
         where = ""
         if failed.traceback:
             name = f"logs/run/{dataset}-{partition}.txt"
             with suppress(OSError, UserError):
                 send_text(out, name, failed.traceback)
-                where = f" (a bug; {told_of(out, name)} says where)"
+                where = f" (a bug; {address_of(out, name)} says where)"
         say(f"{dataset} partition {partition} failed: {failed.reason}{where}")
-    rest = len(labelled.failed) - LISTED
+    rest = len(partitions.failed) - LISTED
     if rest > 0:
         say(f"and {rest} more")
     say("no bundle is packed; what is finished is kept, and the same command tries the rest again")
-    return 1 if any(one.kind == "bug" for one in labelled.failed.values()) else 2
+    return 1 if any(failed.kind == "bug" for failed in partitions.failed.values()) else 2

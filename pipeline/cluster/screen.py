@@ -24,23 +24,21 @@ class Screen:
         self._write(f"{self._wiped()}{line}\n")
 
     def progress(self, tallies: Sequence[Tally]) -> None:
-        """How far those are that are begun and not complete, if it is time to say it again."""
+        """Say how far the datasets are that are begun and not complete, if it is time to."""
         now = time.monotonic()
-        begun = [one for one in tallies if one.started is not None and not one.complete()]
-        due = [one for one in begun if now - self._said.setdefault(one.dataset, now) >= self._gap()]
+        begun = [tally for tally in tallies if tally.started is not None and not tally.complete()]
+        gap = REWRITE if self._terminal else AGAIN
+        due = [tally for tally in begun if now - self._said.setdefault(tally.dataset, now) >= gap]
         if not due:
             return
-        self._said |= {one.dataset: now for one in due}
+        self._said |= {tally.dataset: now for tally in due}
         if self._terminal:
-            text = "; ".join(one.line(now) for one in begun)
+            text = "; ".join(tally.line(now) for tally in begun)
             self._write(f"{self._wiped()}{text}")
             self._shown = len(text)
         else:
-            for one in due:
-                self.say(one.line(now))
-
-    def _gap(self) -> float:
-        return REWRITE if self._terminal else AGAIN
+            for tally in due:
+                self.say(tally.line(now))
 
     def _wiped(self) -> str:
         """What takes the progress off the terminal."""

@@ -17,20 +17,21 @@ CALM = 3  # looks without a process
 
 
 @contextmanager
-def workers_end_too(
+def stop_workers_on_signal(
     config: Config, log: Callable[..., None], started: float
 ) -> Iterator[list[Any]]:
     """Within the block a signal that stops this program ends its local workers first.
 
-    It gives a list for the client of Dask, once there is one. What follows the end of the workers
-    is what was to follow the signal before the block: see store.stop_cleanly.
+    started: of the run, in seconds of time.monotonic. It gives a list for the client of Dask, once
+    there is one. What follows the end of the workers is what was to follow the signal before the
+    block: see store.stop_cleanly.
     """
     clients: list[Any] = []
 
     def stop(number: int, frame: FrameType | None) -> None:
         with suppress(Exception):
             for client in clients:
-                let_none_start(client)
+                forbid_restarts(client)
             end_children()
             tidy(config)
         with suppress(OSError):
@@ -48,7 +49,7 @@ def workers_end_too(
             signal.signal(number, handler)
 
 
-def let_none_start(client: Any) -> None:
+def forbid_restarts(client: Any) -> None:
     """Keep Dask from starting local workers again that are ended; on a cluster there are none."""
     from distributed.core import Status
 

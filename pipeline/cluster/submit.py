@@ -27,7 +27,7 @@ class _Lost(NamedTuple):
 class Submitter:
     """Sends tasks to a client of Dask, and hears what becomes of them.
 
-    tell: is given lines for people; log: events for the log; tick: is called about every TICK
+    say: is given lines for people; log: events for the log; tick: is called about every TICK
     seconds while waiting.
     """
 
@@ -36,31 +36,34 @@ class Submitter:
         client: Any,
         terms: Terms,
         watch: Watch,
-        tell: Callable[[str], None],
+        say: Callable[[str], None],
         log: Callable[..., None],
-        tick: Callable[[], None] = lambda: None,
+        tick: Callable[[], None],
     ) -> None:
         self._client, self._terms, self._watch = client, terms, watch
-        self._tell, self._log, self._tick = tell, log, tick
+        self._say, self._log, self._tick = say, log, tick
         self._news: queue.SimpleQueue[str | _Lost] = queue.SimpleQueue()
         self._out: dict[str, tuple[Task, Any]] = {}  # by the key: the task, and Dask's future
         self._sent = 0
-        client.subscribe_topic("all", self._heard)
+        client.subscribe_topic("all", self._on_event)
 
     def run(self, window: Window) -> Iterator[tuple[Task, Answer]]:
-        """Each task of the window with its answer, as they come. Raises UserError for what ends the
-        run: a scheduler or workers that are gone, a worker that is not fit, a disk that is full.
+        """Send the tasks of a window; each comes back with its answer, in the order in which they
+        are done. Raises UserError for what ends the run: a scheduler or workers that are gone, a
+        worker that is not fit, a disk that is full.
         """
         while kinds := window.waits_for():
             self._fill(window)
             if not window.waits_for():
                 return
-            yield from self._landed(window)
+            yield from self._answers(window)
             self._tick()
             self._watch.look(kinds)
 
     def each(self, function: Callable[..., Any], calls: Iterable[tuple[Any, ...]]) -> Iterator[Any]:
-        """function(*call) for every call, in the order of the calls. UserError where one fails."""
+        """function(*call) on the workers for every call, results in the order of the calls: an Each
+        of files/many.py. Raises UserError where one fails, RuntimeError for a bug.
+        """
         tasks = (
             Task(f"{function.__name__} {number}", function.__name__, function, call, about=number)
             for number, call in enumerate(calls)
@@ -94,7 +97,7 @@ class Submitter:
             self._out[key] = (task, future)
             future.add_done_callback(lambda future: self._news.put(future.key))
 
-    def _landed(self, window: Window) -> Iterator[tuple[Task, Answer]]:
+    def _answers(self, window: Window) -> Iterator[tuple[Task, Answer]]:
         """What has come meanwhile; waits a moment for the first."""
         wait = TICK
         while True:
@@ -104,11 +107,11 @@ class Submitter:
                 return
             wait = 0.001
             if isinstance(news, _Lost):
-                self._told_lost(news)
+                self._report_lost(news)
             elif news in self._out:
-                landed = self._answered(news, window)
-                if landed:
-                    yield landed
+                answered = self._answered(news, window)
+                if answered:
+                    yield answered
 
     def _answered(self, key: str, window: Window) -> tuple[Task, Answer] | None:
         """The task of a finished future and its answer; None when it is to be done again."""
@@ -118,7 +121,7 @@ class Submitter:
             future.add_done_callback(lambda future: self._news.put(future.key))
             return None
         del self._out[key]
-        window.landed(task)
+        window.returned(task)
         failed = answer.failed
         if failed is None:
             return task, answer
@@ -152,14 +155,14 @@ class Submitter:
         except Exception as error:  # what travels could not be read, as where code is missing
             return Answer(None, bug(error))
 
-    def _heard(self, event: tuple[float, Any]) -> None:
+    def _on_event(self, event: tuple[float, Any]) -> None:
         """An event of the scheduler; called in a thread of Dask."""
-        said = event[1]
-        if isinstance(said, dict) and said.get("action") == "remove-worker":
-            self._news.put(_Lost(str(said["worker"]), [str(k) for k in said["processing-tasks"]]))
+        about = event[1]
+        if isinstance(about, dict) and about.get("action") == "remove-worker":
+            self._news.put(_Lost(str(about["worker"]), [str(k) for k in about["processing-tasks"]]))
 
-    def _told_lost(self, news: _Lost) -> None:
+    def _report_lost(self, news: _Lost) -> None:
         names = [self._out[key][0].name for key in news.keys if key in self._out]
         self._log("worker_lost", worker=news.worker, again=names)
         if names:
-            self._tell(f"a worker is lost ({news.worker}); done again: {', '.join(names)}")
+            self._say(f"a worker is lost ({news.worker}); done again: {', '.join(names)}")

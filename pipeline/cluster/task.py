@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any, Literal, NamedTuple
 
 from pipeline.bundle import BundleError
-from pipeline.cluster.agree import Terms, unfit
+from pipeline.cluster.agree import Terms, why_unfit
 from pipeline.errors import REFUSALS, UserError
 
 Kind = Literal["input", "refused", "worker", "bug", "lost"]
@@ -38,8 +38,8 @@ _one_at_once = threading.Lock()
 
 
 def perform(terms: Terms, function: Callable[..., Any], args: tuple[Any, ...]) -> Answer:
-    """function(*args) on a worker of Dask that is fit for the run. What is raised is an answer, for
-    Dask would repeat what the input is to blame for.
+    """Call function(*args) on a worker of Dask that is fit for the run. What is raised becomes an
+    answer, for Dask would repeat what the input is to blame for.
     """
     from distributed import get_worker
 
@@ -52,9 +52,9 @@ def perform(terms: Terms, function: Callable[..., Any], args: tuple[Any, ...]) -
 def attempt(
     terms: Terms, function: Callable[..., Any], args: tuple[Any, ...]
 ) -> tuple[Any, Failed | None]:
-    """The function's value and None, or None and why there is none."""
+    """The value of function(*args) and None, or None and why there is none; nothing is raised."""
     try:
-        reason = unfit(terms)
+        reason = why_unfit(terms)
         if reason:
             return None, Failed("worker", reason)
         return function(*args), None
@@ -72,8 +72,8 @@ def bug(error: BaseException) -> Failed:
     """An exception that nobody expected, as a value. The last line says most: what another process
     tells of its own begins with where it was.
     """
-    said = str(error).strip().splitlines() or [""]
-    reason = one_line(f"{type(error).__name__}: {said[-1]}")
+    lines = str(error).strip().splitlines() or [""]
+    reason = one_line(f"{type(error).__name__}: {lines[-1]}")
     return Failed("bug", reason, "".join(traceback.format_exception(error)))
 
 

@@ -13,32 +13,35 @@ TAG = "GPU"
 
 
 def capacity_of(workers: Mapping[str, Mapping[str, Any]]) -> Capacity:
-    """What the workers of a scheduler's list can do: one task each, as `task.perform` does it.
+    """How many tasks the workers of a scheduler's list can do at once: one each.
 
-    Workers that are closing, or paused for want of memory, count for nothing.
+    workers: what the scheduler says of each, by address. Those that are closing, or paused for want
+    of memory, count for nothing.
     """
-    running = [one for one in workers.values() if one.get("status") == "running"]
-    tags = [int((one.get("resources") or {}).get(TAG, 0)) for one in running]
+    running = [worker for worker in workers.values() if worker.get("status") == "running"]
+    tags = [int((worker.get("resources") or {}).get(TAG, 0)) for worker in running]
     return Capacity(len(running), sum(min(tag, 1) for tag in tags))
 
 
 class Patience:
-    """Waits a time for workers of a kind; told of each moment whether there are some."""
+    """Waits so many seconds for workers of a kind. say: is given a line when the wait begins."""
 
-    def __init__(self, seconds: float, tell: Callable[[str], None]) -> None:
+    def __init__(self, seconds: float, say: Callable[[str], None]) -> None:
         self._seconds = seconds
-        self._tell = tell
+        self._say = say
         self._since: dict[bool, float] = {}
 
     def look(self, gpu: bool, some: bool, now: float) -> None:
-        """Raise UserError where there has been none for too long."""
+        """Note whether there are `some` workers (gpu: of those with a GPU) at the time `now`, in
+        seconds of time.monotonic; raise UserError where there have been none for too long.
+        """
         if some:
             self._since.pop(gpu, None)
             return
         kind = f" with the tag {TAG} (dask worker --resources {TAG}=1)" if gpu else ""
         if gpu not in self._since:
             self._since[gpu] = now
-            self._tell(f"waiting for workers{kind}, {self._seconds:g} s at most")
+            self._say(f"waiting for workers{kind}, {self._seconds:g} s at most")
         elif now - self._since[gpu] >= self._seconds:
             raise UserError(
                 f"no worker{kind} for {self._seconds:g} s; start some, and give the same command"
@@ -47,7 +50,7 @@ class Patience:
 
 
 class Watch:
-    """The list of workers, looked at every INTERVAL seconds at most."""
+    """The list of workers, looked at every INTERVAL seconds at most. capacity: by the last look."""
 
     def __init__(self, client: Any, patience: Patience, log: Callable[..., None]) -> None:
         self._client = client
@@ -83,7 +86,7 @@ class Watch:
 
 
 def lost(client: Any) -> UserError:
-    """What to tell when the scheduler has gone."""
+    """The error to raise when the scheduler has gone."""
     address = client.scheduler.address if client.scheduler else "the scheduler"
     return UserError(
         f"{address}: the connection to the scheduler is lost; what is finished is kept, and the"

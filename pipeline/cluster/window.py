@@ -31,7 +31,7 @@ class Capacity(NamedTuple):
     gpu: int = 0
 
     def of(self, gpu: bool) -> int:
-        """Of one kind."""
+        """Of one kind: with a GPU, or any."""
         return self.gpu if gpu else self.plain
 
 
@@ -50,8 +50,8 @@ class Window:
         """Let a task follow, before everything new."""
         self._ready[task.gpu].append(task)
 
-    def landed(self, task: Task) -> None:
-        """A task that was taken is finished, or comes back by `add`."""
+    def returned(self, task: Task) -> None:
+        """Note that a task which was taken is finished, or comes back by `add`."""
         self._out[task.gpu] -= 1
 
     def take(self, capacity: Capacity) -> Task | None:

@@ -13,8 +13,9 @@ from pipeline.config import CropSettings, DatasetSettings
 class Job:
     """How the videos of a dataset are cropped.
 
-    root: the folder that the rows' paths are relative to. keep_loose: whether the looser picture
-    is kept. shipped_file: the dataset's own file of face positions for a path, where it has one.
+    root: the folder that the rows' paths are relative to. settings, dataset: the sections `crop`
+    and `datasets.NAME` of the configuration. keep_loose: whether the looser picture is kept.
+    shipped_file: from a video's path to the dataset's own file of its face positions, None without.
     """
 
     root: Path

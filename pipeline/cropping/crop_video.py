@@ -28,9 +28,11 @@ Beat = Callable[[], None]
 
 
 class Taken(NamedTuple):
-    """A frame with faces. given: whether the place of its one face was given. records: for each
-    face its record in the samples, or why it gives no crop; none where the frame was looked at only
-    to know who is meant.
+    """A frame with faces.
+
+    number: of the frame. squares: of its faces. given: whether the place of its one face was given.
+    records: for each face its record in the samples, or why it gives no crop; none where the frame
+    was looked at only to know who is meant.
     """
 
     number: int
@@ -44,14 +46,15 @@ def crop_video(
 ) -> None:
     """Add one video's samples, failures and remarks to `samples`.
 
-    Raises TooMuchMemory where that runs out, which says nothing of the video.
+    row: of the index. landmarks: the back end, loaded. Raises TooMuchMemory where memory runs out,
+    which says nothing of the video; what is wrong with the video becomes a failure.
     """
     corrected = corrections.of_row(row)
     use_shipped = job.dataset.faces == "shipped"
     try:
         shipped = shipped_faces(job.shipped_file(row.path), use_shipped)
     except ShippedError as error:
-        if use_shipped and not any(one.action == "face" for one in corrected):
+        if use_shipped and not any(correction.action == "face" for correction in corrected):
             samples.fail(row, -1, str(error))
             return
         samples.remark(row, -1, str(error))
@@ -70,7 +73,9 @@ def crop_video(
 
 
 def shipped_faces(path: Path | None, needed: bool) -> dict[int, Shipped]:
-    """Face positions by frame; none where there is no file, which is an error if it is needed."""
+    """Face positions by frame number; none where there is no file. ShippedError where it is
+    damaged, or missing and needed.
+    """
     if path is None:
         if needed:
             raise ShippedError("no face positions come with this video that can be used")
@@ -100,8 +105,13 @@ class Look:
         tell who is meant.
         """
         wanted = self._wanted()
-        by_hand = [one for one in self.corrected if one.action == "face" and one.frames]
-        witnesses = {one.frames[0][0] for one in by_hand if not wanted(one.frames[0][0])}
+        witnesses = {
+            correction.frames[0][0]
+            for correction in self.corrected
+            if correction.action == "face"
+            and correction.frames
+            and not wanted(correction.frames[0][0])
+        }
         witnessed: list[tuple[int, Seen]] = []
         last = count = -1
 
@@ -127,9 +137,9 @@ class Look:
             after = f" (after sampled frame {last})" if last >= 0 else ""
             self.samples.fail(self.row, -1, f"{error}{after}")
         else:
-            for one in self.corrected:
-                if one.frames and one.frames[-1][1] > count:
-                    named = f"overrides.csv names frames {one.frames_text()}"
+            for correction in self.corrected:
+                if correction.frames and correction.frames[-1][1] > count:
+                    named = f"overrides.csv names frames {correction.frames_text()}"
                     self.samples.remark(self.row, -1, f"{named}; the video has {count + 1}")
         for number, seen in witnessed:
             yield number, seen, False
@@ -184,7 +194,9 @@ class Look:
 
 
 def cut(samples: Samples, number: int, seen: Seen) -> list[int | str]:
-    """Cut every face out of a frame: numbers of their records, or why a face gives no crop."""
+    """Cut every face out of a frame, in their order: the number of each one's record in `samples`,
+    or why it gives no crop. number: of the frame.
+    """
     records: list[int | str] = []
     for face in seen.faces:
         off = distance(seen.shipped, face.landmarks) if seen.shipped else float("nan")

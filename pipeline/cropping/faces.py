@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 class Seen(NamedTuple):
     """An upright frame with its faces, best first.
 
-    given: whether the place of the one face was given. shipped: where the dataset's own file says
-    that the face is, in the pixels of this frame, if it says so.
+    image: (H, W, 3) uint8 RGB. given: whether the place of the one face was given. shipped: where
+    the dataset's own file says that the face is, in the pixels of this frame, if it says so.
     """
 
     image: np.ndarray
@@ -78,7 +78,7 @@ class FaceFinder:
 
 
 def is_face(face: "Face") -> bool:
-    """Whether a mesh has an extent, so that it can be cut out."""
+    """Whether a mesh has an extent of a pixel or more, so that it can be cut out."""
     try:
         face_square(face.landmarks)
     except CropError:

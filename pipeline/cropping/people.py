@@ -37,8 +37,8 @@ class Square(NamedTuple):
 class Choice(NamedTuple):
     """What the rule says of one frame.
 
-    face: number of the face that is meant, None where the person is not there; reason: then why.
-    unsure: why the choice may be wrong, empty where it is sure.
+    face: the number of the face that is meant, from 0; None where the person is not there, and then
+    `reason` says why. unsure: why the choice may be wrong, "" where it is sure.
     """
 
     face: int | None
@@ -83,21 +83,17 @@ class People:
         """The choice in every frame, in the order in which they were added."""
         if not self._area:
             return [Choice(None, reason="no face found") for _ in self._frames]
-        told = {f[n][0] for f, n in zip(self._frames, self._given, strict=True) if n is not None}
+        given = {f[n][0] for f, n in zip(self._frames, self._given, strict=True) if n is not None}
         meant = max(
-            told or range(len(self._area)), key=lambda person: (self._area[person], -person)
+            given or range(len(self._area)), key=lambda person: (self._area[person], -person)
         )
-        beside = {
-            person
-            for frame in self._frames
-            if any(one == meant for one, _ in frame)
-            for person, _ in frame
-        }
+        people = [[person for person, _ in frame] for frame in self._frames]
+        beside = {person for together in people if meant in together for person in together}
         sides = [face.side for frame in self._frames for person, face in frame if person == meant]
         least = float(np.median(sides)) / SMALLER
         return [
-            self._of_frame(frame, given, meant, beside, least)
-            for frame, given in zip(self._frames, self._given, strict=True)
+            self._of_frame(frame, face, meant, beside, least)
+            for frame, face in zip(self._frames, self._given, strict=True)
         ]
 
     def _of_frame(

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 LOOSE_SIDE = 512
 LOOSE_MARGIN = 2.0
+"""Side of the looser picture, in face squares."""
 LOOSE_QUALITY = 95  # JPEG: as plain pixels 200,000 samples would take 200 GB
 QUALITY = (
     "brightness", "detection_score", "face_size", "padding", "pitch", "roll", "sharpness",
@@ -57,11 +58,11 @@ class Samples:
     remarks: list[Remark] = field(default_factory=list)
 
     def fail(self, video: Video, frame: int, reason: str) -> None:
-        """List what gave no sample; frame -1: the video as a whole."""
+        """Add a failure: what gave no sample; frame -1: the video as a whole."""
         self.failures.append(Failure(video.path, frame, reason))
 
     def remark(self, video: Video, frame: int, text: str) -> None:
-        """List what ought to be known of a sample or (frame -1) of a video."""
+        """Add a remark: what ought to be known of a sample or (frame -1) of a video."""
         self.remarks.append(Remark(video.path, frame, text))
 
     def add(
@@ -70,8 +71,8 @@ class Samples:
         """Cut a face out of its frame; the number of its record is returned.
 
         number: of the frame. image: H x W x 3 uint8 RGB. faces: how many there are in the frame.
-        shipped_distance: how far off the dataset's own position is, NaN where there is none.
-        Raises CropError where the landmarks give no crop.
+        shipped_distance: how far off the dataset's own position is, in sides of the face square;
+        NaN where there is none. Raises CropError where the landmarks give no crop.
         """
         import cv2
 
@@ -112,12 +113,16 @@ class Samples:
         )
 
     def loose_pictures(self, numbers: Sequence[int]) -> Iterator[np.ndarray]:
-        """The looser pictures (512, 512, 3) uint8 RGB of records, where they are kept."""
+        """The looser pictures (512, 512, 3) uint8 RGB of the records of these numbers, where they
+        are kept.
+        """
         for data in self.loose.rows(numbers).blocks:
             yield from_jpeg(data)
 
     def arrays(self) -> dict[str, np.ndarray | Rows]:
-        """The datasets of the crops file, one entry a sample."""
+        """The datasets of the crops file, one entry a sample: FIELDS, `video` and `live`; where the
+        looser picture is kept, `loose`, all JPEGs in one (N,) uint8, and `loose_offset` as well.
+        """
         numbers = [number for number, _ in self.chosen]
         arrays: dict[str, np.ndarray | Rows] = {n: self.spool.rows(n, numbers) for n in FIELDS}
         arrays["video"] = fixed_strings([video.path for _, video in self.chosen])
@@ -129,7 +134,7 @@ class Samples:
 
 
 def to_jpeg(picture: np.ndarray) -> bytes:
-    """A looser picture (H, W, 3) uint8 RGB as it is kept."""
+    """A looser picture (H, W, 3) uint8 RGB as the bytes of a JPEG."""
     import cv2
 
     quality = [cv2.IMWRITE_JPEG_QUALITY, LOOSE_QUALITY]

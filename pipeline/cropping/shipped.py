@@ -47,7 +47,7 @@ def read_shipped(path: Path) -> dict[int, Shipped]:
     `.txt`: OULU-NPU's eyes, a line `frame,x1,y1,x2,y2` a frame. `.face`: Replay-Attack's boxes, a
     line `frame x y width height` a frame; or MSU-MFSD's, a line of the frame, the four edges of a
     box and the eyes' x, y, x, y, of which the eyes are taken. Four zeros: none was found. Raises
-    ShippedError.
+    ShippedError where the file cannot be read, or a line is none of these.
     """
     suffix = path.suffix.lower()
     if suffix not in (".txt", ".face"):

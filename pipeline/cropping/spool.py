@@ -28,7 +28,7 @@ class Nameless:
 
 
 class Spool(Nameless):
-    """Records of one dtype."""
+    """Records of one dtype, numbered from 0 in the order in which they are added."""
 
     def __init__(self, folder: Path, fields: Mapping[str, tuple[str, tuple[int, ...]]]) -> None:
         """folder: on the disk to use. fields: dtype and shape of each field of a record."""
@@ -40,7 +40,7 @@ class Spool(Nameless):
         return self._count
 
     def add(self, **values: Any) -> int:
-        """Append a record, every field of it; its number is returned."""
+        """Append a record and return its number. ValueError for other fields than its own."""
         if values.keys() != set(self._dtype.names or ()):
             raise ValueError(f"fields {sorted(values)}, expected {self._dtype.names}")
         record = np.zeros((), self._dtype)
@@ -51,7 +51,7 @@ class Spool(Nameless):
         return self._count - 1
 
     def rows(self, name: str, numbers: Sequence[int]) -> Rows:
-        """One field of the records of these numbers, in their order."""
+        """One field of the records of these numbers, in their order, BLOCK at a time."""
         dtype = self._dtype[name]
         return Rows(len(numbers), dtype.shape, dtype.base.str, self._blocks(name, numbers))
 
@@ -75,17 +75,17 @@ class ByteSpool(Nameless):
         self._ends = [0]
 
     def add(self, data: bytes) -> None:
-        """Append a piece; pieces are numbered from 0."""
+        """Append a piece; they are numbered from 0."""
         self._file.write(data)
         self._ends.append(self._ends[-1] + len(data))
 
     def offsets(self, numbers: Sequence[int]) -> np.ndarray:
-        """Where each of these pieces begins in `rows`, and where the last ends: int64."""
+        """Where each of these pieces begins in `rows`, and where the last ends: (N + 1,) int64."""
         lengths = [self._ends[number + 1] - self._ends[number] for number in numbers]
         return np.cumsum([0, *lengths], dtype="<i8")
 
     def rows(self, numbers: Sequence[int]) -> Rows:
-        """The bytes of these pieces, one after the other, uint8."""
+        """The bytes of these pieces, one after the other: rows of shape () and dtype uint8."""
 
         def blocks() -> Iterator[np.ndarray]:
             self._file.flush()

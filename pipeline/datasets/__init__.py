@@ -6,7 +6,7 @@ from pipeline.errors import UserError
 
 
 def adapters() -> list[str]:
-    """The names of the adapters there are."""
+    """The names of the adapters there are, sorted."""
     return sorted({module.name for module in pkgutil.iter_modules(__path__)} - {"base"})
 
 

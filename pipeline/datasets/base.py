@@ -20,12 +20,14 @@ from pipeline.files.tree import find_file, folders
 class Video:
     """One row of an index: one video file and what its name says about it.
 
-    path: relative to the dataset's root, forward slashes. live: 1 or 0. subject: unique in its
-    dataset. attack: empty, print, warped-print, cut-print or replay. instrument: empty for live.
-    upside_down: 1 where the scene stands on its head when the file is decoded as stored and
-    the file may carry no display matrix that says so. protocols: which of the dataset's official
-    protocols it takes part in, and how, as "1:train;3.2:test". corrections: what overrides.csv says
-    of it, as JSON (pipeline/indexing/corrections.py).
+    path: relative to the dataset's root, forward slashes. split: train, dev or test. live: 1, or 0
+    for a spoof. subject: unique in its dataset. attack: empty for live; print, warped-print,
+    cut-print or replay in the four datasets, any word in a table. instrument: what the attack is
+    shown with; empty for live. session, device: as the dataset names them; may be empty.
+    upside_down: 1 where the scene stands on its head when the file is decoded as stored and the
+    file may carry no display matrix that says so, else 0. protocols: which of the dataset's
+    official protocols it takes part in, and how, as "1:train;3.2:test". corrections: what
+    overrides.csv says of it, as JSON (pipeline/indexing/corrections.py).
     """
 
     path: str
@@ -64,10 +66,14 @@ class Adapter(Protocol):
     """
 
     FIRST_FOLDERS: tuple[str, ...]
-    """Folders of which at least one lies directly in the root, lower case; none: any does."""
+    """Lower-case names of folders of which one at least lies directly in the root; empty: any
+    folder is a root.
+    """
 
     def rows(self, root: Path) -> Iterator[Video]:
-        """Every video of the dataset under `root`, in any order."""
+        """Every video of the dataset under `root`, in any order. Raises UserError for a list in the
+        root that contradicts itself or the names.
+        """
 
 
 class Published(Adapter, Protocol):
@@ -122,8 +128,10 @@ def resolve_root(root: Path, adapter: Adapter, dataset: str) -> Path:
 
 
 def face_locations(root: Path, path: str, canonical: str) -> Path | None:
-    """`face-locations/PATH.face` of a video, in the root or beside it; PATH as the video's own or
-    as its official one. None where it is missing.
+    """The file `face-locations/PATH.face` of a video, in the root or beside it; None where it is
+    missing.
+
+    path, canonical: the two spellings of PATH that are tried, the video's own and the official one.
     """
     for place in (root, Path(os.path.realpath(root)).parent):
         for name in dict.fromkeys((path, canonical)):
@@ -133,14 +141,21 @@ def face_locations(root: Path, path: str, canonical: str) -> Path | None:
     return None
 
 
+def name_pattern(text: str) -> re.Pattern[str]:
+    """A pattern in which upper and lower case are alike, and digits are those of ASCII alone."""
+    return re.compile(text, re.I | re.A)
+
+
 def match(pattern: re.Pattern[str], text: str) -> dict[str, str] | None:
-    """The named groups of a full match, in lower case, or None."""
+    """The named groups of a full match, in lower case, without those that took no part; None where
+    the text does not match.
+    """
     found = pattern.fullmatch(text)
     return {k: v.lower() for k, v in found.groupdict().items() if v is not None} if found else None
 
 
 def to_csv(rows: list[Video]) -> str:
-    """An index as CSV text: a header, then one line a video."""
+    """An index as CSV text: a header with the names of COLUMNS, then one line a video."""
     buffer = io.StringIO()
     writer = csv.DictWriter(buffer, COLUMNS, lineterminator="\n")
     writer.writeheader()
@@ -149,15 +164,16 @@ def to_csv(rows: list[Video]) -> str:
 
 
 def write_index(path: Path, rows: list[Video]) -> None:
-    """Write an index, rows sorted by the bytes of their path."""
+    """Write an index whole or not at all, its rows sorted by the bytes of their path."""
     write_text(path, to_csv(sorted(rows, key=lambda row: row.path.encode())))
 
 
 def read_index(path: Path, wanted: Callable[[str], bool] = lambda path: True) -> list[Video]:
-    """Read an index back; UserError names the line and the column that is wrong.
+    """Read an index back, in the order of its lines.
 
     wanted: a test of videos' paths. All rows are checked, those that pass are given; the others
-    take no memory.
+    take no memory. Raises UserError where the file cannot be read, or with the line and the column
+    where a value is wrong.
     """
     try:
         with path.open(encoding="utf-8", newline="") as file:

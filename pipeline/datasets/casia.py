@@ -1,17 +1,16 @@
 """C: CASIA-FASD. `train_release|test_release/N/V.avi`, N the subject's folder."""
 
-import re
 from collections.abc import Iterator
 from itertools import product
 from pathlib import Path
 
-from pipeline.datasets.base import Video, face_locations, match
+from pipeline.datasets.base import Video, face_locations, match, name_pattern
 from pipeline.files.tree import files
 
 FIRST_FOLDERS = ("train_release", "test_release")
 SUBJECTS = {"train": range(1, 21), "test": range(1, 31)}
-_PATH = re.compile(
-    r"(?P<split>train|test)_release/(?P<subject>[0-9]+)/(?P<video>[1-8]|HR_[1-4])\.avi", re.I | re.A
+_PATH = name_pattern(
+    r"(?P<split>train|test)_release/(?P<subject>[0-9]+)/(?P<video>[1-8]|HR_[1-4])\.avi"
 )
 _ATTACKS = ("", "warped-print", "cut-print", "replay")
 _NAMES = ("1", "2", "3", "4", "5", "6", "7", "8", "HR_1", "HR_2", "HR_3", "HR_4")

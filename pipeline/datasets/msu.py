@@ -5,21 +5,19 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
-from pipeline.datasets.base import Video, match
+from pipeline.datasets.base import Video, match, name_pattern
 from pipeline.errors import UserError
 from pipeline.files.records import shown
 from pipeline.files.tree import files, find_file, lines_of
 
 FIRST_FOLDERS = ("scene01",)
-_LIVE = re.compile(
+_LIVE = name_pattern(
     r"scene01/real/real_client(?P<subject>[0-9]{3})_(?P<device>android|laptop)_SD_scene01"
-    r"\.(mp4|mov)",
-    re.I | re.A,
+    r"\.(mp4|mov)"
 )
-_ATTACK = re.compile(
+_ATTACK = name_pattern(
     r"scene01/attack/attack_client(?P<subject>[0-9]{3})_(?P<device>android|laptop)_SD_"
-    r"(?P<instrument>ipad_video|iphone_video|printed_photo)_scene01\.(mp4|mov)",
-    re.I | re.A,
+    r"(?P<instrument>ipad_video|iphone_video|printed_photo)_scene01\.(mp4|mov)"
 )
 _INSTRUMENTS = {
     "ipad_video": ("replay", "ipad"),
@@ -81,7 +79,10 @@ def published() -> Iterator[str]:
 
 
 def rows(root: Path) -> Iterator[Video]:
-    """Every video under `root`, from its name and the subject lists."""
+    """Every video under `root`, from its name and the subject lists.
+
+    Raises UserError where a list holds something else than subjects, or both hold one.
+    """
     listed = _split_by_subject(root)
     for path, _ in files(root, (".mp4", ".mov"), FIRST_FOLDERS):
         video = row(path)

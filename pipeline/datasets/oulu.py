@@ -1,13 +1,12 @@
 """O: OULU-NPU. `Train_files|Dev_files|Test_files/P_S_UU_F.avi`, and the folder `Protocols`."""
 
-import re
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import product
 from pathlib import Path, PurePosixPath
 
-from pipeline.datasets.base import Video, match
+from pipeline.datasets.base import Video, match, name_pattern
 from pipeline.errors import UserError
 from pipeline.files.records import shown
 from pipeline.files.tree import files, find_file, lines_of
@@ -15,7 +14,7 @@ from pipeline.files.tree import files, find_file, lines_of
 FIRST_FOLDERS = ("train_files", "dev_files", "test_files")
 SUBJECTS = {"train": range(1, 21), "dev": range(21, 36), "test": range(36, 56)}
 _STEM = r"(?P<phone>[1-6])_(?P<session>[1-3])_(?P<subject>[0-9]{2})_(?P<access>[1-5])"
-_PATH = re.compile(rf"(?P<split>train|dev|test)_files/{_STEM}\.avi", re.I | re.A)
+_PATH = name_pattern(rf"(?P<split>train|dev|test)_files/{_STEM}\.avi")
 _ACCESS = {
     "1": ("", ""),
     "2": ("print", "printer1"),
@@ -23,11 +22,10 @@ _ACCESS = {
     "4": ("replay", "display1"),
     "5": ("replay", "display2"),
 }
-_LIST = re.compile(
-    r"protocols/protocol_(?P<protocol>[1-4])/(?P<split>train|dev|test)(_(?P<fold>[1-6]))?\.txt",
-    re.I | re.A,
+_LIST = name_pattern(
+    r"protocols/protocol_(?P<protocol>[1-4])/(?P<split>train|dev|test)(_(?P<fold>[1-6]))?\.txt"
 )
-_LINE = re.compile(rf"(?P<label>\+?1|-1|-2)\s*,\s*(?P<stem>{_STEM})(\.avi)?", re.I | re.A)
+_LINE = name_pattern(rf"(?P<label>\+?1|-1|-2)\s*,\s*(?P<stem>{_STEM})(\.avi)?")
 _LABELS = {"1": "", "+1": "", "-1": "print", "-2": "replay"}
 
 
@@ -65,7 +63,10 @@ def published() -> Iterator[str]:
 
 
 def rows(root: Path) -> Iterator[Video]:
-    """Every video under `root`, from its name, and its part in the protocols that lie there."""
+    """Every video under `root`, from its name, and its part in the protocols that lie there.
+
+    Raises UserError where a protocol's list is damaged or contradicts the names.
+    """
     found = [video for path, _ in files(root, (".avi",), FIRST_FOLDERS) if (video := row(path))]
     parts = _protocols(root, found)
     for video in found:

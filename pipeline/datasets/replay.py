@@ -3,14 +3,13 @@
 `enrollment/` (or `enroll/`) belongs to face verification and is no part of it.
 """
 
-import re
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import replace
 from itertools import product
 from pathlib import Path
 
-from pipeline.datasets.base import Video, face_locations, match
+from pipeline.datasets.base import Video, face_locations, match, name_pattern
 from pipeline.errors import UserError
 from pipeline.files.records import shown
 from pipeline.files.tree import files, lines_of
@@ -25,21 +24,18 @@ CLIENTS = {
 }
 _ATTACKS = ("print highdef_photo", "mobile mobile_photo", "mobile mobile_video",
             "highdef highdef_photo", "highdef highdef_video")  # fmt: skip
-_LIVE = re.compile(
+_LIVE = name_pattern(
     r"(replayattack-)?(?P<folder>train|devel|test)/real/client(?P<subject>[0-9]{3})_session01_"
-    r"webcam_authenticate_(?P<light>adverse|controlled)_[12]\.mov",
-    re.I | re.A,
+    r"webcam_authenticate_(?P<light>adverse|controlled)_[12]\.mov"
 )
-_ATTACK = re.compile(
+_ATTACK = name_pattern(
     r"(replayattack-)?(?P<folder>train|devel|test)/attack/(fixed|hand)/"
     r"attack_(?P<instrument>print|mobile|highdef)_client(?P<subject>[0-9]{3})_session01_"
-    r"(highdef|mobile)_(photo|video)_(?P<light>adverse|controlled)\.mov",
-    re.I | re.A,
+    r"(highdef|mobile)_(photo|video)_(?P<light>adverse|controlled)\.mov"
 )
-_LIST = re.compile(
+_LIST = name_pattern(
     r"protocols/(?P<kind>attack|real)(-(?P<protocol>[a-z0-9_.-]+)-allsupports)?-"
-    r"(?P<folder>train|devel|test)\.txt",
-    re.I | re.A,
+    r"(?P<folder>train|devel|test)\.txt"
 )
 
 
@@ -83,7 +79,10 @@ def published() -> Iterator[str]:
 
 
 def rows(root: Path) -> Iterator[Video]:
-    """Every video under `root`, from its name, and its part in the protocols that lie there."""
+    """Every video under `root`, from its name, and its part in the protocols that lie there.
+
+    Raises UserError where a protocol's list is damaged, missing, or contradicts the names.
+    """
     parts = _protocols(root)
     for path, _ in files(root, (".mov",), FIRST_FOLDERS):
         if video := row(path):

@@ -41,8 +41,8 @@ def rows(root: Path, table: str | None = None) -> Iterator[Video]:
     """Every video and picture of the table, or of the folders where there is none.
 
     table: a CSV with the columns REQUIRED and OPTIONAL, relative to the working directory; its
-    paths are relative to `root`, and a file that is not there keeps its row. Raises UserError that
-    tells the line (or the file) that is wrong.
+    paths are relative to `root`, and a file that is not there keeps its row. Raises UserError, with
+    the line (or the file) that is wrong.
     """
     return _from_folders(root) if table is None else _from_table(root, Path(table))
 

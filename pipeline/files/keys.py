@@ -15,20 +15,20 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-import h5py
-
 
 class Encoded(str):
     """The canonical JSON of a value: what is in many keys is encoded once."""
 
 
 def encoded(value: Any) -> Encoded:
-    """The canonical JSON of a value, for `key`."""
+    """The canonical JSON of a value, to be given to `key` as a part. ValueError for NaN."""
     return Encoded(json.dumps(value, sort_keys=True, ensure_ascii=False, allow_nan=False))
 
 
 def key(**parts: Any) -> str:
-    """Sha256 in hex of the parts' canonical JSON."""
+    """Sha256 in hex of the canonical JSON of {name: part}; a part that is Encoded is taken as it
+    is. ValueError for NaN.
+    """
     digest, before = hashlib.sha256(), "{"
     for name in sorted(parts):
         part = parts[name]
@@ -44,7 +44,9 @@ _NAMES = {"opencv": ("opencv-contrib-python", "opencv-python", "opencv-python-he
 
 
 def versions(packages: Iterable[str]) -> dict[str, str]:
-    """Installed versions of the named packages; "opencv" is any of its distributions."""
+    """Installed versions of the named packages; "opencv" is any of its distributions. Raises
+    PackageNotFoundError for one that is missing.
+    """
     return {name: _version(_NAMES.get(name, (name,))) for name in sorted(packages)}
 
 
@@ -56,19 +58,8 @@ def _version(names: tuple[str, ...]) -> str:
     return version(names[-1])
 
 
-def stored_key(path: Path) -> str | None:
-    """The key that an HDF5 output carries; None when there is no readable file with one."""
-    if not path.is_file():  # a pipe would be waited for
-        return None
-    try:
-        with h5py.File(path, "r") as file:
-            return str(file.attrs["key"])
-    except (OSError, KeyError, RuntimeError):
-        return None
-
-
 def sha256_file(path: Path) -> str:
-    """Sha256 in hex of a file's bytes."""
+    """Sha256 in hex of a file's bytes. OSError where it cannot be read."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
@@ -76,8 +67,9 @@ def sha256_file(path: Path) -> str:
 class VideoHashes:
     """Sha256 of videos, remembered by path, size and time of change, outside the outputs.
 
-    The memory is a cache and nothing more: it lies in $XDG_CACHE_HOME/ocim (~/.cache/ocim) and
-    may be deleted at any time. Where it cannot be written, every video is hashed each time.
+    The memory is a cache and nothing more: it lies in $XDG_CACHE_HOME/ocim (~/.cache/ocim) and may
+    be deleted at any time. Where it cannot be written, every video is hashed each time. folder:
+    another place for it, for tests.
     """
 
     def __init__(self, folder: Path | None = None) -> None:
@@ -96,7 +88,7 @@ class VideoHashes:
             self._table = None
 
     def __call__(self, path: Path) -> str:
-        """Sha256 of the file at `path`, in hex."""
+        """Sha256 in hex of the file at `path`. OSError where it cannot be read."""
         status = path.stat()
         state = (str(path.resolve()), status.st_size, status.st_mtime_ns)
         if found := self.remembered(*state):
@@ -106,7 +98,10 @@ class VideoHashes:
         return digest
 
     def remembered(self, name: str, size: int, changed: int | str) -> str:
-        """The sha256 of the video of this name, path or URL, in this state; "": not known."""
+        """The sha256 in hex of the video of this name, "" where it is not known in this state.
+
+        name: path or URL. size: bytes. changed: time of change in nanoseconds, or the store's mark.
+        """
         if self._table is None:
             return ""
         found = self._table.execute(
@@ -116,7 +111,7 @@ class VideoHashes:
         return str(found[0]) if found else ""
 
     def remember(self, name: str, size: int, changed: int | str, digest: str) -> None:
-        """Keep it for the next time."""
+        """Keep the sha256 of a video for the next time; see `remembered`."""
         if self._table is not None:
             # Where the table cannot be written, the next one hashes the video again.
             with suppress(sqlite3.Error), self._table:

@@ -43,9 +43,10 @@ class Source(NamedTuple):
 
 
 class Rows:
-    """Equal arrays that come one block at a time, so that they are never in memory together.
+    """The rows of one array that come a block at a time, so that they are never in memory together.
 
-    blocks: arrays of (any number of rows) x shape; all rows together are `count`.
+    count, shape, dtype: of all rows, of one row, of its numbers. blocks: arrays of (any number of
+    rows) x shape, `count` rows in all.
     """
 
     def __init__(
@@ -57,7 +58,7 @@ class Rows:
 
 
 def one_line(reason: str) -> str:
-    """A reason without line breaks or other control characters."""
+    """A text without line breaks or other control characters."""
     return " ".join("".join(c if c.isprintable() else " " for c in reason).split())
 
 
@@ -71,8 +72,9 @@ def write(
 ) -> None:
     """Write one partition's file, whole or not at all.
 
-    Strings are arrays of dtype S. The tables are written last, so that they may grow while rows
-    are being made.
+    attributes: of the file, its `key` among them. arrays: one entry a sample, by name; texts are of
+    dtype S. The tables are written last, so that they may grow while rows are being made. Raises
+    ValueError where Rows give another number than they say, OSError where the disk refuses.
     """
     with replace_whole(path) as temporary, open_new(temporary) as file:
         for name in sorted(attributes):
@@ -102,7 +104,9 @@ def _write_table(
 
 
 def create_rows(file: h5py.File, name: str, rows: Rows) -> None:
-    """Write rows as one contiguous dataset, a block at a time."""
+    """Write rows as one contiguous dataset, a block at a time. ValueError for another number of
+    rows than is announced.
+    """
     stored = file.create_dataset(name, rows.shape, rows.dtype, track_times=False, fill_time="never")
     start = 0
     for block in rows.blocks:
@@ -123,7 +127,7 @@ def read_remarks(file: h5py.File) -> list[Remark]:
 
 
 def read_sources(file: h5py.File) -> list[Source]:
-    """The table of videos of an open crops file."""
+    """The table of videos of an open crops file, in the order of the index."""
     return [Source(*row) for row in _rows(file["videos"], Source)]
 
 
@@ -136,30 +140,31 @@ def _rows(group: h5py.Group, kind: type[Failure | Remark | Source]) -> Iterator[
 
 
 def open_input(
-    path: Path, stage: str, names: Iterable[str] = (), source: Any = None, told: str = ""
+    path: Path, stage: str, names: Iterable[str] = (), source: Any = None, address: str = ""
 ) -> h5py.File:
-    """Open a partition's file for reading; UserError names the stage that makes it.
+    """Open a partition's file for reading.
 
-    names: of what must be in it; a file of an older version may lack some. source, told: what
-    HDF5 reads it by and what people call it, where that is not the path.
+    stage: the verb that makes it, for messages. names: of what must be in it; a file of an older
+    version may lack some. source, address: what HDF5 reads it by and what people call it, where
+    that is not the path. Raises UserError where it is missing, damaged or lacks a name.
     """
-    told = told or str(path)
+    address = address or str(path)
     try:
         file = h5py.File(path if source is None else source, "r")
     except OSError:
         raise UserError(
-            f"{told}: missing or damaged; run ocim {stage} for this partition"
+            f"{address}: missing or damaged; run ocim {stage} for this partition"
         ) from None
     for name in ("failures", "remarks", "videos", *names):
         try:
             is_there = name in file
         except (KeyError, RuntimeError):  # as HDF5 says that it is damaged
             file.close()
-            raise UserError(f"{told}: damaged; delete it and run ocim {stage}") from None
+            raise UserError(f"{address}: damaged; delete it and run ocim {stage}") from None
         if not is_there:
             file.close()
             raise UserError(
-                f"{told}: '{name}' is missing, so another version made it; run ocim {stage} for"
+                f"{address}: '{name}' is missing, so another version made it; run ocim {stage} for"
                 " this partition"
             )
     return file

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
-from itertools import chain, islice
+from itertools import chain, islice, starmap
 from multiprocessing.connection import wait
 from typing import Any
 
@@ -17,17 +17,14 @@ from pipeline.errors import UserError
 
 Call = tuple[Any, ...]
 Each = Callable[[Callable[..., Any], Iterable[Call]], Iterator[Any]]
-"""each(function, calls) gives function(*call) for every call, in the order of the calls."""
-
-
-def one_by_one(function: Callable[..., Any], calls: Iterable[Call]) -> Iterator[Any]:
-    """function(*call) for every call, in this process."""
-    return (function(*call) for call in calls)
+"""each(function, calls) gives function(*call) for every call, in the order of the calls; in this
+process itertools.starmap does."""
 
 
 @contextmanager
 def in_processes(cores: int) -> Iterator[Each]:
-    """An Each that keeps `cores` processes busy; they start with the first call that is not alone.
+    """An Each, for the block, that keeps `cores` processes busy; they start with the first call
+    that is not alone. Function, arguments and results are pickled.
 
     What a call raises is raised here, and no further call is begun. No more calls than twice the
     processes wait at any time, so a long list of them is never in memory together.
@@ -40,7 +37,7 @@ def in_processes(cores: int) -> Iterator[Each]:
         first = list(islice(rest, 2))
         all_of_them = chain(first, rest)
         if cores == 1 or len(first) < 2:
-            return one_by_one(function, all_of_them)
+            return starmap(function, all_of_them)
         if pool is None:
             # Not forked: HDF5 and the threads of networks do not get over a fork.
             context = multiprocessing.get_context("spawn")
@@ -77,7 +74,7 @@ def _ordered(
 
 
 def end_with_parent() -> None:
-    """Let this process end, and remove what it has begun, once the one that started it is gone."""
+    """Have this process end, and remove what it has begun, once the one that started it is gone."""
     from pipeline.files.store import stop_cleanly
 
     stop_cleanly(quiet=True)

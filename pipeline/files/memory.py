@@ -18,7 +18,7 @@ def data_in_use(process: int) -> int | None:
 
 
 def may_take(size: int) -> bool:
-    """Whether the limit of this process leaves so many bytes; also where there is no limit."""
+    """Whether the limit of this process (RLIMIT_DATA) leaves `size` bytes; true without a limit."""
     most = resource.getrlimit(resource.RLIMIT_DATA)[0]
     if most == resource.RLIM_INFINITY:
         return True

@@ -40,17 +40,21 @@ PATHS = ("path", "subject", "video")
 
 
 def is_plain_path(path: str) -> bool:
-    """The same of a file's path, which may have line feeds as well: disks let it."""
+    """Whether a file's path is plain; it may have line feeds as well, since disks let it."""
     return is_plain(path.replace("\n", ""))
 
 
 def spelling(path: str) -> str:
-    """The same for paths that a disk which ignores case, or a person, takes for one."""
+    """A path in lower case and one Unicode form (NFC): equal for paths that a disk which ignores
+    case, or a person, takes for one.
+    """
     return unicodedata.normalize("NFC", unicodedata.normalize("NFC", path).lower())
 
 
 def same_person(subject: str) -> str:
-    """The same for two ways of writing one subject: case, Unicode form and spaces do not count."""
+    """A subject's name in a form that is equal for two ways of writing it: case, Unicode form and
+    repeated spaces do not count.
+    """
     return spelling(" ".join(subject.split()))
 
 
@@ -59,12 +63,13 @@ def read_records(
 ) -> Iterator[Record]:
     """The rows of a CSV file, in order.
 
-    Blank lines, rows of empty fields, and spaces around a field do not count.
-    The file is UTF-8, with or without a byte order mark, its fields separated by commas. The first
-    line names the columns, in any order and case. key: what names this file in the configuration,
-    for the message when it cannot be read. Raises UserError, with file, line and field, for all
-    that is not so; for a column that is missing, unknown or there twice; for a row with too many or
-    too few fields, and for a control character or a line break in a field.
+    Blank lines, rows of empty fields, and spaces around a field do not count. The file is UTF-8,
+    with or without a byte order mark, its fields separated by commas. The first line names the
+    columns, in any order and case. key: what names this file in the configuration, for the message
+    when it cannot be read. required, optional: names of columns. Raises UserError, with file, line
+    and field, where anything of this is not so; for a column that is missing, unknown or there
+    twice; for a row with too many or too few fields, and for a control character or a line break in
+    a field.
     """
     try:
         file = path.open("rb")

@@ -12,8 +12,11 @@ SLACK = 16 << 20
 
 
 class Room(NamedTuple):
-    """files: to be written; size: bytes of them together; needed: free bytes that this takes, where
-    a file that is replaced stays until the new one is whole; free: bytes that there are.
+    """What files that are to be written need of a disk.
+
+    folder: on the disk. files: how many are to be written. size: bytes of them together. needed:
+    free bytes that this takes, where a file that is replaced stays until the new one is whole.
+    free: bytes that there are.
     """
 
     folder: Path
@@ -22,8 +25,8 @@ class Room(NamedTuple):
     needed: int
     free: int
 
-    def told(self) -> str:
-        """One line for people."""
+    def line(self) -> str:
+        """What is to be written and what is free, as one line for people."""
         return (
             f"{self.files} shards to write, {gigabytes(self.size)};"
             f" {gigabytes(self.free)} free in {self.folder}"
@@ -40,8 +43,10 @@ class Room(NamedTuple):
 
 
 def room_for(folder: Path, files: Sequence[tuple[Path, int]], at_once: int = 1) -> Room:
-    """What writing files of these sizes needs, `at_once` of them at a time and in order, each whole
-    before it takes the place of the one that is there.
+    """What writing files needs, `at_once` of them at a time and in order, each whole before it
+    takes the place of the one that is there.
+
+    folder: on the disk. files: paths and bytes.
     """
     grown = peak = 0
     for number, (path, size) in enumerate(files):
@@ -51,9 +56,9 @@ def room_for(folder: Path, files: Sequence[tuple[Path, int]], at_once: int = 1) 
     return Room(folder, len(files), size, peak + SLACK, free_in(folder))
 
 
-def room_on_the_way(folder: Path, files: Sequence[tuple[Path, int]], at_once: int = 1) -> Room:
-    """What it needs of this machine to write files of these sizes and send each away, `at_once` at
-    a time.
+def room_to_send(folder: Path, files: Sequence[tuple[Path, int]], at_once: int) -> Room:
+    """What writing files and sending each away needs of this machine, `at_once` of them at a time;
+    arguments as of room_for.
     """
     sizes = sorted((size for _, size in files), reverse=True)
     return Room(folder, len(files), sum(sizes), sum(sizes[:at_once]) + SLACK, free_in(folder))
@@ -67,7 +72,7 @@ def free_in(folder: Path) -> int:
 
 
 def gigabytes(size: int) -> str:
-    """A number of bytes for people, in units of a thousand."""
+    """A number of bytes for people, in kB, MB or GB (powers of a thousand)."""
     for unit, scale in (("GB", 10**9), ("MB", 10**6)):
         if size >= scale:
             return f"{size / scale:.1f} {unit}"

@@ -57,7 +57,7 @@ def replace_whole(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def named(path: Path) -> Iterator[None]:
-    """Let what a disk refuses without a name, as of a nameless file, be told of `path`."""
+    """Make `path` the file name of an OSError of REFUSALS in the block that has none."""
     try:
         yield
     except OSError as error:
@@ -74,8 +74,10 @@ def check_apart(out: Path, inputs: Iterable[Path]) -> None:
 
 
 def temporary_name(kind: str, of: str) -> str:
-    """The start of a hidden name by which left_over knows whose it is. kind: words for people; of:
-    what in this process no other temporary file of that folder stands for.
+    """The start of a hidden file name by which left_over knows the process that made it.
+
+    kind: words for people. of: what it stands for, as no other temporary file of this process in
+    that folder does.
     """
     key = hashlib.sha256(os.fsencode(of)).hexdigest()[:8]
     return f".{kind[:40]}.{key}.{this_machine()}.{os.getpid()}.tmp"
@@ -182,18 +184,20 @@ def stop_cleanly(quiet: bool = False) -> None:
 
 
 def write_bytes(path: Path, data: bytes) -> None:
-    """Write `data`, whole or not at all."""
+    """Write `data`, whole or not at all. Raises as replace_whole does."""
     with replace_whole(path) as temporary:
         temporary.write_bytes(data)
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write `text` as UTF-8 with its line ends as they are, whole or not at all."""
+    """Write `text` as UTF-8, its line ends as they are, whole or not at all."""
     write_bytes(path, text.encode("utf-8"))
 
 
 def canonical_json(value: Any) -> str:
-    """The one JSON text of `value`: sorted keys, indented by one, no NaN, a newline at the end."""
+    """The one JSON text of `value`: sorted keys, indented by one, a newline at the end. ValueError
+    for NaN.
+    """
     return json.dumps(value, sort_keys=True, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
 
 

@@ -92,10 +92,10 @@ def walk(
 def files(
     root: Path, suffixes: tuple[str, ...], first: tuple[str, ...] = ()
 ) -> Iterator[tuple[str, list[str]]]:
-    """Files under `root` with one of the suffixes, any case, as (path with slashes, its parts).
+    """Files under `root` with one of the suffixes (lower case here, any case there), as (path below
+    the root with slashes, its parts), in any order.
 
-    Links that lead out of the root are left out: no path is followed out of it. `first` as in
-    `walk`.
+    first: as in `walk`, which says what is left out and raised.
     """
     for path in walk(root, first):
         if path.lower().endswith(suffixes):
@@ -125,8 +125,8 @@ def find_file(start: Path, path: str, inside: Path) -> Path | None:
 def lines_of(path: Path) -> Iterator[tuple[int, str]]:
     """The lines of a list that are not blank, stripped, with their numbers from 1.
 
-    UTF-8, or UTF-16 with its mark, as Windows' editors write it; any line end. UserError when it
-    cannot be read, or is larger than any list of videos.
+    UTF-8, or UTF-16 with its mark, as Windows' editors write it; any line end. Raises UserError
+    where it cannot be read, or is larger than LARGEST_LIST.
     """
     try:
         with path.open("rb") as file:

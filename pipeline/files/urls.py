@@ -1,7 +1,6 @@
 """What of a configuration is the URL of an object store, and which of them are taken."""
 
 import re
-from pathlib import PurePosixPath
 
 from pipeline.errors import UserError
 
@@ -12,7 +11,7 @@ _LOGIN = re.compile(r"://[^/]*@")
 
 
 def is_url(text: str) -> bool:
-    """Whether it names a store; a path of this machine does not begin with a scheme."""
+    """Whether a text of the configuration is the URL of a store: it begins with a scheme."""
     return _SCHEME.match(text) is not None or "::" in text
 
 
@@ -43,25 +42,10 @@ def checked(text: str, key: str) -> str:
 
 
 def redacted(text: str) -> str:
-    """A URL without what may be secret in it."""
+    """A URL without what may be secret in it: login and query."""
     return re.split(r"[?#]", _LOGIN.sub("://", text))[0]
 
 
 def below(url: str, path: str) -> str:
     """The URL of a path below another."""
     return f"{url.rstrip('/')}/{path}"
-
-
-def local_only(text: str, what: str) -> str:
-    """A path as it is; UserError for a URL where only files of this machine are read."""
-    if is_url(text):
-        raise UserError(
-            f"{redacted(text)}: {what} reads files of this machine; copy the bundle first:"
-            f" ocim bundle fetch {below(redacted(text), 'bundle')} -o DIR"
-        )
-    return text
-
-
-def name_of(url: str) -> str:
-    """The last part of a URL or path."""
-    return PurePosixPath(url).name

@@ -40,14 +40,24 @@ Remark = Callable[[int, str], None]
 
 @contextmanager
 def opened(path: Path) -> Iterator["av.container.InputContainer"]:
-    """The file as a container of libav; errors in the block become VideoError."""
-    with libav_errors(path):
-        import av
+    """The file as a container of libav, during the block. Every error of libav, in the block as
+    well, becomes a VideoError, which does not name the file.
+    """
+    import av
 
+    try:
         # Absolute: a relative name like concat:a would be taken for a protocol.
         name, options = str(path.absolute()), {"format_whitelist": CONTAINERS}
         with av.open(name, "r", options=options, metadata_errors="replace") as container:
             yield container
+    except (av.FFmpegError, OSError, ValueError, ArithmeticError, MemoryError) as error:
+        if isinstance(error, av.error.EOFError | av.error.InvalidDataError):
+            text = missing_index(path) or "no video file, or its beginning is damaged"
+        elif isinstance(error, av.error.ArgumentError):
+            text = "no kind of video file that is read here"
+        else:
+            text = reason(error)
+        raise VideoError(f"not decodable: {text}") from error
 
 
 def check_file(path: Path) -> None:
@@ -63,25 +73,8 @@ def check_file(path: Path) -> None:
         raise VideoError("the file is empty")
 
 
-@contextmanager
-def libav_errors(path: Path) -> Iterator[None]:
-    """Make every error of libav one VideoError; the name of the file is the caller's to add."""
-    import av
-
-    try:
-        yield
-    except (av.FFmpegError, OSError, ValueError, ArithmeticError, MemoryError) as error:
-        if isinstance(error, av.error.EOFError | av.error.InvalidDataError):
-            text = missing_index(path) or "no video file, or its beginning is damaged"
-        elif isinstance(error, av.error.ArgumentError):
-            text = "no kind of video file that is read here"
-        else:
-            text = reason(error)
-        raise VideoError(f"not decodable: {text}") from error
-
-
 def reason(error: Exception) -> str:
-    """One short line on an error, without the name of a file.
+    """One line of at most 160 letters on an error, without the name of a file.
 
     Raises TooMuchMemory where it came of this process's limit, and not of the data alone.
     """
@@ -96,7 +89,7 @@ def reason(error: Exception) -> str:
 
 
 def missing_index(path: Path) -> str:
-    """The reason why an MP4 or MOV file without its index (moov) does not open, else nothing."""
+    """Why an MP4 or MOV file without its index (moov) does not open; "" for any other file."""
     names: list[bytes] = []
     cut = False
     try:
@@ -121,21 +114,26 @@ def missing_index(path: Path) -> str:
 
 
 class Damage:
-    """Counts frames, and what of the file is damaged, run by run."""
+    """Counts frames, and what of the file is damaged; a run of damage becomes one remark.
+
+    last: number of the last frame, -1 before the first. ended: why decoding is given up, "" while
+    it is not. first: the reason of the first damaged packet of all, "" without one.
+    """
 
     def __init__(self, remark: Remark) -> None:
         self.remark = remark
-        self.last = -1  # number of the last frame
-        self.ended = ""  # the reason, when there is no end to the damage
+        self.last = -1
+        self.ended = ""
+        self.first = ""
+        # Of the run of damage: the frame before it, damaged packets and frames, the first reason.
         self.before = -1
         self.packets = 0
         self.frames = 0
-        self.since_frame = 0
         self.why = ""
-        self.first = ""  # the reason of the first damaged packet of all
+        self.since_frame = 0  # damaged packets
 
     def packet(self, error: Exception) -> None:
-        """A packet, or a place between packets, is damaged."""
+        """Note that a packet, or a place between packets, is damaged."""
         self.begin()
         self.packets += 1
         self.since_frame += 1
@@ -145,7 +143,7 @@ class Damage:
             self.ended = f"{MAX_DAMAGED} damaged packets on end ({self.why})"
 
     def frame(self, corrupt: bool) -> None:
-        """A frame came out; corrupt: libav could not decode all of it."""
+        """Note that a frame came out; corrupt: libav could not decode all of it."""
         self.since_frame = 0
         if corrupt:
             self.begin()
@@ -160,7 +158,7 @@ class Damage:
             self.before = self.last
 
     def over(self) -> None:
-        """A run of damage has ended, if there was one: tell it."""
+        """Give the remark on a run of damage that has ended, if there was one."""
         parts = []
         if self.packets:
             parts.append(f"damaged packets passed over: {self.packets} ({self.why})")
@@ -173,11 +171,13 @@ class Damage:
 
 
 def video_stream(container: "av.container.InputContainer") -> "av.VideoStream":
-    """The first video stream that is not the cover picture of something else."""
+    """The first video stream that is not the cover picture of something else. VideoError where
+    there is none, it has no decoder, or its frames are too large.
+    """
     from av.stream import Disposition
 
     covers = Disposition.attached_pic | Disposition.timed_thumbnails
-    streams = [found for found in container.streams.video if not found.disposition & covers]
+    streams = [video for video in container.streams.video if not video.disposition & covers]
     if not streams:
         alone = " but a cover picture" if container.streams.video else ""
         raise VideoError(f"the file has no video stream{alone}")
@@ -190,7 +190,7 @@ def video_stream(container: "av.container.InputContainer") -> "av.VideoStream":
 
 
 def check_size(width: int, height: int) -> None:
-    """Raise VideoError for more pixels than memory should be asked for."""
+    """Raise VideoError for frames of more than MAX_PIXELS pixels."""
     if width * height > MAX_PIXELS:
         raise VideoError(f"frames of {width} x {height}: over the limit of {MAX_PIXELS} pixels")
 
@@ -198,7 +198,9 @@ def check_size(width: int, height: int) -> None:
 def packets(
     container: "av.container.InputContainer", stream: "av.VideoStream", damage: Damage
 ) -> Iterator["av.Packet | None"]:
-    """The packets of the stream in order, then None: time for the decoder to give what it holds."""
+    """The packets of the stream in order, then None, at which the decoder gives what it holds.
+    Damage on the way is noted in `damage`; where that has ended, so do the packets.
+    """
     import av
 
     while not damage.ended:

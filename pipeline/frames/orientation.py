@@ -15,7 +15,9 @@ class Orientation(NamedTuple):
     flip_columns: bool = False
 
     def apply(self, image: np.ndarray) -> np.ndarray:
-        """The upright picture of H x W (x C) as it is stored; its memory is contiguous."""
+        """The upright picture of a stored one, (H, W) or (H, W, C) uint8; C-contiguous. Sides
+        change places where `transpose` is set.
+        """
         import cv2  # 60 times as fast here as numpy
 
         if self.transpose:
@@ -48,6 +50,7 @@ EXIF = {
     7: Orientation(True, True, True),
     8: TURNED[90],
 }
+"""What the values of EXIF's tag for the orientation mean."""
 
 
 def from_exif(value: object) -> Orientation:
@@ -59,8 +62,8 @@ def from_matrix(matrix: Sequence[int]) -> Orientation:
     """What a display matrix says: a b u, c d v, x y w, as FFmpeg gives them (16.16 fixed point).
 
     The stored point (X, Y) is shown at (a X + c Y, b X + d Y), Y downwards. Scale, offset and
-    perspective are ignored; a b c d all 0 say nothing. Raises ValueError for any other turn than
-    one by a multiple of 90 degrees, mirrored or not.
+    perspective are ignored; a b c d all 0 say nothing. matrix: the nine numbers. Raises ValueError
+    for any other turn than one by a multiple of 90 degrees, mirrored or not.
     """
     a, b, c, d = (int(matrix[place]) for place in (0, 1, 3, 4))
     nothing = max(map(abs, (a, b, c, d))) / 1000

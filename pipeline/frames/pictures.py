@@ -1,4 +1,4 @@
-"""Still pictures to upright RGB."""
+"""Still picture files to upright RGB, by Pillow; every error a PictureError."""
 
 import struct
 import warnings
@@ -64,7 +64,7 @@ def read_picture(path: Path, upside_down: bool = False) -> np.ndarray:
 
 
 def exif_orientation(file: BytesIO) -> Orientation:
-    """What the EXIF block of a picture file says; nothing where it is no picture."""
+    """The orientation in a picture file's EXIF block; AS_STORED where there is none."""
     try:
         with pillow_errors(), Image.open(file, formats=FORMATS) as image:
             return from_exif(image.getexif().get(EXIF_TAG))
@@ -74,7 +74,7 @@ def exif_orientation(file: BytesIO) -> Orientation:
 
 @contextmanager
 def pillow_errors() -> Iterator[None]:
-    """Make every error of Pillow one PictureError, and keep its warnings quiet."""
+    """Make every error of Pillow in the block a PictureError, and keep its warnings quiet."""
     try:
         with warnings.catch_warnings(action="ignore"):
             yield
@@ -91,7 +91,9 @@ def pillow_errors() -> Iterator[None]:
 
 
 def to_rgb(image: Image.Image) -> np.ndarray:
-    """A loaded picture as H x W x 3 uint8 RGB, as it is stored."""
+    """A loaded picture as (H, W, 3) uint8 RGB, not turned. PictureError for values whose range
+    cannot be known.
+    """
     if image.mode.startswith("I;16") or (image.mode == "I" and image.format == "PPM"):
         return sixteen_bits(image)
     if image.mode == "I":
@@ -109,7 +111,7 @@ def to_rgb(image: Image.Image) -> np.ndarray:
 
 
 def sixteen_bits(image: Image.Image) -> np.ndarray:
-    """A grey picture of 16 bits (or a TIFF of 12) as RGB of 8."""
+    """A grey picture of 16 bits (or a TIFF of 12) as (H, W, 3) uint8 RGB."""
     values = np.asarray(image).astype(np.float64)
     most, tags = 65535, getattr(image, "tag_v2", {})
     if tags.get(BITS) == (12,):
@@ -122,11 +124,11 @@ def sixteen_bits(image: Image.Image) -> np.ndarray:
 
 
 def grey(levels: np.ndarray) -> np.ndarray:
-    """H x W levels from 0 to 255 as H x W x 3 uint8."""
+    """Whole levels (H, W) from 0 to 255 as (H, W, 3) uint8."""
     return np.repeat(levels.astype(np.uint8)[..., None], 3, axis=2)
 
 
 def over_black(rgba: np.ndarray) -> np.ndarray:
-    """H x W x 4 uint8 RGBA over black, H x W x 3; what is transparent shows nothing."""
+    """RGBA (H, W, 4) uint8 laid over black: (H, W, 3) uint8; what is transparent is black."""
     alpha = rgba[..., 3:].astype(np.uint16)
     return ((rgba[..., :3] * alpha + 127) // 255).astype(np.uint8)

@@ -14,6 +14,7 @@ SSDG_FIRST = 6
 """Position of SSDG's first frame among those with a face."""
 
 Wanted = Callable[[int], bool]
+"""A test of frame numbers."""
 
 
 class Numbered(Protocol):
@@ -42,7 +43,9 @@ class Sampled(NamedTuple, Generic[S]):
 
 
 def uniform_positions(count: int, frames: int) -> list[int]:
-    """`frames` positions below `count`, the middles of as many equal parts: they may repeat."""
+    """The positions that `uniform` takes: the middles of `frames` equal parts of `count`, whole
+    numbers from 0 to below it. They may repeat; none where count is 0.
+    """
     return [(2 * j + 1) * count // (2 * frames) for j in range(frames)] if count else []
 
 
@@ -56,7 +59,9 @@ def ssdg_positions(count: int, frames: int) -> list[int]:
 
 
 def regular(settings: DatasetSettings) -> Wanted | None:
-    """A test of frame numbers for `every` and `all`; None for those that must count first."""
+    """The test of frame numbers of the samplings `every` and `all`; None for `uniform` and `ssdg`,
+    which must count the frames first.
+    """
     if settings.sampling == "all":
         return lambda number: True
     if settings.sampling == "every":
@@ -70,8 +75,8 @@ def counted(
     """The frame numbers that `uniform` or `ssdg` wants, and what they want in vain.
 
     numbers: called with whether only frames with a face count; gives their numbers in order, or
-    None where not a single frame could be looked at, so that nothing is wanted either.
-    The second list holds a reason for each of the latter.
+    None where not a single frame could be looked at, so that nothing is wanted either. Returns the
+    numbers, and a reason for each frame that is wanted in vain.
     """
     faces_only, frames = settings.sampling == "ssdg", settings.frames
     known = numbers(faces_only)

@@ -116,7 +116,7 @@ def released_in_step(source: Iterable[Frame]) -> Iterator[Frame]:
 
 
 def decoded(path: Path, upside_down: bool, remark: Remark) -> Iterator[Frame]:
-    """The frames of one video file, in libav's own memory."""
+    """The frames of one video file, in libav's own memory; see `frames` for the rest."""
     with opened(path) as container:
         stream = video_stream(container)
         # One thread: work is parallel by partition, and the bytes must not depend on the cores.
@@ -139,7 +139,10 @@ def decoded(path: Path, upside_down: bool, remark: Remark) -> Iterator[Frame]:
 
 
 def stored_orientation(frame: "av.VideoFrame", packet: "av.Packet | None") -> Orientation:
-    """What the frame's display matrix says."""
+    """The orientation that a frame's display matrix says; VideoError for an oblique turn.
+
+    packet: that the frame came from, None for those that the decoder held to the end.
+    """
     from av.sidedata.sidedata import SideDataContainer
 
     try:
@@ -151,16 +154,12 @@ def stored_orientation(frame: "av.VideoFrame", packet: "av.Packet | None") -> Or
         if not str(error).endswith("is not a valid Type"):
             raise VideoError(str(error)) from None
         # PyAV 18.1 gives no side data at all beside a kind that it has no name for. EXIF is the one
-        # that occurs, in pictures and motion JPEG; the matrix is made from its orientation.
-        return packet_exif(packet)
+        # that occurs, in pictures and motion JPEG, of which a packet is a picture file in itself;
+        # the matrix is made from its orientation.
+        from pipeline.frames.pictures import exif_orientation
+
+        return exif_orientation(BytesIO(bytes(packet))) if packet is not None else AS_STORED
     return AS_STORED
-
-
-def packet_exif(packet: "av.Packet | None") -> Orientation:
-    """What the EXIF block of a packet that is a picture file in itself says."""
-    from pipeline.frames.pictures import exif_orientation
-
-    return exif_orientation(BytesIO(bytes(packet))) if packet is not None else AS_STORED
 
 
 @cache
@@ -176,7 +175,8 @@ def to_rgb(source: "av.VideoFrame | np.ndarray") -> np.ndarray:
     """A frame as stored, H x W x 3 uint8 RGB, transparent places over black.
 
     Untagged colours are BT.601 of limited range, as FFmpeg and OpenCV take them. A frame that is
-    transparent all over is taken as opaque: its writer did not mean the fourth channel.
+    transparent all over is taken as opaque: its writer did not mean the fourth channel. VideoError
+    where there is no conversion for its colours.
     """
     if isinstance(source, np.ndarray):
         return source.copy()

@@ -22,8 +22,10 @@ class Correction:
     """One correction of one video.
 
     line: of overrides.csv, 0 where it was read back from an index. action: exclude, rotate, face or
-    relabel. frames: inclusive ranges of frame numbers, ascending; empty: all frames. value: in its
-    one way of writing, "" for exclude. before: of a relabel, (name, value) of what it changed.
+    relabel. frames: inclusive ranges of frame numbers, ascending; empty: all frames. value: "" for
+    exclude; degrees clockwise, "90", "180" or "270"; a box "x0 y0 x1 y1" in pixels of the upright
+    frame; "name=value ..." for relabel. reason: in words. before: of a relabel, (name, value) of
+    what it changed.
     """
 
     line: int
@@ -51,7 +53,9 @@ class CorrectionError(ValueError):
 
 
 def parse(action: str, frames: str, value: str, reason: str) -> Correction:
-    """A correction (of line 0) from its fields; CorrectionError, with the field, if it is none."""
+    """A correction (of line 0) from the fields of a row, its value in the one way of writing it.
+    Raises CorrectionError, with the field, for what is wrong.
+    """
     if action not in _VALUES:
         raise CorrectionError(f"action is {shown(action)}, not one of {', '.join(_VALUES)}")
     ranges = _ranges(frames)
@@ -146,7 +150,9 @@ _VALUES: dict[str, Callable[[str], str]] = {
 
 
 def refuse_overlap(others: list[Correction], new: Correction) -> None:
-    """CorrectionError where a frame would be corrected twice by one action."""
+    """Raise CorrectionError where a frame would be corrected twice by one action. others: the
+    corrections of the video so far.
+    """
     for other in others:
         if other.action == new.action and _overlap(other.frames, new.frames):
             place = f"line {other.line}" if other.line else "another correction"
@@ -156,14 +162,16 @@ def refuse_overlap(others: list[Correction], new: Correction) -> None:
             )
 
 
-def _overlap(one: tuple[tuple[int, int], ...], other: tuple[tuple[int, int], ...]) -> bool:
-    if not one or not other:
+def _overlap(first: tuple[tuple[int, int], ...], second: tuple[tuple[int, int], ...]) -> bool:
+    if not first or not second:
         return True
-    return any(a <= d and c <= b for a, b in one for c, d in other)
+    return any(a <= d and c <= b for a, b in first for c, d in second)
 
 
 def relabel(row: Video, correction: Correction) -> Video:
-    """The row relabelled; CorrectionError where its label would contradict itself."""
+    """The row with the values of a relabel. CorrectionError where its label would contradict
+    itself.
+    """
     changes: dict[str, Any] = dict(word.split("=", 1) for word in correction.value.split())
     live = int(changes.get("live", row.live))
     if live:
@@ -183,7 +191,7 @@ def relabel(row: Video, correction: Correction) -> Video:
 
 
 def to_json(correction: Correction) -> dict[str, Any]:
-    """A correction as JSON takes it; from_json gives it back.
+    """A correction as plain values for JSON; from_json gives it back.
 
     The line is left out: it changes when an unrelated row is added above, and the index with it.
     """

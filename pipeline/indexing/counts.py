@@ -44,8 +44,10 @@ class Comparison:
 
 @dataclass(frozen=True)
 class PassedOver:
-    """What the index does not reach: video files that no row takes, by their path below the root,
-    and links and folders that were not entered, as (path, reason); both sorted.
+    """What the index does not reach.
+
+    videos: files that no row takes, by their path below the root. places: links and folders that
+    were not entered, as (path, reason). Both are sorted.
     """
 
     videos: tuple[str, ...]
@@ -53,7 +55,9 @@ class PassedOver:
 
 
 def compare(rows: Iterable[Video], module: Adapter) -> Comparison | None:
-    """The rows of an index beside what `module` says was published; None where it says nothing."""
+    """Compare the rows of an index with what its adapter, `module`, says was published; None where
+    it says nothing.
+    """
     if not hasattr(module, "published"):
         return None
     dataset = cast(Published, module)
@@ -113,7 +117,7 @@ def to_lines(
     passed: PassedOver | None = None,
     absent: Sequence[str] = (),
 ) -> Iterator[str]:
-    """The table and the lists for the terminal, a line each."""
+    """The table and the lists for the terminal, line by line. absent: paths as of not_there."""
     yield from _names("not there", absent, "in the table, and no file: these give no sample")
     if comparison is not None:
         yield from _table(comparison.counts)

@@ -36,7 +36,10 @@ _NO_MEMORY = -4  # OpenCV's code
 
 
 def main(handle: int, parent: int) -> None:
-    """Work for the parent at the other end of a socket until it closes that, or is gone."""
+    """Work for the parent at the other end of a socket until it closes that, or is gone.
+
+    handle: the socket's file descriptor. parent: the parent's process number.
+    """
     die_with(parent)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a core would be of all loaded networks
     with suppress(EOFError, ConnectionError):
@@ -45,7 +48,7 @@ def main(handle: int, parent: int) -> None:
 
 
 def serve(connection: Connection) -> None:
-    """Load the models, then crop video after video."""
+    """Load the models of the Choice that comes first, then crop each (row, job) that comes."""
     try:
         landmarks = connection.recv().load()
     except UserError as error:
@@ -73,7 +76,9 @@ def serve(connection: Connection) -> None:
 
 
 def allow_memory(most: int) -> None:
-    """Let the system refuse more than so many bytes of private writable memory."""
+    """Let the system refuse more than so many bytes of private writable memory, as far as the hard
+    limit allows.
+    """
     hard = resource.getrlimit(resource.RLIMIT_DATA)[1]
     if hard != resource.RLIM_INFINITY:
         most = hard if most == resource.RLIM_INFINITY else min(most, hard)
@@ -90,7 +95,7 @@ def is_memory(error: BaseException) -> bool:
 
 
 def cropped(row: Video, job: Job, landmarks: Landmarks, connection: Connection) -> tuple[Any, ...]:
-    """Crop one video; its samples are sent at once, the last message is returned."""
+    """Crop one video; its records are sent as they come, the last message is returned."""
     wire = Wire(connection)
     samples = Samples(cast(Spool, wire), cast(ByteSpool, wire.loose), job.settings, job.keep_loose)
     crop_video(row, landmarks, job, samples, wire.beat)
@@ -99,18 +104,18 @@ def cropped(row: Video, job: Job, landmarks: Landmarks, connection: Connection) 
 
 
 class Loose:
-    """Keeps the looser picture of the sample that comes."""
+    """In the place of the ByteSpool: keeps the looser picture of the record that is sent next."""
 
     def __init__(self) -> None:
         self.picture = b""
 
     def add(self, data: bytes) -> None:
-        """As ByteSpool.add."""
+        """Keep the bytes of a picture."""
         self.picture = data
 
 
 class Wire:
-    """In the place of the spools: sends each record to the parent, and keeps none."""
+    """In the place of the Spool: sends each record to the parent, and keeps none."""
 
     def __init__(self, connection: Connection) -> None:
         self.loose = Loose()
@@ -119,7 +124,7 @@ class Wire:
         self._last_sent = time.monotonic()
 
     def add(self, **values: Any) -> int:
-        """As Spool.add."""
+        """Send a record with its looser picture to the parent; its number is returned."""
         record = np.zeros((), RECORD)
         for name, value in values.items():
             record[name] = value
@@ -128,7 +133,7 @@ class Wire:
         return self._count - 1
 
     def beat(self) -> None:
-        """Tell, now and then, that there was another frame."""
+        """Send, every BEAT_S seconds at most, that there was another frame."""
         if time.monotonic() >= self._last_sent + BEAT_S:
             self._send("beat")
 

@@ -40,7 +40,7 @@ class Child:
     def __init__(self, choice: Choice) -> None:
         ours, theirs = socket.socketpair()
         with ours, theirs:
-            path = json.dumps([one for one in sys.path if isinstance(one, str)])
+            path = json.dumps([folder for folder in sys.path if isinstance(folder, str)])
             numbers = (str(theirs.fileno()), str(os.getpid()))
             command = [sys.executable, "-c", _PROGRAM, *numbers, path]
             self._process = start(command, theirs.fileno())
@@ -64,7 +64,8 @@ class Child:
     def crop(self, row: Video, job: Job) -> Iterator[tuple[Any, ...]]:
         """Crop one video: the messages of the child (child.py), the last of which is "done".
 
-        Raises Lost where it dies or passes a limit.
+        Raises Lost where it dies or passes a limit, UserError for what it refuses, RuntimeError for
+        a bug in it.
         """
         limits, task = job.settings.limits, (row, job.for_one(row.path))
         self._wait_at_most(limits.stalled)
@@ -87,13 +88,13 @@ class Child:
 
     def _next(self, watch: Watch) -> tuple[Any, ...]:
         while True:
-            there = self._connection.poll(STEP_S)
-            if there:
+            has_message = self._connection.poll(STEP_S)
+            if has_message:
                 watch.heard()
             passed = watch.passed()
             if passed:
                 raise Lost(passed)
-            if there:
+            if has_message:
                 message: tuple[Any, ...] = self._connection.recv()
                 return message
             if self._process.poll() is not None and not self._connection.poll(0):
@@ -118,14 +119,14 @@ class Child:
         return f"crashed the decoder or the face mesh ({name})"
 
     def end(self) -> None:
-        """End it at once; it holds nothing that could be lost."""
+        """Kill it, and close the connection; it holds nothing that could be lost."""
         self._process.kill()
         self._process.wait()
         with suppress(OSError):
             self._connection.close()
 
-    def lives(self) -> bool:
-        """Whether it is still there."""
+    def is_alive(self) -> bool:
+        """Whether it still runs."""
         return self._process.poll() is None
 
     def _wait_at_most(self, seconds: int) -> None:

@@ -31,7 +31,9 @@ os.register_at_fork(after_in_child=_starter.cache_clear)  # no thread lives on i
 
 
 def start(command: Sequence[str], handle: int) -> "subprocess.Popen[bytes]":
-    """Start a process that gets this one open file; UserError where the system refuses."""
+    """Start a process that gets one open file of this one. handle: its descriptor. UserError where
+    the system refuses.
+    """
     try:
         return (
             _starter()
@@ -49,7 +51,7 @@ def start(command: Sequence[str], handle: int) -> "subprocess.Popen[bytes]":
 
 
 def die_with(parent: int) -> None:
-    """Called in a child: from now on the system kills it when its parent is gone.
+    """Have the system kill this process, a child, when its parent is gone.
 
     Even while it loops in code of C. Only Linux does this; elsewhere a child ends when it next
     tells something, or when its parent sees the limit of time passed. parent: its process number.

@@ -16,6 +16,7 @@ from pipeline.datasets.base import Video
 from pipeline.isolated.process import Child, Lost
 
 TRIES = 2
+"""How often a video is tried that loses its child."""
 _idle: defaultdict[str, list[Child]] = defaultdict(list)
 """Children that wait for the next partition, by what they have loaded."""
 os.register_at_fork(after_in_child=_idle.clear)  # they are the parent's
@@ -32,8 +33,8 @@ def _end_all() -> None:
 class Isolated:
     """Crops videos in a child, and goes on in another where one is lost.
 
-    made_on: where the models run. left_out: whether a video was, so that the result depends on the
-    limits.
+    made_on: the runtime of the models, and CPU or GPU. left_out: whether a video was left out, so
+    that the result depends on the limits.
     """
 
     def __init__(self, choice: Choice) -> None:
@@ -73,7 +74,7 @@ class Isolated:
         waiting = _idle[self._loads()]
         while waiting:
             child = waiting.pop()
-            if child.lives():
+            if child.is_alive():
                 return child
             child.end()
         return Child(self._choice)
@@ -84,7 +85,9 @@ class Isolated:
 
 @contextmanager
 def cropper(choice: Choice) -> Iterator[Isolated]:
-    """An Isolated with its models loaded; its child is kept for the next time."""
+    """An Isolated with its models loaded, for the block; its child is kept for the next time.
+    UserError where they cannot be loaded.
+    """
     isolated = Isolated(choice)
     try:
         yield isolated

@@ -10,12 +10,12 @@ STEP_S = 0.1
 
 
 def memory_bytes(limits: Limits) -> int:
-    """The limit of memory in bytes."""
+    """The limit of memory (crop.limits.memory_gb) in bytes."""
     return int(limits.memory_gb * 1e9)
 
 
 class Watch:
-    """The limits of one video, from now on."""
+    """Whether a process keeps to the limits of one video, from now on. process: its number."""
 
     def __init__(self, process: int, in_use: int, limits: Limits) -> None:
         """in_use: bytes that the process had before the video."""
@@ -26,11 +26,11 @@ class Watch:
         self.heard()
 
     def heard(self) -> None:
-        """The process has told something."""
+        """Note that the process has sent something."""
         self._heard = time.monotonic()
 
     def passed(self) -> str:
-        """The limit that is passed, as a reason; "" while none is. It may be asked often."""
+        """The limit that is passed, as a reason; "" while none is. It may be called often."""
         now = time.monotonic()
         if now > self._end:
             return f"took more than {self._limits.seconds} s"

@@ -9,7 +9,7 @@ from pathlib import Path
 
 
 def font_file(bold: bool = False) -> Path:
-    """Where it lies."""
+    """The path of the font, regular or bold."""
     import matplotlib
 
     name = "DejaVuSans-Bold.ttf" if bold else "DejaVuSans.ttf"
@@ -18,12 +18,12 @@ def font_file(bold: bool = False) -> Path:
 
 @cache
 def letters(bold: bool = False) -> frozenset[int]:
-    """The code points that it has."""
+    """The code points (as of ord) that the font can draw."""
     from matplotlib.ft2font import FT2Font
 
     return frozenset(FT2Font(str(font_file(bold))).get_charmap())
 
 
 def drawable(text: str, known: Set[int]) -> str:
-    """The text with every letter that is not known as its code: \\u8138."""
-    return "".join(one if ord(one) in known else ascii(one)[1:-1] for one in text)
+    """The text with every letter whose code point is not `known` as its escape: \\u8138."""
+    return "".join(c if ord(c) in known else ascii(c)[1:-1] for c in text)

@@ -32,7 +32,9 @@ class Labeller:
         self._depth, self._parsing = (choice.load() for choice in choices)
 
     def __call__(self, views: Sequence[View]) -> Iterator[dict[str, Image.Image] | LabelError]:
-        """Depth (8-bit grey), parsing (palette) and overlay of each view, or why it has none."""
+        """For each view, in order, its pictures by name: depth (8-bit grey), parsing (palette) and
+        overlay (RGB), each of the view's size; or the LabelError that says why it has none.
+        """
         for view, depth, parsing in zip(
             views, self._depth(views), self._parsing(views), strict=True
         ):
@@ -52,8 +54,8 @@ def label_image(path: Path, out: Path, config: Config, frame: bool) -> list[Path
     """Write crop, depth, parsing and overlay of the picture's face to `out`; return their paths.
 
     Of several faces the largest is taken. frame: depth, parsing and overlay have the size and the
-    geometry of the picture itself, else those of the crop. Raises UserError when the picture has
-    no face; nothing is written then.
+    geometry of the picture itself, else those of the crop. Raises UserError where the picture
+    cannot be read, has no face, or its face gives no labels; nothing is written then.
     """
     try:
         image = read_picture(path)
@@ -67,7 +69,7 @@ def label_image(path: Path, out: Path, config: Config, frame: bool) -> list[Path
         faces = landmarks.find(image)
     if not faces:
         raise UserError(f"{path}: no face found in this picture")
-    face = max(faces, key=lambda one: crops.face_square(one.landmarks)[2])
+    face = max(faces, key=lambda found: crops.face_square(found.landmarks)[2])
     try:
         affine = crops.crop_affine(
             face.landmarks, config.crop.mode, config.crop.margin, config.crop.shift, IMAGE_SIDE
@@ -95,7 +97,9 @@ def label_image(path: Path, out: Path, config: Config, frame: bool) -> list[Path
 
 
 def save_all(pictures: dict[str, Image.Image], out: Path, stem: str) -> Iterator[Path]:
-    """Save STEM_NAME.png of every picture: all are written before the first gets its name."""
+    """Save STEM_NAME.png of every picture in the folder `out`, and give their paths: all are
+    written before the first gets its name.
+    """
     with ExitStack() as stack:
         for name, picture in pictures.items():
             target = out / f"{stem}_{name}.png"
@@ -105,19 +109,21 @@ def save_all(pictures: dict[str, Image.Image], out: Path, stem: str) -> Iterator
 
 
 def grey(depth: np.ndarray) -> np.ndarray:
-    """Depth in [0, 1] as 8-bit grey; what is above 0 stays above 0."""
+    """Depth (H, W) in [0, 1] as grey (H, W) uint8, 0 to 255; what is above 0 stays above 0."""
     levels = np.rint(depth * 255)
     return np.where(depth > 0, np.maximum(levels, 1), 0).astype(np.uint8)
 
 
 def palette_image(parsing: np.ndarray) -> Image.Image:
-    """A class map as a palette picture: pixel values are the classes 0 to 12."""
+    """A class map (H, W) uint8 as a palette picture: pixel values are the classes 0 to 12."""
     picture = Image.frombytes("P", (parsing.shape[1], parsing.shape[0]), parsing.tobytes())
     picture.putpalette(classes.COLOURS.tobytes())
     return picture
 
 
 def overlay(image: np.ndarray, parsing: np.ndarray) -> np.ndarray:
-    """The picture with the classes' colours over it at half strength, background left clear."""
+    """A picture (H, W, 3) uint8 RGB with the colours of the classes (H, W) over it at half
+    strength, background left clear: (H, W, 3) uint8.
+    """
     coloured = (image.astype(np.uint16) + classes.COLOURS[parsing]) // 2
     return np.where((parsing > 0)[..., None], coloured, image).astype(np.uint8)

@@ -34,7 +34,11 @@ NEEDED = (
 
 
 class Labelled(NamedTuple):
-    """What label_video has made: frame numbers, the overlay, and what gave nothing or is unsure."""
+    """What label_video has made.
+
+    frames: numbers of those labelled. overlay: the video's path. failures, remarks: what gave
+    nothing, and what is unsure.
+    """
 
     frames: list[int]
     overlay: Path
@@ -99,7 +103,7 @@ def _label_video(path: Path, out: Path, config: Config, frame: bool, every: int)
 
 
 def check_out(out: Path, stem: str) -> None:
-    """Raise UserError, before any work, where the pictures cannot get their names."""
+    """Raise UserError, before any work, where pictures named after `stem` cannot lie in `out`."""
     if out.exists() and not out.is_dir():
         raise UserError(f"{out}: is a file; name a folder for the pictures")
     if len(os.fsencode(f"{stem}_000000_overlay.png")) > LONGEST_NAME:
@@ -107,7 +111,9 @@ def check_out(out: Path, stem: str) -> None:
 
 
 def give_names(folder: Path, out: Path) -> None:
-    """Move all files of `folder` to `out`; UserError, and none is moved, where a folder stands."""
+    """Move all files of `folder` to `out`; UserError, and none is moved, where a folder has the
+    name of one.
+    """
     out.mkdir(parents=True, exist_ok=True)
     finished = sorted(folder.iterdir())
     for made in finished:
@@ -118,7 +124,9 @@ def give_names(folder: Path, out: Path) -> None:
 
 
 class Cut(NamedTuple):
-    """A sample: the number of its frame, its crop, and what its labels are drawn on."""
+    """A sample: the number of its frame, its crop (256, 256, 3) uint8 RGB, and what its labels are
+    drawn on.
+    """
 
     number: int
     crop: np.ndarray
@@ -132,16 +140,15 @@ def in_batches(cuts: Iterator[Cut], size: int) -> Iterator[list[Cut]]:
 
 
 def cuts(path: Path, samples: Samples, frame: bool) -> Iterator[Cut]:
-    """Every sample of the video; `frame` decodes it once more."""
+    """Every sample of the video, in order. frame: with the whole frame, not the crop, as what is
+    drawn on; the video is decoded once more for that. VideoError where it changed meanwhile.
+    """
     numbers = [number for number, _ in samples.chosen]
-    columns = [
-        (one for block in samples.spool.rows(name, numbers).blocks for one in block)
-        for name in NEEDED
-    ]
+    columns = [chain.from_iterable(samples.spool.rows(name, numbers).blocks) for name in NEEDED]
     stream = frames(path, False, lambda number, text: None) if frame else iter(())
     loose = samples.loose_pictures(numbers)
     for number, image, landmarks, refined, affine, size, place in zip(*columns, strict=True):
-        whole = next((one.rgb() for one in stream if one.number == number), None)
+        whole = next((found.rgb() for found in stream if found.number == number), None)
         width, height = (int(side) for side in size)
         if frame and (whole is None or whole.shape[:2] != (height, width)):
             raise VideoError("the file changed while it was read")

@@ -8,7 +8,9 @@ if TYPE_CHECKING:
 
 
 def template(name: str, **options: Any) -> "Template":
-    """One of pipeline/templates/; a name in it that has no value is an error. options: jinja2's."""
+    """A template of pipeline/templates/, by its file name; a name in it that has no value is an
+    error when it is rendered. options: of jinja2.Environment.
+    """
     import jinja2
 
     environment = jinja2.Environment(
@@ -21,5 +23,7 @@ def template(name: str, **options: Any) -> "Template":
 
 
 def data_uri(kind: str, content: bytes) -> str:
-    """A picture as an address that holds it, so that the page needs no other file. kind: png."""
+    """A picture file as an address that holds it, so that the page needs no other file. kind: of
+    the file, as png or jpeg. content: its bytes.
+    """
     return f"data:image/{kind};base64,{base64.b64encode(content).decode('ascii')}"

@@ -54,7 +54,9 @@ def column(sample: Sample) -> list[np.ndarray]:
 
 
 def sheet(samples: Sequence[Sample]) -> np.ndarray:
-    """A sheet with one column a sample: (4 rows) x (N columns) of cells, uint8 RGB."""
+    """A contact sheet (H, W, 3) uint8 RGB of 4 rows of cells and a column for each of N samples: H
+    is 4 (CELL + GAP) - GAP, W is N (CELL + GAP) - GAP.
+    """
     columns = [column(sample) for sample in samples]
     step = CELL + GAP
     picture = np.full((4 * step - GAP, len(columns) * step - GAP, 3), 128, np.uint8)
@@ -65,7 +67,9 @@ def sheet(samples: Sequence[Sample]) -> np.ndarray:
 
 
 def choose(shards: Sequence[Shard], live: int) -> list[Sample]:
-    """Up to COLUMNS samples of one class: each from a video of its own, kinds in turn."""
+    """Up to COLUMNS live (1) or spoof (0) samples: each from a video of its own, kinds of attack in
+    turn.
+    """
     kinds: dict[tuple[str, str], list[Sample]] = {}
     seen = set()
     # The first of each shard, then the second of each, so that all splits have their turn.
@@ -103,7 +107,7 @@ def pictures_of(sample: Sample) -> Pictures:
 
 
 def jpeg_uri(picture: np.ndarray) -> str:
-    """A picture as a JPEG data URI."""
+    """A picture (H, W, 3) uint8 RGB as a JPEG data URI."""
     return _uri(Image.fromarray(picture), "JPEG", quality=88)
 
 

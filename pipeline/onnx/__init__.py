@@ -1,1 +1,1 @@
-"""A trained model as an ONNX file."""
+"""A trained model as an ONNX file: `graph.py` makes, `check.py` runs, `export.py` writes it."""

@@ -86,7 +86,10 @@ def fixed_crops() -> dict[str, np.ndarray]:
 
 
 def crops_of(folder: Path) -> np.ndarray:
-    """Up to REAL crops of a bundle, evenly spread over its shards."""
+    """Up to REAL crops of a bundle, evenly spread over its shards: (n, 256, 256, 3) uint8 RGB.
+
+    Raises BundleError where it is none, UserError where it has no sample.
+    """
     bundle = Bundle(folder)
     shards = [shard for dataset in bundle.datasets for shard in bundle.shards(dataset)]
     places = [(shard, row) for shard in shards for row in range(len(shard))]
@@ -99,9 +102,10 @@ def crops_of(folder: Path) -> np.ndarray:
 def check(
     model: bytes, networks: nn.Module, settings: Settings, crops: Mapping[str, np.ndarray]
 ) -> Check:
-    """Score crops (by their kind) with an ONNX model and with the networks it was made of.
+    """Score crops with an ONNX model and with the networks it was made of.
 
-    The crops are given to ONNX Runtime in batches of several sizes.
+    model: the bytes of its file. crops: by their kind, each (n, 256, 256, 3) uint8 RGB. They are
+    given to ONNX Runtime in batches of several sizes.
     """
     model, inner = with_inner(model)
     options = onnxruntime.SessionOptions()
@@ -144,9 +148,8 @@ def batches(crops: np.ndarray) -> Iterator[np.ndarray]:
 
 
 def with_inner(model: bytes) -> tuple[bytes, list[str]]:
-    """The model with what goes into its last sigmoid or softmax as an output more, and its name.
-
-    None where the score is made by neither.
+    """The bytes of a model that also gives what goes into its last sigmoid or softmax, and the
+    names of the outputs that were added: one, none where the score is made by neither.
     """
     proto = onnx.load_from_string(model)
     producer = {name: node for node in proto.graph.node for name in node.output}
@@ -163,7 +166,9 @@ def with_inner(model: bytes) -> tuple[bytes, list[str]]:
 def scored(
     networks: nn.Module, settings: Settings, crops: torch.Tensor
 ) -> tuple[np.ndarray, np.ndarray]:
-    """torch's scores (n,) of crops, and what the networks gave them: (n,), (n, 2) or maps."""
+    """torch's scores (n,) float32 of crops (n, 256, 256, 3) uint8, and what the networks gave:
+    (n,), (n, 2) or maps (n, c, h, w).
+    """
     given: list[torch.Tensor] = []
     hook = networks.register_forward_hook(lambda module, images, output: given.append(output))
     try:

@@ -56,9 +56,9 @@ def metadata(model: checkpoint.Model, sha256: str) -> dict[str, str]:
 def export_onnx(path: Path, out: Path, bundle: Path | None) -> Check:
     """Write the model of `path` as ONNX to `out`, where ONNX Runtime gives its scores.
 
-    Where it does not, nothing is written. bundle: a folder whose crops take part in the check.
-    Raises UserError for a file that is no model, or a bundle that is none; OSError where `out`
-    cannot be written.
+    Where it does not, nothing is written, and the Check that is returned says so (`good`). bundle:
+    a folder whose crops take part in the check. Raises UserError for a file that is no model,
+    BundleError for a bundle that is none, OSError where `out` cannot be written.
     """
     check_apart(out, [path])
     model = checkpoint.load(path)

@@ -39,7 +39,7 @@ class Blocks(nn.Module):
         self.times = times
 
     def forward(self, images: Tensor) -> Tensor:
-        """images: n x c x S x S float32; returns n x c x S/k x S/k."""
+        """The images, n x c x S x S float32, reduced to n x c x S/k x S/k."""
         times = range(self.times)
         parts = [images[:, :, i :: self.times, j :: self.times] for i in times for j in times]
         return functools.reduce(torch.add, parts) / self.times**2
@@ -66,7 +66,7 @@ class Shares(nn.Module):
         self.register_buffer("shares", taken.double().T.contiguous())
 
     def along(self, images: Tensor, axis: int) -> Tensor:
-        """The sums along one axis, 2 or 3."""
+        """The images reduced along one axis, 2 or 3."""
         shape = [1, 1, 1, 1]
         shape[axis] = -1
         total = torch.zeros((), dtype=torch.float32)
@@ -76,12 +76,12 @@ class Shares(nn.Module):
         return total
 
     def forward(self, images: Tensor) -> Tensor:
-        """images: n x c x S x S float32; returns n x c x s x s."""
+        """The images, n x c x S x S float32, reduced to n x c x s x s."""
         return self.along(self.along(images, 2), 3)
 
 
 def reduction(size: int) -> nn.Module:
-    """From 256 x 256 to size x size, with the numbers of pixels.reduce_by_area."""
+    """A layer from n x c x 256 x 256 to n x c x size x size; its numbers are reduce_by_area's."""
     times, rest = divmod(IMAGE_SIDE, size)
     return Shares(IMAGE_SIDE, size) if rest else Blocks(times)
 
@@ -95,16 +95,17 @@ class Graph(nn.Module):
         self.reduction = reduction(settings.input_size)
 
     def forward(self, crops: Tensor) -> Tensor:
-        """The scores."""
+        """The scores (n,) float32 of crops (n, 256, 256, 3) uint8 RGB."""
         rgb = self.reduction(crops.permute(0, 3, 1, 2).float() / 255)
         images = pixels.planes(rgb, self.settings.colours, self.settings.hsv)
         return SCALES[self.settings.method](self.networks, images)
 
 
 def exported(networks: nn.Module, settings: Settings) -> onnx.ModelProto:
-    """The graph of networks in evaluation mode on the CPU: `crops`, n of them, to `scores`.
+    """The graph of networks on the CPU: `crops` (n, 256, 256, 3) uint8 RGB to `scores` (n,)
+    float32.
 
-    The same networks give the same bytes.
+    The networks are in evaluation mode. The same networks give the same bytes.
     """
     written = io.BytesIO()
     with warnings.catch_warnings():

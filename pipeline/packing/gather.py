@@ -38,7 +38,10 @@ _SMALL = 1 << 10
 
 
 class Column(NamedTuple):
-    """Where an array lies: which of STAGES, from which byte on; dtype and shape of one entry."""
+    """Where an array lies in a partition's files.
+
+    file: which of STAGES. offset: its first byte. dtype: numpy's name. shape: of one entry.
+    """
 
     file: int
     offset: int
@@ -61,7 +64,11 @@ class PartitionFiles(NamedTuple):
 
 
 class Partition(NamedTuple):
-    """What was read of a partition. videos, frames: of its samples. failures: of each file."""
+    """What was read of a partition.
+
+    videos, frames: paths and frame numbers of its samples. failures: of each of the three files.
+    remarks, sources: the tables `remarks` and `videos` of the crops.
+    """
 
     files: PartitionFiles
     videos: list[str]
@@ -72,7 +79,9 @@ class Partition(NamedTuple):
 
 
 class Sample(NamedTuple):
-    """One sample's identity, and where it lies: number of the partition and row in it."""
+    """One sample's identity, the path of its video and the frame's number, and where it lies: the
+    number of the partition, and the row in it.
+    """
 
     video: str
     frame: int
@@ -83,7 +92,7 @@ class Sample(NamedTuple):
 def read_partition(
     config: Config, out: Out, dataset: str, number: int, rows: Sequence[Video]
 ) -> Partition:
-    """Look at the files of one partition, whose part of the index is `rows`.
+    """Read what is small of the files of one partition. rows: its part of the index.
 
     Raises UserError, with the stage to run, where one is missing, damaged, or was made for another
     index or configuration, or where the layers belong to other crops.
@@ -104,7 +113,7 @@ def read_partition(
         for layer, path in zip(files[1:], paths[1:], strict=True):
             same_frames = np.array_equal(layer["frame"][:], frames)
             if not (same_frames and np.array_equal(layer["video"][:], videos)):
-                raise UserError(f"{out.told(path)}: made for other crops; run its stage again")
+                raise UserError(f"{out.address(path)}: made for other crops; run its stage again")
         makers = tuple(str(file.attrs["made_by"]) for file in files)
         columns = {name: _column(files[at], at, name, len(frames)) for name, at in _PLACES.items()}
         return Partition(
@@ -121,14 +130,15 @@ def _opened(
     stack: ExitStack, out: Out, path: Path, verb: str, names: Sequence[str], made_for: str
 ) -> tuple[h5py.File, State]:
     """A file of a partition, which `ocim VERB` makes, and its state; UserError as above."""
-    name, state = out.told(path), out.state(path)
+    address, state = out.address(path), out.state(path)
     if state is None:
-        raise UserError(f"{name}: missing; run ocim {verb} for this partition")
+        raise UserError(f"{address}: missing; run ocim {verb} for this partition")
     source = stack.enter_context(out.reading(path))
-    file = stack.enter_context(layers.open_input(path, verb, names, source, name))
+    file = stack.enter_context(layers.open_input(path, verb, names, source, address))
     if file.attrs.get("made_for") != made_for:
         raise UserError(
-            f"{name}: made for another index or configuration; run ocim {verb} for this partition"
+            f"{address}: made for another index or configuration; run ocim {verb} for this"
+            " partition"
         )
     return file, state
 
@@ -157,9 +167,10 @@ def read_columns(
     samples: Sequence[Sample],
     names: Iterable[str],
 ) -> dict[str, np.ndarray]:
-    """Some columns of some samples, in their order: arrays N x the shape of an entry.
+    """Some columns of some samples, by name: arrays (N, *shape of an entry) in the samples' order.
 
-    partitions: those that the samples lie in, by number.
+    partitions: those that the samples lie in, by number. names: of FROM_CROPS or PIXELS. Raises
+    UserError where a file ends before its rows do.
     """
     ranges: list[Range] = []
     wanted: list[tuple[np.ndarray, list[int], list[int]]] = []
@@ -191,14 +202,14 @@ def read_columns(
 
 
 def refuse_changed(out: Out, dataset: str, partitions: Iterable[PartitionFiles]) -> None:
-    """Raise UserError where a file is not what it was when it was looked at."""
+    """Raise UserError where a partition's file is not what it was when read_partition read it."""
     now = {name: out.states(out.layout.partition(name, dataset, 0).parent) for name in STAGES}
     for partition in partitions:
         for name, state in zip(STAGES, partition.states, strict=True):
             path = out.layout.partition(name, dataset, partition.number)
             if now[name].get(path.name) != state:
                 raise UserError(
-                    f"{out.told(path)}: changed while it was packed; run ocim pack again"
+                    f"{out.address(path)}: changed while it was packed; run ocim pack again"
                 )
 
 
@@ -221,7 +232,11 @@ def samples_of(dataset: str, partitions: Sequence[Partition]) -> Iterator[Sample
 def failures_of(
     dataset: str, partitions: Sequence[Partition], videos: Mapping[str, Video]
 ) -> list[dict[str, Any]]:
-    """The failures of all stages with what the index says of their videos, sorted."""
+    """The failures of all stages with what the index says of their videos, as rows for the
+    manifest, sorted by video, frame and reason. UserError for a video that is not in the index.
+
+    videos: the rows of the index by their paths.
+    """
     failures = []
     for partition in partitions:
         for failure in chain.from_iterable(partition.failures):
@@ -238,7 +253,7 @@ def failures_of(
 
 
 def remarks_of(dataset: str, partitions: Sequence[Partition]) -> list[dict[str, Any]]:
-    """What the crop stage remarked of samples and videos, sorted."""
+    """What the crop stage remarked of samples and videos, as rows for the manifest, sorted."""
     remarks = sorted(remark for partition in partitions for remark in partition.remarks)
     return [{"dataset": dataset, **remark._asdict()} for remark in remarks]
 
@@ -246,7 +261,9 @@ def remarks_of(dataset: str, partitions: Sequence[Partition]) -> list[dict[str, 
 def corrections_of(
     dataset: str, videos: Mapping[str, Video], samples: Sequence[Sample]
 ) -> Iterator[dict[str, Any]]:
-    """The corrections by hand of a dataset, each with how many samples it concerns."""
+    """The corrections by hand of a dataset as rows for the manifest, each with how many samples it
+    concerns. videos: the rows of the index by their paths.
+    """
     frames: dict[str, list[int]] = {}
     for sample in samples:
         frames.setdefault(sample.video, []).append(sample.frame)

@@ -41,11 +41,11 @@ _TOGETHER = 32
 
 @dataclass(frozen=True)
 class Piece:
-    """One shard that is to be, and all that is needed to write it: it can be handed to a process.
+    """One shard that is to be written, and all that is needed for it: it can be sent to a process.
 
-    samples: in order. rows: of the index, by the paths of the samples' videos. partitions: those
-    that the samples lie in, by number. attributes: of the file, its key among them.
-    videos, failures: the rows of its tables, which are those of its whole split.
+    name: of its file. samples: in order. rows: of the index, by the paths of the samples' videos.
+    partitions: those that the samples lie in, by number. attributes: of the file, its key among
+    them. videos, failures: the rows of its tables, which are those of its whole split.
     """
 
     dataset: str
@@ -59,13 +59,16 @@ class Piece:
 
     @property
     def size(self) -> int:
-        """How many bytes it takes at most."""
+        """How many bytes the shard takes at most."""
         return shard.size_limit(len(self.samples), len(self.videos), len(self.failures))
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What is to be written of one dataset, and what the manifest lists of it."""
+    """What is to be written of one dataset, and what the manifest says of it.
+
+    lists: rows of `corrections`, `failures` and `remarks`.
+    """
 
     dataset: str
     pieces: Sequence[Piece]
@@ -74,8 +77,8 @@ class Plan:
 
 
 @contextmanager
-def hdf5_damage_told(dataset: str) -> Iterator[None]:
-    """Make what HDF5 raises of a damaged partition one UserError."""
+def hdf5_damage_as_user_error(dataset: str) -> Iterator[None]:
+    """Make what HDF5 raises in the block for a damaged partition a UserError."""
     try:
         yield
     except (KeyError, RuntimeError, OSError) as error:
@@ -91,13 +94,16 @@ def hdf5_damage_told(dataset: str) -> Iterator[None]:
 def find_some(
     config: Config, dataset: str, parts: Sequence[tuple[int, Sequence[Video]]]
 ) -> list[Partition]:
-    """Look at some partitions: their numbers, each with its part of the index."""
-    with out_of(config.out) as out, hdf5_damage_told(dataset):
+    """Read what is small of some partitions. parts: their numbers, each with its part of the index.
+
+    Raises UserError as read_partition does, and for a damaged file.
+    """
+    with out_of(config.out) as out, hdf5_damage_as_user_error(dataset):
         return [read_partition(config, out, dataset, number, rows) for number, rows in parts]
 
 
 def plan_dataset(dataset: str, config: Config, rows: Sequence[Video], each: Each) -> Plan:
-    """Plan the shards of one dataset, whose index is `rows`.
+    """Plan the shards of one dataset. rows: its index. each: runs the calls that read partitions.
 
     Raises UserError when a stage's output is missing or the dataset has no sample at all.
     """
@@ -219,18 +225,18 @@ def attributes_of(
 
 
 def recorded(folder: Path) -> dict[str, tuple[str, str]]:
-    """Key and sha256 of each shard as the manifest that is there says; empty where there is none,
-    or none that can be believed.
+    """Key and sha256 of each shard, by its file's name, as the manifest in `folder` says; empty
+    where there is none, or none that can be believed.
     """
     try:
         entries = Bundle(folder).manifest["shards"]
-        return {str(one["file"]): (str(one["key"]), str(one["sha256"])) for one in entries}
+        return {str(entry["file"]): (str(entry["key"]), str(entry["sha256"])) for entry in entries}
     except (BundleError, LookupError, TypeError):
         return {}
 
 
 def finished(path: Path, key: str, known: tuple[str, str] | None) -> str:
-    """Sha256 of the shard at `path` if it is finished work, else "".
+    """Sha256 in hex of the shard at `path` if it is finished work, else "".
 
     known: key and sha256 that the manifest recorded of it. What it recorded is hashed, and HDF5,
     which a damaged file may hang, sees nothing of it. Where no manifest was written since, the
@@ -242,11 +248,11 @@ def finished(path: Path, key: str, known: tuple[str, str] | None) -> str:
     if known:
         return found if found == known[1] else ""
     try:
-        there = Shard(path, key)
-        pixels = (there.image, there.depth, there.parsing)
+        stored = Shard(path, key)
+        pixels = (stored.image, stored.depth, stored.parsing)
         whole = all(
-            sample_checksum(*(field[row] for field in pixels)) == there.checksum[row]
-            for row in range(len(there))
+            sample_checksum(*(field[row] for field in pixels)) == stored.checksum[row]
+            for row in range(len(stored))
         )
     except (BundleError, OSError, ValueError):
         return ""
@@ -254,11 +260,13 @@ def finished(path: Path, key: str, known: tuple[str, str] | None) -> str:
 
 
 def finished_in(out: Out, path: Path, key: str, known: tuple[str, str] | None) -> str:
-    """Sha256 of a shard if it is finished work, else "", wherever the bundle lies.
+    """Sha256 in hex of a shard if it is finished work, else "", wherever the bundle lies.
+
+    key, known: as for `finished`.
 
     In a store an object is whole or not there, and its sha256 was checked when it was sent.
     """
-    if out.stays:
+    if out.is_local:
         return finished(path, key, known)
     found = out.sha256(path)
     if known:

@@ -22,11 +22,11 @@ TERMS = {
 def of_dataset(
     config: Config, dataset: str, partitions: Iterable[PartitionFiles]
 ) -> dict[str, Any]:
-    """What decides the bytes of shards besides their videos.
+    """What decides the bytes of shards besides their videos, as plain values for JSON.
 
-    partitions: those that samples come from. Settings; for landmarks, depth and parsing the back
-    ends that made them, with the versions of their packages, their weights and where they ran; what
-    packed them. No path, core count, time or machine name is among them.
+    partitions: those that samples come from. It holds settings; for landmarks, depth and parsing
+    the back ends that made them, with the versions of their packages, their weights and where they
+    ran; what packed them. No path, core count, time or machine name is among them.
     """
     return {
         "settings": {
@@ -42,7 +42,7 @@ def of_dataset(
 
 
 def makers(partitions: Iterable[PartitionFiles]) -> dict[str, list[dict[str, Any]]]:
-    """The different makers of each kind of label; several where machines differed."""
+    """The different makers of each label of LABELS, sorted; several where machines differed."""
     texts: dict[str, set[str]] = {label: set() for label in LABELS}
     for partition in partitions:
         for label, stage in LABELS.items():

@@ -28,7 +28,7 @@ def write_shard(
     videos: Sequence[Mapping[str, Any]],
     failures: Sequence[Mapping[str, Any]],
 ) -> None:
-    """Write one shard.
+    """Write one shard at `path`, which docs/bundle.md describes.
 
     attributes: of the file: dataset, split, key, provenance, notice.
     columns: every name of FIELDS but image, depth, parsing and checksum; N entries each, text as
@@ -84,7 +84,9 @@ def _write_pixels(file: h5py.File, samples: int, pixels: Iterable[Pixels]) -> li
 
 
 def describe(dataset: h5py.Dataset, field: Field) -> None:
-    """Say of a dataset, in its attributes, what its numbers or texts are."""
+    """Write what a dataset's numbers or texts are into its attributes: dtype, meaning, unit and,
+    where there are any, low, high and values.
+    """
     dtype = "utf-8" if field.dtype is None else np.dtype(field.dtype).name
     about: dict[str, Any] = {"dtype": dtype, "meaning": field.meaning, "unit": field.unit}
     for name in ("low", "high"):
@@ -100,7 +102,10 @@ def describe(dataset: h5py.Dataset, field: Field) -> None:
 def write_table(
     group: h5py.Group, columns: Mapping[str, str], rows: Sequence[Mapping[str, Any]]
 ) -> None:
-    """Write rows as one dataset a column: numbers as int32, text as fixed-length UTF-8."""
+    """Write rows as one dataset a column: numbers as int32, text as fixed-length UTF-8.
+
+    columns: their names, and what they mean (SOURCES or FAILURES).
+    """
     for name in sorted(columns):
         values = [row[name] for row in rows]
         is_text = name not in ("frame", "upside_down")
@@ -109,7 +114,9 @@ def write_table(
 
 
 def size_limit(samples: int, videos: int, failures: int) -> int:
-    """How many bytes a shard takes at most, as long as its texts are of common length."""
+    """How many bytes a shard of so many samples, and so many rows in its tables, takes at most, as
+    long as its texts are of common length.
+    """
     fields = sum(
         np.dtype(field.dtype).itemsize * math.prod(field.shape) if field.dtype else TEXT
         for field in FIELDS.values()

@@ -24,15 +24,15 @@ from pipeline.places.base import Out, Range, State
 from pipeline.places.local import LocalOut
 from pipeline.places.remote import RemoteOut
 
-__all__ = ["LocalOut", "Out", "Range", "State", "out_of", "send_text", "told_of"]
+__all__ = ["LocalOut", "Out", "Range", "State", "address_of", "out_of", "send_text"]
 
 
 @contextmanager
 def out_of(out: str) -> Iterator[Out]:
-    """The place of the outputs of a configuration, by its `out`, for use in the block.
+    """The place of the outputs of a configuration, by its `out` (a path or URL), for the block.
 
     Of a store a folder of this machine stands for OUT meanwhile (scratch.py); what is in it is gone
-    after the block.
+    after the block. Raises UserError where the store does not answer or has no such bucket.
     """
     if not is_url(out):
         yield LocalOut(out)
@@ -43,13 +43,15 @@ def out_of(out: str) -> Iterator[Out]:
         yield place
 
 
-def told_of(out: str, name: str) -> str:
-    """What people call a file below OUT: its path, or its URL."""
+def address_of(out: str, name: str) -> str:
+    """The path or URL of a file below OUT, for people. name: its path below OUT."""
     return below(out, name) if is_url(out) else str(Path(out) / name)
 
 
 def send_text(out: str, name: str, text: str) -> None:
-    """Have a file of this text in OUT; nothing is sent where it says the same already."""
+    """Write a text to OUT as a file; nothing is sent where it says the same already. name: its path
+    below OUT.
+    """
     with out_of(out) as place:
         path = place.layout.out / name
         write_text(path, text)

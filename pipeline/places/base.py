@@ -9,8 +9,9 @@ from pipeline.layout import Layout
 
 
 class State(NamedTuple):
-    """What tells one content of a file from the next without reading it: bytes, and a stamp: the
-    time of change, or the store's own mark (ETag).
+    """What tells one content of a file from the next without reading it.
+
+    size: in bytes. stamp: the time of change, or the store's own mark (ETag); "" where it has none.
     """
 
     size: int
@@ -32,15 +33,15 @@ class Out(Protocol):
     """
 
     layout: Layout
-    stays: bool
-    """Whether what is written at a path of layout is where it belongs."""
+    is_local: bool
+    """Whether OUT is a folder of this machine: what is written at a path of layout stays there."""
 
-    def told(self, path: Path) -> str:
-        """The name of a file for people: its path, or its URL."""
+    def address(self, path: Path) -> str:
+        """Where a file lies, for people: its path, or its URL."""
 
     def reading(self, path: Path) -> AbstractContextManager[Any]:
-        """What h5py.File looks into an output by, in the block, without taking all of it;
-        FileNotFoundError where it is not there.
+        """An output for h5py.File to look into during the block, without fetching all of it: a path
+        or a file object. In a store FileNotFoundError where it is not there.
         """
 
     def state(self, path: Path) -> State | None:
@@ -65,4 +66,6 @@ class Out(Protocol):
         """Remove an output; nothing where there is none."""
 
     def sha256(self, path: Path) -> str:
-        """Sha256 in hex of an output's bytes."""
+        """Sha256 in hex of an output's bytes. Where there is none: "" in a store, else
+        FileNotFoundError.
+        """

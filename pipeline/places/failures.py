@@ -12,7 +12,7 @@ from pipeline.errors import UserError
 Result = TypeVar("Result")
 
 PATIENCE = 120.0
-"""Seconds for which a request that fails is tried again; $OCIM_STORE_PATIENCE is another number."""
+"""Seconds for which a request that fails is tried again, unless $OCIM_STORE_PATIENCE is set."""
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 10.0
 _OF_THIS_DISK = {
     errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG, errno.EMFILE, errno.ENFILE,
@@ -24,7 +24,9 @@ _NO_LOGIN = ("NoCredentialsError", "PartialCredentialsError", "ProfileNotFound",
 
 
 def patience() -> float:
-    """Seconds; UserError where the environment names no number."""
+    """Seconds for which a failing request is repeated: $OCIM_STORE_PATIENCE, else PATIENCE.
+    UserError where the variable is no number.
+    """
     text = os.environ.get("OCIM_STORE_PATIENCE") or str(PATIENCE)
     try:
         return max(0.0, float(text))
@@ -32,11 +34,12 @@ def patience() -> float:
         raise UserError(f"OCIM_STORE_PATIENCE is '{text}', not a number of seconds") from None
 
 
-def tried(request: Callable[[], Result], url: str, doing: str) -> Result:
+def with_retries(request: Callable[[], Result], url: str, doing: str) -> Result:
     """The result of a request, which is made again with growing pauses where it fails.
 
-    url: what it is about; doing: to it, as "reading". Raises FileNotFoundError where there is no
-    such object, OSError where the disk of this machine refuses, else UserError in one line.
+    url, doing: for the message: what it is about, and what is done to it, as "reading". Raises
+    FileNotFoundError where there is no such object, OSError where the disk of this machine refuses,
+    else UserError in one line.
     """
     end, pause, odd = time.monotonic() + patience(), _FIRST_PAUSE, 0
     while True:
@@ -55,7 +58,7 @@ def tried(request: Callable[[], Result], url: str, doing: str) -> Result:
             error.__traceback__ = None
             odd += _is_final(error) * 99 + (getattr(error, "errno", 0) == errno.EINVAL)
             if odd > 3 or time.monotonic() + pause > end:
-                raise UserError(_told(error, url, doing)) from None
+                raise UserError(_message(error, url, doing)) from None
         time.sleep(pause * random.uniform(0.5, 1))  # not all workers at the same moment
         pause = min(2 * pause, _LONGEST_PAUSE)
 
@@ -79,7 +82,7 @@ def _is_final(error: Exception) -> bool:
     return isinstance(error, OSError) and error.errno in _FINAL
 
 
-def _told(error: Exception, url: str, doing: str) -> str:
+def _message(error: Exception, url: str, doing: str) -> str:
     words = " ".join(str(error).split()) or type(error).__name__
     if type(error).__name__ in _NO_LOGIN:
         return f"{url}: no credentials for this store were found; see docs/stores.md"

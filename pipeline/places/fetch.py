@@ -17,7 +17,8 @@ from pipeline.places.store import Store
 
 
 def fetch_bundle(url: str, folder: Path, tell: Callable[[str], None]) -> int:
-    """Copy the bundle at a URL to `folder`; returns how many shards were fetched.
+    """Copy the bundle at a URL to `folder`, which need not be there; returns how many shards were
+    fetched.
 
     A shard that is there and has the sha256 that the manifest names is left as it is, so the same
     command goes on after an interruption. bundle.json comes last. tell: is given lines for people.
@@ -35,17 +36,17 @@ def fetch_bundle(url: str, folder: Path, tell: Callable[[str], None]) -> int:
     before = _names(folder)
     if own.is_file() and own.read_bytes() != text:
         own.unlink()  # it would name shards that are about to be others
-    missing = [one for one in entries if not _is_there(folder / one["file"], one)]
-    room = room_for(folder, [(folder / one["file"], int(one["bytes"])) for one in missing])
+    missing = [entry for entry in entries if not _is_there(folder / entry["file"], entry)]
+    room = room_for(folder, [(folder / entry["file"], int(entry["bytes"])) for entry in missing])
     tell(f"{len(missing)} of {len(entries)} shards to fetch, {gigabytes(room.size)}")
     room.require()
-    for one in missing:
-        _fetch(store, one, folder / one["file"])
-        tell(f"{folder / one['file']}: {gigabytes(int(one['bytes']))}")
+    for entry in missing:
+        _fetch(store, entry, folder / entry["file"])
+        tell(f"{folder / entry['file']}: {gigabytes(int(entry['bytes']))}")
     with suppress(FileNotFoundError), replace_whole(folder / bundle.NOTICE) as temporary:
         store.get(bundle.NOTICE, temporary)
     write_bytes(own, text)
-    for name in before - {one["file"] for one in entries}:
+    for name in before - {entry["file"] for entry in entries}:
         (folder / name).unlink(missing_ok=True)
     return len(missing)
 
@@ -56,17 +57,17 @@ def _manifest(store: Store, place: Path) -> tuple[bytes, list[dict[str, Any]]]:
         store.get(bundle.MANIFEST, place / bundle.MANIFEST)
     except FileNotFoundError:
         raise UserError(
-            f"{store.told(bundle.MANIFEST)}: not there; name the folder of a finished bundle, OUT/"
-            "bundle"
+            f"{store.url_of(bundle.MANIFEST)}: not there; name the folder of a finished bundle,"
+            " OUT/bundle"
         ) from None
     try:
         entries = Bundle(place).manifest["shards"]
     except BundleError as error:
         raise UserError(str(error).replace(str(place), store.url)) from None
-    for one in entries:
-        if Path(one["file"]).name != one["file"] or one["file"].startswith("."):
-            raise UserError(f"{store.url}: '{one['file']}' is not a plain file name")
-        if not (isinstance(one.get("bytes"), int) and isinstance(one.get("sha256"), str)):
+    for entry in entries:
+        if Path(entry["file"]).name != entry["file"] or entry["file"].startswith("."):
+            raise UserError(f"{store.url}: '{entry['file']}' is not a plain file name")
+        if not (isinstance(entry.get("bytes"), int) and isinstance(entry.get("sha256"), str)):
             raise UserError(f"{store.url}: an entry of 'shards' lacks bytes or sha256")
     return (place / bundle.MANIFEST).read_bytes(), entries
 
@@ -74,7 +75,7 @@ def _manifest(store: Store, place: Path) -> tuple[bytes, list[dict[str, Any]]]:
 def _names(folder: Path) -> set[str]:
     """The shards that a bundle which is there names."""
     try:
-        return {Path(one["file"]).name for one in Bundle(folder).manifest["shards"]}
+        return {Path(entry["file"]).name for entry in Bundle(folder).manifest["shards"]}
     except BundleError:
         return set()
 
@@ -93,11 +94,11 @@ def _fetch(store: Store, entry: dict[str, Any], path: Path) -> None:
             store.get(entry["file"], temporary)
         except FileNotFoundError:
             raise UserError(
-                f"{store.told(entry['file'])}: not there, and bundle.json names it; run ocim pack"
+                f"{store.url_of(entry['file'])}: not there, and bundle.json names it; run ocim pack"
                 " again"
             ) from None
         if keys.sha256_file(temporary) != entry["sha256"]:
             raise UserError(
-                f"{store.told(entry['file'])}: not the shard that bundle.json names: damaged, or"
+                f"{store.url_of(entry['file'])}: not the shard that bundle.json names: damaged, or"
                 " packed anew meanwhile; fetch again"
             )

@@ -30,21 +30,21 @@ class RememberedHashes:
                 self._known = {}
 
     def find(self, url: str, state: State) -> str:
-        """The sha256 of an object in this state; "" where it is not known."""
+        """The sha256 in hex of an object in this state; "" where it is not known."""
         entry = self._known.get(url, [])
         if state.stamp and entry[:2] == [state.size, state.stamp] and len(entry) == 3:
             return str(entry[2])
         return self._of_machine.remembered(url, state.size, state.stamp) if state.stamp else ""
 
     def add(self, url: str, state: State, sha256: str) -> None:
-        """Remember one."""
+        """Remember the sha256 (in hex) of the object at a URL in this state."""
         entry = [state.size, state.stamp, sha256]
         if self._known.get(url) != entry:
             self._known[url], self._new = entry, True
         self._of_machine.remember(url, state.size, state.stamp, sha256)
 
     def keep(self, urls: set[str]) -> None:
-        """Write down what is known of these videos, beside the outputs."""
+        """Write down what is known of the videos at these URLs, beside the outputs."""
         known = {url: entry for url, entry in self._known.items() if url in urls}
         if self._new or len(known) != len(self._known):
             write_text(self.path, canonical_json({"videos": known}))

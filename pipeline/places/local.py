@@ -15,26 +15,26 @@ from pipeline.places.base import Range, State
 class LocalOut:
     """The folder OUT. See base.Out."""
 
-    stays = True
+    is_local = True
 
     def __init__(self, out: str | Path) -> None:
         self.layout = Layout(out)
 
-    def told(self, path: Path) -> str:
-        """The path."""
+    def address(self, path: Path) -> str:
+        """The path itself."""
         return str(path)
 
     @contextmanager
     def reading(self, path: Path) -> Iterator[Any]:
-        """The path."""
+        """The path itself."""
         yield path
 
     def state(self, path: Path) -> State | None:
-        """Size and time of change."""
+        """Size and time of change (nanoseconds) of the file; None where there is none."""
         return _state(path.stat()) if path.is_file() else None
 
     def states(self, folder: Path) -> dict[str, State]:
-        """Of the files in a folder, those that are being written apart."""
+        """The states of the files in a folder, without those that are still being written."""
         return {
             path.name: _state(path.stat())
             for path in sorted(folder.glob("[!.]*"))
@@ -42,11 +42,14 @@ class LocalOut:
         }
 
     def read(self, ranges: Sequence[Range]) -> list[bytes]:
-        """Each file is open only while its ranges are read: there may be more than can be open."""
+        """The bytes of the ranges, in order; UserError where a file ends before or is gone.
+
+        Each file is open only while its ranges are read: there may be more than can be open.
+        """
         found: list[bytes] = [b""] * len(ranges)
         of_path: dict[Path, list[int]] = {}
-        for number, one in enumerate(ranges):
-            of_path.setdefault(one.path, []).append(number)
+        for number, piece in enumerate(ranges):
+            of_path.setdefault(piece.path, []).append(number)
         for path, numbers in of_path.items():
             try:
                 with path.open("rb", buffering=0) as file:
@@ -63,21 +66,21 @@ class LocalOut:
         return found
 
     def bring(self, path: Path) -> Path:
-        """It is there, or whoever reads it says what is missing."""
+        """The path itself; whoever reads it says where it is missing."""
         return path
 
     def send(self, path: Path) -> None:
-        """It is where it belongs."""
+        """Nothing to do: it is where it belongs."""
 
     def forget(self, path: Path) -> None:
-        """It stays."""
+        """Nothing to do: it stays."""
 
     def remove(self, path: Path) -> None:
-        """Remove it."""
+        """Remove the file; nothing where there is none."""
         path.unlink(missing_ok=True)
 
     def sha256(self, path: Path) -> str:
-        """Of the file."""
+        """Sha256 in hex of the file; FileNotFoundError where there is none."""
         return keys.sha256_file(path)
 
 

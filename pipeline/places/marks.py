@@ -15,7 +15,7 @@ SHA256 = "ocim-sha256"
 
 
 def state_of(info: dict[str, Any]) -> State:
-    """The state of an object by what the store says of it."""
+    """The state of an object. info: what the store says of it, as fsspec gives it."""
     for name in ("ETag", "etag", "generation", "mtime", "created"):
         mark = info.get(name)
         if mark:
@@ -26,7 +26,7 @@ def state_of(info: dict[str, Any]) -> State:
 
 
 def kept_sha256(info: dict[str, Any]) -> str:
-    """The sha256 that an object carries; "" where it carries none."""
+    """The sha256 in hex that an object carries; "" where it carries none."""
     kept = info.get("Metadata") or info.get("metadata") or {}
     return str(kept.get(SHA256, ""))
 
@@ -34,7 +34,7 @@ def kept_sha256(info: dict[str, Any]) -> str:
 def fits_mark(info: dict[str, Any], local: Path) -> bool:
     """Whether the store's own mark of an object is the MD5 of the file, or of its parts.
 
-    It need not be, where the store encrypts with keys of its own.
+    False says nothing where the store encrypts with keys of its own.
     """
     if info.get("md5Hash"):
         return base64.b64decode(info["md5Hash"]).hex() == _md5(local)

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from pipeline.datasets.base import PICTURES, VIDEOS
 from pipeline.errors import UserError
-from pipeline.files.urls import below, name_of
+from pipeline.files.urls import below
 from pipeline.places import scratch
 from pipeline.places.base import State
 from pipeline.places.scratch import scratch_name
@@ -28,7 +28,9 @@ FRESH = 600.0
 
 
 class Names(NamedTuple):
-    """root: the folder that stands for the URL. objects: URL and state of what each file below its
+    """The names below a URL.
+
+    root: the folder that stands for the URL. objects: URL and state of what each file below its
     parent stands for, by the file's path. passed_over: keys that have no file, and why.
     """
 
@@ -73,7 +75,8 @@ def names_of(url: str, with_faces: bool = True, oldest: float = math.inf) -> Nam
 
 
 def _listed(url: str, folder: Path, with_faces: bool) -> Names:
-    root = folder / (name_of(url) if scratch_name(name_of(url)) else "root")
+    name = url.rpartition("/")[2]
+    root = folder / (name if scratch_name(name) else "root")
     root.mkdir()
     names = Names(url, root, {}, [])
     _add(Store(url), root, names, with_faces)
@@ -102,7 +105,7 @@ def _add(store: Store, folder: Path, names: Names, with_faces: bool) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         with path.open("xb") as file:
             file.truncate(state.size)
-        names.objects[path] = (store.told(key), state)
+        names.objects[path] = (store.url_of(key), state)
         if not key.lower().endswith(VIDEOS + PICTURES) and state.size > 0:
             if state.size > LONGEST_TEXT:
                 path.unlink()
@@ -116,7 +119,7 @@ def _add(store: Store, folder: Path, names: Names, with_faces: bool) -> None:
         with suppress(FileNotFoundError):  # gone since it was listed
             store.get(key, path)
 
-    store.together(fetch, texts)
+    store.in_threads(fetch, texts)
 
 
 def _of_a_video(key: str, stems: set[str]) -> bool:
@@ -139,9 +142,8 @@ def _no_file(key: str, folders: set[str]) -> str:
 
 
 def fetch_beside(text: str) -> Path:
-    """A list that the configuration names, whole on this machine: a path as it is, a URL fetched.
-
-    Kept until the process ends.
+    """Fetch the list at a URL that the configuration names; its path on this machine, where it is
+    kept until the process ends. UserError where there is no such object.
     """
     stack = ExitStack()
     folder = stack.enter_context(scratch.folder(text))

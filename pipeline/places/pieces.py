@@ -58,24 +58,26 @@ class ObjectFile(io.RawIOBase):
         self.refused: UserError | None = None
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        """As of any file."""
+        """Go to a byte, as in any file; returns it."""
         self._at = offset + {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: self._size}[whence]
         return self._at
 
     def tell(self) -> int:
-        """As of any file."""
+        """The byte at which the next read begins."""
         return self._at
 
     def readable(self) -> bool:
-        """It is."""
+        """Always: for io."""
         return True
 
     def seekable(self) -> bool:
-        """It is."""
+        """Always: for io."""
         return True
 
     def readinto(self, buffer: Any) -> int:
-        """As of any file; zeros where the store fails, which `refused` then says."""
+        """Fill the buffer as far as the object reaches; returns how many bytes. Zeros where the
+        store fails, which `refused` then says.
+        """
         view = memoryview(buffer).cast("B")
         end = min(self._at + len(view), self._size)
         if end <= self._at:

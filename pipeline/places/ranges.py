@@ -16,21 +16,18 @@ class Piece(NamedTuple):
 
 
 def merged(wanted: Sequence[Piece]) -> list[tuple[Piece, list[int]]]:
-    """Larger pieces that hold the wanted ones, each with the numbers of those in it."""
+    """Larger pieces that hold the wanted ones, each with the places in `wanted` of those in it."""
     order = sorted(range(len(wanted)), key=lambda number: wanted[number])
     found: list[tuple[Piece, list[int]]] = []
     for number in order:
-        one = wanted[number]
+        piece = wanted[number]
         if found:
             last, numbers = found[-1]
-            end = max(last.end, one.end)
-            if (
-                last.key == one.key
-                and one.start <= last.end + _GAP
-                and end - last.start <= _LONGEST
-            ):
+            end = max(last.end, piece.end)
+            near = last.key == piece.key and piece.start <= last.end + _GAP
+            if near and end - last.start <= _LONGEST:
                 numbers.append(number)
                 found[-1] = (Piece(last.key, last.start, end), numbers)
                 continue
-        found.append((one, [number]))
+        found.append((piece, [number]))
     return found

@@ -17,7 +17,7 @@ from pipeline.places.store import Store
 class RemoteOut:
     """The outputs at a URL. See base.Out. folder: of this machine, for what is brought and made."""
 
-    stays = False
+    is_local = False
 
     def __init__(self, url: str, folder: Path) -> None:
         self.store = Store(url)
@@ -26,23 +26,26 @@ class RemoteOut:
     def _key(self, path: Path) -> str:
         key = path.relative_to(self.layout.out).as_posix()
         if not scratch_name(key):
-            raise UserError(f"{self.store.told(key)}: no name for an output")
+            raise UserError(f"{self.store.url_of(key)}: no name for an output")
         return key
 
-    def told(self, path: Path) -> str:
-        """The URL."""
-        return self.store.told(self._key(path))
+    def address(self, path: Path) -> str:
+        """The URL of the object."""
+        return self.store.url_of(self._key(path))
 
     @contextmanager
     def reading(self, path: Path) -> Iterator[Any]:
-        """An object as a file, of which pieces are fetched; what was brought or made, itself."""
+        """An object as a file object that fetches pieces; what was brought or made, its path.
+
+        Raises FileNotFoundError where it is not there, UserError where the store fails.
+        """
         if path.is_file():
             yield path
             return
         key = self._key(path)
         state = self.store.state(key)
         if state is None:
-            raise FileNotFoundError(self.store.told(key))
+            raise FileNotFoundError(self.store.url_of(key))
         file = ObjectFile(self.store, key, state.size)
         try:
             with uncollected():
@@ -54,41 +57,43 @@ class RemoteOut:
             raise file.refused
 
     def state(self, path: Path) -> State | None:
-        """Size and mark of the object."""
+        """Size and mark of the object; None where there is none."""
         return self.store.state(self._key(path))
 
     def states(self, folder: Path) -> dict[str, State]:
-        """Of the objects in a folder."""
+        """The states of the objects directly in a folder, by their names."""
         return self.store.states(self._key(folder))
 
     def read(self, ranges: Sequence[Range]) -> list[bytes]:
-        """Many requests at a time."""
+        """The bytes of the ranges, in order; UserError as of Store.pieces."""
         return self.store.pieces([Piece(self._key(p), start, end) for p, start, end in ranges])
 
     def bring(self, path: Path) -> Path:
-        """Fetched, unless it was brought or made before."""
+        """Fetch an object whole, unless it was brought or made before; returns its path. UserError
+        where it is not there.
+        """
         if not path.is_file():
             try:
                 self.store.get(self._key(path), path)
             except FileNotFoundError:
                 raise UserError(
-                    f"{self.told(path)}: not there; make it first (ocim run, or the verb of its"
+                    f"{self.address(path)}: not there; make it first (ocim run, or the verb of its"
                     " stage)"
                 ) from None
         return path
 
     def send(self, path: Path) -> None:
-        """Sent, and checked."""
+        """Send the file, and check what arrived."""
         self.store.put(path, self._key(path))
 
     def forget(self, path: Path) -> None:
-        """Removed from this machine."""
+        """Remove the file from this machine."""
         path.unlink(missing_ok=True)
 
     def remove(self, path: Path) -> None:
-        """Removed from the store."""
+        """Remove the object from the store."""
         self.store.remove(self._key(path))
 
     def sha256(self, path: Path) -> str:
-        """As the object carries it, else of all its bytes."""
+        """Sha256 in hex as the object carries it, else of all its bytes; "" where there is none."""
         return self.store.sha256(self._key(path))

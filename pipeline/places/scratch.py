@@ -13,14 +13,15 @@ _KIND = "ocim-fetched"
 
 
 def place() -> Path:
-    """Where such folders lie: $OCIM_SCRATCH, or the system's temporary folder."""
+    """The folder in which they lie: $OCIM_SCRATCH, or the system's temporary folder."""
     return Path(os.environ.get("OCIM_SCRATCH") or tempfile.gettempdir())
 
 
 @contextmanager
 def folder(url: str) -> Iterator[Path]:
     """A new folder, which nobody else can read, for the files of a URL; removed after the block, or
-    when the process is stopped. What killed processes have left is removed first.
+    when the process is stopped. What killed processes have left is removed first. Raises UserError
+    where none can be made.
     """
     above = place()
     try:

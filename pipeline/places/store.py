@@ -15,7 +15,7 @@ from pipeline.errors import UserError
 from pipeline.files.keys import sha256_file
 from pipeline.files.urls import below
 from pipeline.places.base import State
-from pipeline.places.failures import tried
+from pipeline.places.failures import with_retries
 from pipeline.places.marks import PART, SHA256, fits_mark, kept_sha256, state_of
 from pipeline.places.ranges import Piece, merged
 from pipeline.places.systems import file_system
@@ -36,24 +36,26 @@ class Store:
         self.fs = file_system(self.protocol, url)
         self.base = str(self.fs._strip_protocol(self.url)).rstrip("/")
 
-    def told(self, key: str) -> str:
+    def url_of(self, key: str) -> str:
         """The URL of an object."""
         return below(self.url, key)
 
     def _path(self, key: str) -> str:
         return f"{self.base}/{key}" if key else self.base
 
-    def _tried(self, request: Callable[[], Result], key: str, doing: str) -> Result:
-        return tried(request, self.told(key) if key else self.url, doing)
+    def _request(self, request: Callable[[], Result], key: str, doing: str) -> Result:
+        return with_retries(request, self.url_of(key) if key else self.url, doing)
 
     def state(self, key: str) -> State | None:
-        """Size and mark of an object; None where there is none."""
+        """Size and mark of an object; None where there is none. Raises UserError, as every method
+        here, where the store refuses or does not answer.
+        """
         info = self._info(key)
         return None if info is None else state_of(info)
 
     def _info(self, key: str) -> dict[str, Any] | None:
         try:
-            return self._tried(lambda: self._head(self._path(key)), key, "looking")
+            return self._request(lambda: self._head(self._path(key)), key, "looking")
         except FileNotFoundError:
             return None
 
@@ -75,7 +77,7 @@ class Store:
             return
         bucket = self.base.partition("/")[0]
         try:
-            self._tried(lambda: self.fs.call_s3("head_bucket", Bucket=bucket), "", "looking")
+            self._request(lambda: self.fs.call_s3("head_bucket", Bucket=bucket), "", "looking")
         except FileNotFoundError:
             raise UserError(f"{self.url}: no such bucket; make it, or correct the URL") from None
         except UserError as error:
@@ -84,10 +86,10 @@ class Store:
                 raise
 
     def states(self, folder: str) -> dict[str, State]:
-        """Of every object directly in a folder, by its name; none where there is no folder."""
+        """The states of the objects directly in a folder, by name; none without a folder."""
         path = self._path(folder)
         try:
-            rows = self._tried(lambda: self.fs.ls(path, detail=True), folder, "listing")
+            rows = self._request(lambda: self.fs.ls(path, detail=True), folder, "listing")
         except FileNotFoundError:
             return {}
         start = len(path) + 1
@@ -100,7 +102,7 @@ class Store:
     def walk(self) -> Iterator[tuple[str, State]]:
         """Key and state of every object below the folder, in the order of their names."""
         try:
-            rows = self._tried(
+            rows = self._request(
                 lambda: self.fs.find(self.base, detail=True, withdirs=False), "", "listing"
             )
         except FileNotFoundError:
@@ -112,7 +114,7 @@ class Store:
                 yield path[len(self.base) + 1 :], state_of(rows[path])
 
     def get(self, key: str, local: Path) -> State:
-        """Fetch an object whole to `local`, which is not there before all of it is.
+        """Fetch an object whole to `local`, which is not there before all of it is; its state.
 
         Raises FileNotFoundError where there is no such object.
         """
@@ -123,7 +125,7 @@ class Store:
         def fetch() -> State:
             before = self._info(key)
             if before is None:
-                raise FileNotFoundError(self.told(key))
+                raise FileNotFoundError(self.url_of(key))
             self.fs.get_file(self._path(key), str(half), **options)
             state, found = state_of(before), half.stat().st_size
             if found != state.size:
@@ -134,7 +136,7 @@ class Store:
             return state
 
         try:
-            state = self._tried(fetch, key, "fetching")
+            state = self._request(fetch, key, "fetching")
             half.replace(local)
         finally:
             half.unlink(missing_ok=True)
@@ -164,7 +166,7 @@ class Store:
             if not (fits_mark(info, local) or self._read_sha256(path) == digest):
                 raise OSError("what arrived is not what was sent")
 
-        self._tried(send, key, "sending")
+        self._request(send, key, "sending")
 
     def _put(self, local: Path, path: str, digest: str) -> None:
         if self.protocol == "s3":
@@ -204,12 +206,14 @@ class Store:
             return  # the upload's own failure is what is told; a lifecycle rule does the rest
 
     def sha256(self, key: str) -> str:
-        """Of an object's bytes: as it carries it, else all of it is read; "": there is none."""
+        """Sha256 in hex of an object: as it carries it, else all of it is read; "" where there is
+        none.
+        """
         info = self._info(key)
         if info is None:
             return ""
         path = self._path(key)
-        return kept_sha256(info) or self._tried(lambda: self._read_sha256(path), key, "reading")
+        return kept_sha256(info) or self._request(lambda: self._read_sha256(path), key, "reading")
 
     def _read_sha256(self, path: str) -> str:
         digest, at = hashlib.sha256(), 0
@@ -225,16 +229,16 @@ class Store:
     def remove(self, key: str) -> None:
         """Remove an object; nothing where there is none."""
         try:
-            self._tried(lambda: self.fs.rm_file(self._path(key)), key, "removing")
+            self._request(lambda: self.fs.rm_file(self._path(key)), key, "removing")
         except FileNotFoundError:
             return
 
     def pieces(self, wanted: Sequence[Piece]) -> list[bytes]:
-        """Pieces of objects, in order, many requests at a time; near ones by one request.
+        """The bytes of pieces of objects, in order, by many requests at a time, near ones by one.
 
         Raises UserError where an object is not there, or ends before its piece does.
         """
-        whole_ones = merged(wanted)
+        larger = merged(wanted)
 
         def fetch(piece: Piece) -> bytes:
             def request() -> bytes:
@@ -244,22 +248,22 @@ class Store:
                 return bytes(data)
 
             try:
-                return self._tried(request, piece.key, "reading")
+                return self._request(request, piece.key, "reading")
             except FileNotFoundError:
-                raise UserError(f"{self.told(piece.key)}: no more there; make it again") from None
+                raise UserError(f"{self.url_of(piece.key)}: no more there; make it again") from None
 
-        data = self.together(fetch, [(whole,) for whole, _ in whole_ones])
+        data = self.in_threads(fetch, [(whole,) for whole, _ in larger])
         found: list[bytes] = [b""] * len(wanted)
-        for (whole, numbers), got in zip(whole_ones, data, strict=True):
+        for (whole, numbers), got in zip(larger, data, strict=True):
             for number in numbers:
-                one = wanted[number]
-                found[number] = got[one.start - whole.start : one.end - whole.start]
+                piece = wanted[number]
+                found[number] = got[piece.start - whole.start : piece.end - whole.start]
         return found
 
-    def together(
+    def in_threads(
         self, function: Callable[..., Result], calls: Sequence[tuple[Any, ...]]
     ) -> list[Result]:
-        """function(*call) for every call, many at a time; results in order."""
+        """function(*call) for every call, TOGETHER at a time; results in the order of the calls."""
         if len(calls) < 2:
             return [function(*call) for call in calls]
         with ThreadPoolExecutor(TOGETHER) as threads:

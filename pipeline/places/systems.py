@@ -7,8 +7,8 @@ from typing import Any
 from pipeline.errors import UserError
 
 _OPTIONS: dict[str, dict[str, Any]] = {
-    # s3fs repeats these five times, and failures.tried all of it: a store that does not answer is
-    # found out in seconds.
+    # s3fs repeats these five times, and failures.with_retries all of it: a store that does not
+    # answer is found out in seconds.
     "s3": {
         "config_kwargs": {
             "connect_timeout": 10,
@@ -20,7 +20,9 @@ _OPTIONS: dict[str, dict[str, Any]] = {
 
 
 def file_system(protocol: str, url: str) -> Any:
-    """That of a protocol; UserError, naming `url`, where the package that speaks it is missing."""
+    """The file system of a protocol (s3, gs, file, memory). Raises UserError, naming `url`, where
+    the package that speaks it is missing.
+    """
     import fsspec  # type: ignore[import-untyped]
 
     if protocol == "gs":

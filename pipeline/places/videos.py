@@ -25,8 +25,8 @@ class Videos(Protocol):
     """
 
     root: Path
-    partly: bool
-    """Whether a video need not be there before `fetch`."""
+    in_store: bool
+    """Whether the videos lie in a store, so that one need not be there before `fetch`."""
 
     @property
     def shipped_file(self) -> Callable[[str], Path | None]:
@@ -42,7 +42,7 @@ class Videos(Protocol):
 class OnDisk:
     """Videos that lie on a disk of this machine."""
 
-    partly = False
+    in_store = False
 
     def __init__(self, dataset: str, settings: DatasetSettings) -> None:
         self.root = dataset_root(dataset, settings)
@@ -50,7 +50,7 @@ class OnDisk:
         self.hash_video = keys.VideoHashes()
 
     def fetch(self) -> None:
-        """They are there."""
+        """Nothing to do: they are there."""
 
 
 class _Object(NamedTuple):
@@ -61,7 +61,7 @@ class _Object(NamedTuple):
 class InStore:
     """Videos of a store. An empty file stands for each until it is fetched."""
 
-    partly = True
+    in_store = True
 
     def __init__(
         self,
@@ -72,29 +72,31 @@ class InStore:
     ) -> None:
         self.root, self._found, self._known = root, found, known
         self._shipped, self._there = shipped, set[str]()
-        for path, one in found.items():
+        for path, video in found.items():
             place = root / path
             with suppress(OSError):  # a file and a folder of one name: the crop stage misses one
                 place.parent.mkdir(parents=True, exist_ok=True)
                 with place.open("xb") as file:
-                    file.truncate(one.state.size)
+                    file.truncate(video.state.size)
 
     def shipped_file(self, path: str) -> Path | None:
-        """Fetched before."""
+        """The file of face positions of a video, which was fetched before; None without one."""
         return self._shipped.get(path)
 
     def hash_video(self, path: Path) -> str:
-        """As it is remembered; else the video is fetched."""
+        """Sha256 in hex as it is remembered; else the video is fetched. FileNotFoundError where it
+        is gone from the store.
+        """
         name = path.relative_to(self.root).as_posix()
-        one = self._found[name]
-        known = self._known.find(one.url, one.state)
+        video = self._found[name]
+        known = self._known.find(video.url, video.state)
         if not known:
             return self._fetch(name)
-        self._known.add(*one, known)
+        self._known.add(*video, known)
         return known
 
     def fetch(self) -> None:
-        """Those that are not there yet. What is gone by now the crop stage finds missing."""
+        """Fetch those that are not there yet. What is gone by now the crop stage finds missing."""
         for name in sorted(self._found.keys() - self._there):
             if (self.root / name).is_file():
                 with suppress(FileNotFoundError):
@@ -116,15 +118,17 @@ class InStore:
         return sha256
 
     def keep(self) -> None:
-        """Write down what is known of the videos."""
-        self._known.keep({one.url for one in self._found.values()})
+        """Write down the hashes of the videos."""
+        self._known.keep({video.url for video in self._found.values()})
 
 
 @contextmanager
 def videos_of(
     dataset: str, settings: DatasetSettings, partition: int, rows: Sequence[Video], out: Out
 ) -> Iterator[Videos]:
-    """The videos of a partition, for use in the block. rows: its part of the index."""
+    """The videos of a partition, for use in the block. rows: its part of the index. out: where the
+    hashes of videos in a store are remembered.
+    """
     if not is_url(settings.root):
         yield OnDisk(dataset, settings)
         return
@@ -157,9 +161,9 @@ def _objects(
     module = adapter(dataset, settings)
     if not module.FIRST_FOLDERS and not hasattr(module, "shipped_file"):
         store = Store(settings.root)
-        states = store.together(store.state, [(path,) for path in paths if scratch_name(path)])
+        states = store.in_threads(store.state, [(path,) for path in paths if scratch_name(path)])
         named = zip((path for path in paths if scratch_name(path)), states, strict=True)
-        return {p: _Object(store.told(p), s) for p, s in named if s is not None}, {}
+        return {p: _Object(store.url_of(p), s) for p, s in named if s is not None}, {}
     objects = names_of(settings.root, with_faces=False, oldest=FRESH).objects
     root = dataset_root(dataset, settings)
     hook = shipped_file(dataset, settings, root)
@@ -171,8 +175,8 @@ def _objects(
 def _fetched(objects: dict[str, _Object], folder: Path) -> dict[str, Path]:
     """Fetch small files, each into a folder of its own, since suffix and name say what it is."""
     found: dict[str, Path] = {}
-    for number, (path, one) in enumerate(sorted(objects.items())):
-        above, _, key = one.url.rpartition("/")
+    for number, (path, file) in enumerate(sorted(objects.items())):
+        above, _, key = file.url.rpartition("/")
         place = folder / str(number) / key
         with suppress(FileNotFoundError):
             Store(above).get(key, place)

@@ -7,7 +7,9 @@ from pipeline.frames.sampling import regular, ssdg_positions, uniform_positions
 
 
 class Amount(NamedTuple):
-    """frames: of the video. decoded: frames decoded, twice where they are counted first. looked:
+    """The work of one video.
+
+    frames: of the video. decoded: frames decoded, twice where they are counted first. looked:
     frames in which a face is looked for. samples: if every frame has a face, so at most.
     """
 
@@ -18,7 +20,7 @@ class Amount(NamedTuple):
 
 
 def of_video(frames: int, settings: DatasetSettings) -> Amount:
-    """What a video (or picture: one frame) of so many frames is by the sampling of its dataset."""
+    """The work of a video (or picture: one frame) of so many frames by its dataset's sampling."""
     samples = samples_of(frames, settings)
     if frames <= 1 or regular(settings) is not None:
         return Amount(frames, frames, samples, samples)
@@ -27,7 +29,7 @@ def of_video(frames: int, settings: DatasetSettings) -> Amount:
 
 
 def samples_of(frames: int, settings: DatasetSettings) -> int:
-    """Samples of a video in which every frame has a face."""
+    """How many samples a video of so many frames gives, if every frame has a face."""
     if frames <= 1:
         return frames  # a picture is its one frame, whatever the sampling
     if settings.sampling == "all":

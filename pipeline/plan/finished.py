@@ -53,10 +53,10 @@ def _made(out: Out, path: Path) -> tuple[str, str]:
 def bundle_is_newer(config: Config, out: Out) -> bool:
     """Whether bundle.json is there and younger than every partition's files.
 
-    In an object store nobody asks: that it is there is not enough, and times are the store's.
+    Never so in an object store: that it is there is not enough, and times are the store's.
     """
     manifest = out.layout.bundle / MANIFEST
-    if not out.stays or not manifest.is_file():
+    if not out.is_local or not manifest.is_file():
         return False
     written = manifest.stat().st_mtime_ns
     return all(

@@ -29,9 +29,11 @@ STORED_BYTES, STORED_PIXELS = 56_000, 1920 * 1080
 
 
 class Header(NamedTuple):
-    """frames: of the video. pixels: of one frame, width times height. counted: packets were
-    counted, since that was asked for or the header says nothing that can be believed. trouble: why
-    there is nothing, else "".
+    """What is known of a file before it is decoded.
+
+    frames: of the video. pixels: of one frame, width times height. counted: packets were counted,
+    since that was wanted or the header says nothing that can be believed. trouble: why the file
+    cannot be opened, else ""; then frames and pixels are 0.
     """
 
     frames: int
@@ -41,7 +43,7 @@ class Header(NamedTuple):
 
 
 def by_size(path: Path) -> Header:
-    """What a file of which only name and size are known is taken to be."""
+    """The header that a file is taken to have of which only name and size are known."""
     if path.suffix.lower() in PICTURES:
         return Header(1, STORED_PIXELS)
     size = _size(path)
@@ -49,7 +51,10 @@ def by_size(path: Path) -> Header:
 
 
 def read_header(path: Path, count: bool) -> Header:
-    """What the header of a video or picture says. count: count the packets of a video instead."""
+    """The header of a video or picture; what cannot be opened is its `trouble`, nothing is raised.
+
+    count: count the packets of a video instead.
+    """
     from pipeline.frames.libav import VideoError, check_file, opened, video_stream
     from pipeline.frames.pictures import is_picture
 
@@ -60,7 +65,9 @@ def read_header(path: Path, count: bool) -> Header:
         with opened(path) as container:
             stream = video_stream(container)
             pixels = stream.codec_context.width * stream.codec_context.height
-            frames = None if count else believable(said(container, stream), path.stat().st_size)
+            frames = (
+                None if count else believable(stated_frames(container, stream), path.stat().st_size)
+            )
             if frames is not None:
                 return Header(frames, pixels)
             return Header(_packets(container, stream), pixels, counted=True)
@@ -68,26 +75,26 @@ def read_header(path: Path, count: bool) -> Header:
         return Header(0, 0, trouble=str(error))
 
 
-def said(container: "av.container.InputContainer", stream: "av.VideoStream") -> list[int]:
-    """What the header says of the number of frames, in every way that it says it: the number
-    itself, and the length of the stream and of the file times the frame rate.
+def stated_frames(container: "av.container.InputContainer", stream: "av.VideoStream") -> list[int]:
+    """The number of frames in every way that the header states it: the number itself, and the
+    length of the stream or else of the file times the frame rate.
     """
-    found = [stream.frames]
+    numbers = [stream.frames]
     rate = stream.average_rate or stream.base_rate
     if rate:
         if stream.duration and stream.time_base:
-            found.append(round(stream.duration * stream.time_base * rate))
+            numbers.append(round(stream.duration * stream.time_base * rate))
         elif container.duration:
-            found.append(round(container.duration * rate / 1_000_000))
-    return found
+            numbers.append(round(container.duration * rate / 1_000_000))
+    return numbers
 
 
-def believable(found: Sequence[int], size: int) -> int | None:
-    """The number of frames among those that a header says of a file of `size` bytes.
+def believable(numbers: Sequence[int], size: int) -> int | None:
+    """The number of frames to believe of those that a header states of a file of `size` bytes.
 
-    None where it says nothing that fits the file, or two things that differ by more than half.
+    None where it states none that fits the file, or two that differ by more than half.
     """
-    likely = [frames for frames in found if 0 < frames <= max(size // LEAST_BYTES, 1)]
+    likely = [frames for frames in numbers if 0 < frames <= max(size // LEAST_BYTES, 1)]
     if not likely or max(likely) > 1.5 * min(likely) + 1:
         return None
     return likely[0]
@@ -118,7 +125,10 @@ def read_headers(
     cores: int,
     read_one: Callable[[Path, bool], Header] = read_header,
 ) -> list[Header]:
-    """The headers of files, in order, `cores` at once. read_one: of a module, not of a function."""
+    """The headers of files, in order, `cores` at once, each read in a process of its own.
+
+    count: as for read_header. read_one: what reads one, defined at the top of a module.
+    """
     readers: queue.SimpleQueue[_Reader] = queue.SimpleQueue()
     made = [_Reader(read_one) for _ in range(max(1, min(cores, len(paths))))]
     for reader in made:

@@ -21,45 +21,48 @@ from pipeline.layout import Layout
 from pipeline.plan import rates, timed
 from pipeline.plan.amounts import of_video
 from pipeline.plan.headers import Header
-from pipeline.plan.plan import Found
+from pipeline.plan.plan import Inventory
 from pipeline.plan.rates import Rates
 from pipeline.plan.work import in_hash_order
 
 BUDGET = 20.0
 """Core seconds that the crop stage may take of it, all datasets together, by the rates known."""
 TRIED = 1000
+"""So many videos of a dataset are weighed at most."""
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENCV_FOR_THREADS_NUM": "1"}
 
 
 def measured(
-    config: Config, founds: Mapping[str, Found], known: Rates, tell: Callable[[str], None]
+    config: Config, inventories: Mapping[str, Inventory], known: Rates, tell: Callable[[str], None]
 ) -> Rates:
-    """The rates of this machine for what the configuration chooses. known: to judge how many videos
-    are enough. UserError where no video gives a sample.
+    """The rates of this machine for what the configuration chooses.
+
+    inventories: of each dataset, by its name. known: other rates, to judge how many videos are
+    enough. tell: is given a line for people. Raises UserError where no video gives a sample.
     """
     trial = {
-        name: few(found, config.datasets[name], known, BUDGET / len(founds))
-        for name, found in founds.items()
+        name: pick_videos(inventory, config.datasets[name], known, BUDGET / len(inventories))
+        for name, inventory in inventories.items()
     }
     trial = {name: picked for name, picked in trial.items() if picked}
     if not trial:
         raise UserError("--measure: no video of this machine can be read; see ocim check")
-    told = ", ".join(f"{len(picked)} of {name}" for name, picked in trial.items())
-    tell(f"measuring on {told}")
+    counts = ", ".join(f"{len(picked)} of {name}" for name, picked in trial.items())
+    tell(f"measuring on {counts}")
     with tempfile.TemporaryDirectory() as folder, _environment(folder):
-        return _measured(_small(config, trial, Path(folder)), trial, told)
+        return _measured(_small(config, trial, Path(folder)), trial, counts)
 
 
-def few(
-    found: Found, settings: DatasetSettings, known: Rates, budget: float
+def pick_videos(
+    inventory: Inventory, settings: DatasetSettings, known: Rates, budget: float
 ) -> list[tuple[Video, Header]]:
-    """Videos of a dataset for about so many seconds of the crop stage, by a hash of their paths; at
-    least one that can be read, if there is one.
+    """Videos of a dataset that take the crop stage about `budget` core seconds, by a hash of their
+    paths; at least one that can be read, if there is one.
     """
     picked, spent = [], 0.0
     cheapest: tuple[float, Video, Header] | None = None
-    for at in by_turns(found)[:TRIED]:
-        row, header = found.rows[at], found.headers[at]
+    for at in by_turns(inventory)[:TRIED]:
+        row, header = inventory.rows[at], inventory.headers[at]
         amount = of_video(header.frames, settings)
         decode = known.decode_ms("", header.pixels)
         look = known.look_ms("", next(iter(known.crop_ms_a_look)), header.pixels)
@@ -72,19 +75,19 @@ def few(
     return picked or ([cheapest[1:]] if cheapest else [])
 
 
-def by_turns(found: Found) -> list[int]:
-    """Places of the videos that can be read, live and spoof by turns and else by a hash: depth is
-    of live samples alone.
+def by_turns(inventory: Inventory) -> list[int]:
+    """The places of the videos that can be read, live and spoof by turns and else by a hash: depth
+    is made of live samples alone.
     """
-    read = set(found.places)
+    read = set(inventory.places)
     readable = [
         at
-        for at in in_hash_order(found.rows)
-        if found.headers[at].frames
+        for at in in_hash_order(inventory.rows)
+        if inventory.headers[at].frames
         and at in read
-        and corrections.excluded(corrections.of_row(found.rows[at]), None) is None
+        and corrections.excluded(corrections.of_row(inventory.rows[at]), None) is None
     ]
-    kinds = [[at for at in readable if found.rows[at].live == live] for live in (1, 0)]
+    kinds = [[at for at in readable if inventory.rows[at].live == live] for live in (1, 0)]
     return [at for pair in zip_longest(*kinds) for at in pair if at is not None]
 
 
@@ -115,17 +118,13 @@ def _small(
     return small
 
 
-def _measured(
-    small: Config, trial: Mapping[str, Sequence[tuple[Video, Header]]], told: str
-) -> Rates:
-    """Run every stage of the small configuration and turn its costs into rates."""
+def _measured(small: Config, trial: Mapping[str, Sequence[tuple[Video, Header]]], on: str) -> Rates:
+    """Run every stage of the small configuration, and make rates of its costs. on: which videos."""
     start = timed.run(timed.crop, small, next(iter(trial)), []).cpu
     own = {}
     for name, picked in trial.items():
-        bare, whole = (
-            timed.run(timed.decode, small, name).work,
-            timed.run(timed.crop, small, name, None).cpu - start,
-        )
+        bare = timed.run(timed.decode, small, name).work
+        whole = timed.run(timed.crop, small, name, None).cpu - start
         own[name] = of_dataset(picked, small.datasets[name], small.crop.landmarks, bare, whole)
     depth, parse = (timed.run(timed.layers, small, stage) for stage in ("depth", "parse"))
     pack = timed.run(timed.pack, small)
@@ -134,15 +133,15 @@ def _measured(
         raise UserError("--measure: none of the videos that were tried gives a sample")
     return Rates(
         processor=f"{timed.processor()}, {os.cpu_count()} cores",
-        measured=f"{datetime.date.today()}, on {told}",
+        measured=f"{datetime.date.today()}, on {on}",
         decode_ms_a_frame=one_a_size([(o.pixels, o.decode_ms_a_frame) for o in own.values()]),
         crop_ms_a_look={
             small.crop.landmarks: one_a_size([(o.pixels, o.crop_ms_a_look) for o in own.values()])
         },
         depth_ms_a_live_sample={
-            small.depth.backend: _ms(depth.work, counted["samples"])
-            if small.depth.spoof_depth == "raw"
-            else _ms(depth.work, counted["live"])
+            small.depth.backend: _ms(
+                depth.work, counted["samples" if small.depth.spoof_depth == "raw" else "live"]
+            )
         },
         parse_ms_a_sample={small.parse.backend: _ms(parse.work, counted["samples"])},
         pack_ms_a_sample=_ms(pack.work, counted["samples"]),
@@ -160,17 +159,18 @@ def of_dataset(
     landmarks: str,
     bare: float,
     whole: float,
-) -> rates.Own:
+) -> rates.DatasetRates:
     """The rates of some videos of a dataset.
 
-    bare: core seconds of decoding each once. whole: of the crop stage, which may decode less.
+    landmarks: the back end that finds them. bare: core seconds of decoding each video once. whole:
+    core seconds of the crop stage, which may decode less.
     """
     amounts = [of_video(header.frames, settings) for _, header in picked]
     frames = sum(amount.frames for amount in amounts)
     decoded = sum(amount.decoded for amount in amounts)
     whole = max(whole, 0.0)
     decoding = min(bare * decoded / frames, whole)
-    return rates.Own(
+    return rates.DatasetRates(
         pixels=max(sum(header.frames * header.pixels for _, header in picked) // frames, 1),
         landmarks=landmarks,
         decode_ms_a_frame=_ms(decoding, decoded),
@@ -178,10 +178,10 @@ def of_dataset(
     )
 
 
-def one_a_size(found: Sequence[rates.Point]) -> list[rates.Point]:
+def one_a_size(points: Sequence[rates.Point]) -> list[rates.Point]:
     """Points in the order of their pixels; those of one size become their mean."""
     sizes: dict[int, list[float]] = {}
-    for pixels, ms in found:
+    for pixels, ms in points:
         sizes.setdefault(pixels, []).append(ms)
     return [(pixels, sum(ms) / len(ms)) for pixels, ms in sorted(sizes.items())]
 

@@ -22,8 +22,12 @@ HEADERS = 10_000
 """So many headers of a dataset are read; the rest are taken to be like them."""
 
 
-class Wish(NamedTuple):
-    """machines, cores: of each. headers: read of a dataset, at most. packets: count them."""
+class PlanOptions(NamedTuple):
+    """What a plan is asked for.
+
+    machines: how many work; cores: of each. headers: how many of a dataset are read at most.
+    packets: whether the packets of every file are counted instead of believing its header.
+    """
 
     machines: int
     cores: int
@@ -31,9 +35,11 @@ class Wish(NamedTuple):
     packets: bool = False
 
 
-class Found(NamedTuple):
-    """A dataset as its folder shows it. headers: one a row. places: rows whose own was read; none
-    where the videos lie in a store and only their sizes are known.
+class Inventory(NamedTuple):
+    """The videos of a dataset with their headers.
+
+    headers: one a row. places: of the rows whose own header was read, the others being given one
+    like it; none where the videos lie in a store and only their sizes are known.
     """
 
     rows: list[Video]
@@ -43,14 +49,18 @@ class Found(NamedTuple):
 
 @dataclass(frozen=True)
 class DatasetPlan:
-    """One dataset. frames, samples, live_samples: of all its videos, by their headers; samples at
-    most. done: partitions whose crops, depth and parsing are finished. read: headers read;
-    unreadable, counted: of those. bytes: by folder, and of the bundle; to_write: what of it is not
-    there yet. seconds: of cores, of what is not finished, by part of the work. jobs: the seconds of
+    """The plan of one dataset.
+
+    frames, samples, live_samples: of all its videos, by their headers; samples at most. partitions,
+    done: all, and those whose crops, depth and parsing are finished. read: headers read;
+    unreadable, counted: of those, the files that cannot be opened and those whose packets were
+    counted; reasons: the first three of the former. shards: samples of each. bytes: by folder
+    (crops, depth, parsing, bundle). to_write: bytes of crops, depth and parsing that are not there
+    yet. seconds: core seconds of what is not finished, by part of the work. jobs: core seconds of
     each partition that is not finished.
     """
 
-    dataset: str
+    name: str
     videos: int
     live_videos: int
     frames: int
@@ -71,12 +81,15 @@ class DatasetPlan:
 
 @dataclass(frozen=True)
 class Plan:
-    """The whole run. unknown: back ends without a rate: then no time is known. labels, pack:
-    seconds by the clock until all labels are there, and of pack after them.
+    """The plan of the whole run.
+
+    rates_from: where the rates are from. free: bytes on the disk of `out`, None for a store.
+    unknown: back ends without a rate; where there are some no time is known. labels, pack: seconds
+    by the clock until all labels are there, and of pack after them, 0 where there is nothing to do.
     """
 
     datasets: tuple[DatasetPlan, ...]
-    wish: Wish
+    options: PlanOptions
     rates: Rates
     rates_from: str
     out: str
@@ -87,37 +100,38 @@ class Plan:
 
     @property
     def bundle_bytes(self) -> int:
-        """Of the whole bundle."""
-        return sum(one.bytes["bundle"] for one in self.datasets)
+        """Bytes of the whole bundle, at most."""
+        return sum(dataset.bytes["bundle"] for dataset in self.datasets)
 
     @property
     def stage_bytes(self) -> int:
-        """Of the files of crops, depth and parsing."""
-        return sum(sum(one.bytes.values()) for one in self.datasets) - self.bundle_bytes
+        """Bytes of all files of crops, depth and parsing."""
+        return sum(sum(dataset.bytes.values()) for dataset in self.datasets) - self.bundle_bytes
 
     @property
     def to_write(self) -> int:
-        """Of what is not there yet; the bundle is, when there is nothing to pack."""
-        stages = sum(one.to_write for one in self.datasets)
+        """Bytes of what is not there yet; the bundle is, when there is nothing to pack."""
+        stages = sum(dataset.to_write for dataset in self.datasets)
         return stages + (self.bundle_bytes if self.pack else 0)
 
     @property
     def seconds(self) -> dict[str, float]:
         """Core seconds of what is not finished, by part of the work."""
-        return _added([one.seconds for one in self.datasets])
+        return _added([dataset.seconds for dataset in self.datasets])
 
     @property
     def jobs(self) -> list[float]:
         """Core seconds of each partition that is not finished."""
-        return [job for one in self.datasets for job in one.jobs]
+        return [job for dataset in self.datasets for job in dataset.jobs]
 
 
-def look(
-    dataset: str, config: Config, wish: Wish, tell: Callable[[str], None], cores: int
-) -> Found:
-    """A dataset's index and headers. UserError, as of `ocim check`, where it is not there.
+def take_inventory(
+    dataset: str, config: Config, options: PlanOptions, tell: Callable[[str], None], cores: int
+) -> Inventory:
+    """Make a dataset's index and read its headers.
 
-    cores: of this machine, to read headers.
+    tell: is given a line for people. cores: of this machine, to read headers on. Raises UserError
+    where the dataset is not there.
     """
     from pipeline.graph import check_inputs
 
@@ -129,34 +143,36 @@ def look(
         raise
     root = dataset_root(dataset, settings)
     if is_url(settings.root):
-        return Found(rows, [by_size(root / row.path) for row in rows], [])
-    places = work.chosen(rows, wish.headers)
+        return Inventory(rows, [by_size(root / row.path) for row in rows], [])
+    places = work.chosen(rows, options.headers)
     tell(f"{dataset}: {len(rows)} videos; reading {len(places)} headers")
-    headers = read_headers([root / rows[at].path for at in places], wish.packets, cores)
-    return Found(rows, work.filled_in(len(rows), places, headers), places)
+    headers = read_headers([root / rows[at].path for at in places], options.packets, cores)
+    return Inventory(rows, work.filled_in(len(rows), places, headers), places)
 
 
-def plan_dataset(dataset: str, config: Config, out: Out, found: Found, known: Rates) -> DatasetPlan:
-    """Plan one dataset. out: the place of the outputs, to see what is there."""
-    parts = work.parts_of(dataset, config, found.rows, found.headers, known)
+def plan_dataset(
+    dataset: str, config: Config, out: Out, inventory: Inventory, rates: Rates
+) -> DatasetPlan:
+    """Plan one dataset. out: the place of the outputs, to see what is finished already."""
+    parts = work.parts_of(dataset, config, inventory.rows, inventory.headers, rates)
     there = [of_partition(config, out, dataset, at, part.rows) for at, part in enumerate(parts)]
-    loose = known.loose_bytes_a_sample if config.keeps_loose() else 0
+    loose = rates.loose_bytes_a_sample if config.keeps_loose() else 0
     sizes_of = [work.bytes_of(part, loose) for part in parts]
     spent = [
-        work.seconds_of(part, done, config, known) for part, done in zip(parts, there, strict=True)
+        work.seconds_of(part, done, config, rates) for part, done in zip(parts, there, strict=True)
     ]
-    shards, bundle = _shards(parts, found.rows, config.pack.shard_samples)
-    unreadable, counted, reasons = _trouble(found)
+    shards, bundle = _shards(parts, inventory.rows, config.pack.shard_samples)
+    unreadable, counted, reasons = _trouble(inventory)
     return DatasetPlan(
-        dataset=dataset,
-        videos=len(found.rows),
-        live_videos=sum(row.live for row in found.rows),
+        name=dataset,
+        videos=len(inventory.rows),
+        live_videos=sum(row.live for row in inventory.rows),
         frames=sum(part.frames for part in parts),
         samples=sum(part.samples for part in parts),
         live_samples=sum(part.live_samples for part in parts),
         partitions=len(parts),
         done=sum(all(done) for done in there),
-        read=len(found.places),
+        read=len(inventory.places),
         unreadable=unreadable,
         counted=counted,
         reasons=reasons,
@@ -164,13 +180,15 @@ def plan_dataset(dataset: str, config: Config, out: Out, found: Found, known: Ra
         bytes={**_added(sizes_of), "bundle": bundle},
         to_write=sum(
             size
-            for one, done in zip(sizes_of, there, strict=True)
-            for size, finished in zip(one.values(), done, strict=True)
+            for by_folder, done in zip(sizes_of, there, strict=True)
+            for size, finished in zip(by_folder.values(), done, strict=True)
             if not finished
         ),
         seconds=_added(spent),
         jobs=tuple(
-            sum(one.values()) for one, done in zip(spent, there, strict=True) if not all(done)
+            sum(seconds.values())
+            for seconds, done in zip(spent, there, strict=True)
+            if not all(done)
         ),
     )
 
@@ -194,39 +212,42 @@ def _shards(
     return tuple(shards), size
 
 
-def _trouble(found: Found) -> tuple[int, int, tuple[str, ...]]:
+def _trouble(inventory: Inventory) -> tuple[int, int, tuple[str, ...]]:
     """Of the headers read: how many are of no use, how many are counted, the first reasons."""
-    read = [(found.rows[at].path, found.headers[at]) for at in found.places]
+    read = [(inventory.rows[at].path, inventory.headers[at]) for at in inventory.places]
     reasons = [f"{path}: {header.trouble}" for path, header in read if header.trouble]
     return len(reasons), sum(header.counted for _, header in read), tuple(reasons[:3])
 
 
 def plan(
     config: Config,
-    founds: dict[str, Found],
-    wish: Wish,
-    known: Rates,
+    inventories: dict[str, Inventory],
+    options: PlanOptions,
+    rates: Rates,
     rates_from: str,
 ) -> Plan:
-    """Plan the whole run. founds: of each dataset. rates_from: where the rates are from."""
+    """Plan the whole run. inventories: of each dataset, by its name. rates_from: words for people
+    that say where the rates are from.
+    """
     with out_of(config.out) as out:
         planned = tuple(
-            plan_dataset(dataset, config, out, found, known) for dataset, found in founds.items()
+            plan_dataset(dataset, config, out, inventory, rates)
+            for dataset, inventory in inventories.items()
         )
-        jobs = [job for one in planned for job in one.jobs]
+        jobs = [job for dataset in planned for job in dataset.jobs]
         packed = not jobs and bundle_is_newer(config, out)
-        free = room.free_in(out.layout.out.absolute()) if out.stays else None
-    shards = [n * known.pack_ms_a_sample / 1000 for one in planned for n in one.shards]
+        free = room.free_in(out.layout.out.absolute()) if out.is_local else None
+    shards = [n * rates.pack_ms_a_sample / 1000 for dataset in planned for n in dataset.shards]
     return Plan(
         planned,
-        wish,
-        known,
+        options,
+        rates,
         rates_from,
         config.out,
         free,
-        tuple(work.without_rate(config, known)),
-        makespan(jobs, wish.machines * wish.cores) if jobs else 0.0,
-        0.0 if packed else known.start_s.pack + makespan(shards, wish.cores),
+        tuple(work.without_rate(config, rates)),
+        makespan(jobs, options.machines * options.cores) if jobs else 0.0,
+        0.0 if packed else rates.start_s.pack + makespan(shards, options.cores),
     )
 
 

@@ -30,7 +30,7 @@ class Starts(BaseModel):
     pack: Seconds
 
 
-class Own(BaseModel):
+class DatasetRates(BaseModel):
     """What the crop stage took on videos of one dataset: how often a face is not found at once, and
     how the files are coded, makes more of a difference than the size of the frames.
 
@@ -59,22 +59,26 @@ class Rates(BaseModel):
     pack_ms_a_sample: Milliseconds
     start_s: Starts
     loose_bytes_a_sample: Annotated[int, Field(gt=0)]
-    datasets: dict[str, Own] = {}
+    datasets: dict[str, DatasetRates] = {}
     """Of the datasets that were measured; they go before the curves."""
 
     def decode_ms(self, dataset: str, pixels: int) -> float:
-        """To decode one frame of so many pixels."""
+        """Milliseconds to decode one frame of so many pixels; a measured dataset has a rate of its
+        own.
+        """
         own = self.datasets.get(dataset)
         points = [(own.pixels, own.decode_ms_a_frame)] if own else self.decode_ms_a_frame
-        return at(points, pixels, grows=True)
+        return interpolated(points, pixels, grows=True)
 
     def look_ms(self, dataset: str, landmarks: str, pixels: int) -> float:
-        """To look for a face in one frame and cut it; 0 where no rate is known."""
+        """Milliseconds to look for a face in one frame of so many pixels and cut it; 0 where no
+        rate is known for what finds the landmarks.
+        """
         own = self.datasets.get(dataset)
         if own and own.landmarks == landmarks:
             return own.crop_ms_a_look
         curve = self.crop_ms_a_look.get(landmarks)
-        return at(curve, pixels, grows=False) if curve else 0.0
+        return interpolated(curve, pixels, grows=False) if curve else 0.0
 
 
 def shipped() -> Rates:
@@ -83,7 +87,9 @@ def shipped() -> Rates:
 
 
 def read(path: Path) -> Rates:
-    """The rates of a file; UserError, with the key, where they are wrong."""
+    """The rates of a JSON file. Raises UserError where it cannot be read, or with the key that is
+    wrong.
+    """
     try:
         return Rates.model_validate_json(path.read_bytes())
     except OSError as error:
@@ -97,10 +103,12 @@ def read(path: Path) -> Rates:
         ) from None
 
 
-def at(curve: Sequence[Point], pixels: int, grows: bool) -> float:
-    """Milliseconds at so many pixels: on the straight line between the points on both sides.
+def interpolated(curve: Sequence[Point], pixels: int, grows: bool) -> float:
+    """Milliseconds for a frame of so many pixels: on the straight line between the curve's points
+    on both sides.
 
-    Beyond them, in proportion to the pixels where it `grows` with them, else as at the last point.
+    Beyond the first and last point, in proportion to the pixels where it `grows` with them, else as
+    at that point.
     """
     points = sorted(curve)
     (least, low), (most, high) = points[0], points[-1]

@@ -16,8 +16,8 @@ SHA256 = 64
 
 
 def crops(samples: int, paths: Sequence[str], loose: int) -> int:
-    """Bytes of a partition's crops. paths: of its videos. loose: bytes that the looser picture of a
-    sample takes, 0 where none is kept.
+    """Bytes of a partition's crops, about. paths: of its videos. loose: bytes that the looser
+    picture of a sample takes, 0 where none is kept.
     """
     text = longest(paths)
     record = sum(np.dtype(kind).itemsize * math.prod(shape) for kind, shape in RECORD.values())
@@ -27,7 +27,7 @@ def crops(samples: int, paths: Sequence[str], loose: int) -> int:
 
 
 def layer(name: str, samples: int, paths: Sequence[str]) -> int:
-    """Bytes of a partition's layer, `depth` or `parsing`."""
+    """Bytes of a partition's layer, about. name: `depth` or `parsing`. paths: of its videos."""
     field = FIELDS[name]
     label = np.dtype(field.dtype).itemsize * math.prod(field.shape)
     number = np.dtype(FIELDS["frame"].dtype).itemsize
@@ -45,5 +45,5 @@ def shards(samples: int, videos: int, shard_samples: int) -> tuple[list[int], in
 
 
 def longest(texts: Sequence[str]) -> int:
-    """Bytes of the longest text, in UTF-8; a column of texts has that width."""
+    """Bytes of the longest text in UTF-8, 1 where there is none; a column of texts is so wide."""
     return max((len(text.encode("utf-8", "surrogateescape")) for text in texts), default=1)

@@ -28,12 +28,15 @@ class Cost(NamedTuple):
     work: float
 
     def start(self, times: int = 1) -> float:
-        """Until it could work, where the work was done so many times."""
+        """Core seconds until the process could work, where the work was done so many times."""
         return round(max(self.cpu - times * self.work, 0.0), 3)
 
 
 def run(function: Callable[..., float], *values: Any) -> Cost:
-    """Call function(*values), which gives its own core seconds, in a new process."""
+    """Call function(*values), which returns the core seconds of its work, in a new process.
+
+    Raises the UserError that the function raises, and one where the process ends without a result.
+    """
     spawn = multiprocessing.get_context("spawn")
     here, there = spawn.Pipe(duplex=False)
     before = _of_children()
@@ -65,7 +68,7 @@ def _of_children() -> float:
 
 
 def decode(config: Config, dataset: str) -> float:
-    """Core seconds of decoding every video once, nothing turned to RGB."""
+    """Decode every video of a dataset once, nothing turned to RGB; its core seconds."""
     import av  # noqa: F401  (the start, not the work)
 
     from pipeline.frames.video import VideoError
@@ -82,13 +85,19 @@ def decode(config: Config, dataset: str) -> float:
 
 
 def crop(config: Config, dataset: str, rows: Sequence[Video] | None) -> float:
-    """The crop stage of a dataset's one partition; 0, for only the whole process tells its cost."""
+    """Run the crop stage of a dataset's one partition. Returns 0: its work is done in a process
+    below, so only the cost of the whole process says what it took.
+
+    rows: of the partition; None: as the index in OUT has them.
+    """
     make_stage(config, "crop", dataset, 0, rows)
     return 0.0
 
 
 def layers(config: Config, stage: str) -> float:
-    """Depth or parsing of every dataset, made twice: the first time much is loaded."""
+    """Make depth or parsing (stage: depth or parse) of every dataset twice, since much is loaded
+    the first time; core seconds of the second, or seconds by the clock where it ran on a GPU.
+    """
     for dataset in config.datasets:
         make_stage(config, stage, dataset, 0)
     clock = time.perf_counter if _on_gpu(config, stage) else time.process_time
@@ -105,7 +114,7 @@ def _on_gpu(config: Config, stage: str) -> bool:
 
 
 def pack(config: Config) -> float:
-    """The bundle of all that was made."""
+    """Pack the bundle of all that was made; its core seconds."""
     from pipeline.pack import pack as pack_bundle
 
     began = time.process_time()
@@ -114,7 +123,9 @@ def pack(config: Config) -> float:
 
 
 def counts(config: Config) -> dict[str, int]:
-    """Samples, live samples, and bytes of a looser picture (0: none is kept) of the small run."""
+    """Of the small run: `samples`, `live` samples, and mean bytes of a `loose` picture (0: none is
+    kept).
+    """
     samples = live = loose = 0
     for dataset in config.datasets:
         with h5py.File(Layout(config.out).partition("crops", dataset, 0), "r") as file:

@@ -17,8 +17,11 @@ from pipeline.plan.rates import Rates
 
 @dataclass
 class Part:
-    """One partition. rows: its part of the index. decode, look: core seconds in the crop stage, of
-    decoding and of all else. splits: samples by split.
+    """The work of one partition.
+
+    rows: its part of the index. frames, samples, live_samples: of its videos, samples at most.
+    decode, look: core seconds in the crop stage, of decoding and of all else. splits: samples by
+    split.
     """
 
     rows: list[Video] = field(default_factory=list)
@@ -31,11 +34,12 @@ class Part:
 
 
 def parts_of(
-    dataset: str, config: Config, rows: Sequence[Video], headers: Sequence[Header], known: Rates
+    dataset: str, config: Config, rows: Sequence[Video], headers: Sequence[Header], rates: Rates
 ) -> list[Part]:
-    """Every partition of a dataset, headers being one for each row.
+    """Every partition of a dataset, in the order of their numbers.
 
-    Seconds are 0 where there is no rate for the back end that finds the landmarks.
+    headers: one for each of rows. Seconds are 0 where there is no rate for the back end that finds
+    the landmarks.
     """
     settings = config.datasets[dataset]
     parts = [Part() for _ in range(settings.partitions)]
@@ -45,8 +49,8 @@ def parts_of(
         if corrections.excluded(corrections.of_row(row), None) is not None or not header.frames:
             continue
         amount = of_video(header.frames, settings)
-        look = known.look_ms(dataset, config.crop.landmarks, header.pixels)
-        part.decode += amount.decoded * known.decode_ms(dataset, header.pixels) / 1000
+        look = rates.look_ms(dataset, config.crop.landmarks, header.pixels)
+        part.decode += amount.decoded * rates.decode_ms(dataset, header.pixels) / 1000
         part.look += amount.looked * look / 1000
         part.frames += amount.frames
         part.samples += amount.samples
@@ -56,7 +60,7 @@ def parts_of(
 
 
 def in_hash_order(rows: Sequence[Video]) -> list[int]:
-    """The places of the rows, in the order of a hash of their paths."""
+    """The places of the rows (0 to len(rows) - 1), in the order of a hash of their paths."""
 
     def by_hash(place: int) -> bytes:
         return hashlib.sha256(rows[place].path.encode("utf-8", "surrogateescape")).digest()
@@ -65,39 +69,43 @@ def in_hash_order(rows: Sequence[Video]) -> list[int]:
 
 
 def chosen(rows: Sequence[Video], most: int) -> list[int]:
-    """At most so many of the rows, by a hash of their paths: their places, ascending."""
+    """The places, ascending, of at most so many of the rows, chosen by a hash of their paths."""
     return list(range(len(rows))) if len(rows) <= most else sorted(in_hash_order(rows)[:most])
 
 
 def filled_in(count: int, places: Sequence[int], headers: Sequence[Header]) -> list[Header]:
-    """A header for each of `count` videos, those at `places` having been read: each of the others
-    is given one that was read, all of them equally often.
+    """A header for each of `count` videos, of which those at `places` have been read: each of the
+    others is given one that was read, all of them equally often.
     """
     read = dict(zip(places, headers, strict=True))
     others = iter(range(count))
     return [read[at] if at in read else headers[next(others) % len(headers)] for at in range(count)]
 
 
-def seconds_of(part: Part, done: Finished, config: Config, known: Rates) -> dict[str, float]:
-    """Core seconds of what is to do of a partition: decode, crop (all else of that stage), depth,
-    parse, and start, those of its jobs. A back end without a rate counts nothing.
+def seconds_of(part: Part, done: Finished, config: Config, rates: Rates) -> dict[str, float]:
+    """Core seconds of what is left to do of a partition, under the names decode, crop (all else of
+    that stage), depth, parse, and start (until its jobs can work).
+
+    done: its finished stages. A back end without a rate counts nothing.
     """
     spent = dict.fromkeys(("decode", "crop", "depth", "parse", "start"), 0.0)
     if not done.crop:
         spent["decode"], spent["crop"] = part.decode, part.look
-        spent["start"] += known.start_s.crop
+        spent["start"] += rates.start_s.crop
     if not done.depth:
         drawn = part.samples if config.depth.spoof_depth == "raw" else part.live_samples
-        spent["depth"] = drawn * known.depth_ms_a_live_sample.get(config.depth.backend, 0) / 1000
-        spent["start"] += known.start_s.depth
+        spent["depth"] = drawn * rates.depth_ms_a_live_sample.get(config.depth.backend, 0) / 1000
+        spent["start"] += rates.start_s.depth
     if not done.parse:
-        spent["parse"] = part.samples * known.parse_ms_a_sample.get(config.parse.backend, 0) / 1000
-        spent["start"] += known.start_s.parse
+        spent["parse"] = part.samples * rates.parse_ms_a_sample.get(config.parse.backend, 0) / 1000
+        spent["start"] += rates.start_s.parse
     return spent
 
 
 def bytes_of(part: Part, loose: int) -> dict[str, int]:
-    """Bytes of a partition's files. loose: of a looser picture, 0 where none is kept."""
+    """Bytes of a partition's files, by folder. loose: bytes of a sample's looser picture, 0 where
+    none is kept.
+    """
     paths = [row.path for row in part.rows]
     return {
         "crops": sizes.crops(part.samples, paths, loose),
@@ -106,11 +114,11 @@ def bytes_of(part: Part, loose: int) -> dict[str, int]:
     }
 
 
-def without_rate(config: Config, known: Rates) -> list[str]:
+def without_rate(config: Config, rates: Rates) -> list[str]:
     """What a configuration chooses and there is no rate for, as "depth by prnet"."""
-    chosen = (
-        ("crops", config.crop.landmarks, known.crop_ms_a_look),
-        ("depth", config.depth.backend, known.depth_ms_a_live_sample),
-        ("parsing", config.parse.backend, known.parse_ms_a_sample),
+    backends = (
+        ("crops", config.crop.landmarks, rates.crop_ms_a_look),
+        ("depth", config.depth.backend, rates.depth_ms_a_live_sample),
+        ("parsing", config.parse.backend, rates.parse_ms_a_sample),
     )
-    return [f"{what} by {name}" for what, name, those in chosen if name not in those]
+    return [f"{what} by {name}" for what, name, of_backend in backends if name not in of_backend]

@@ -13,18 +13,18 @@ _HEAD = ("dataset", "videos", "frames (about)", "samples (at most)", "partitions
 
 
 def to_lines(plan: Plan) -> Iterator[str]:
-    """What `ocim plan` prints."""
-    rows = [_HEAD, *(_row(one, plan) for one in plan.datasets)]
+    """What `ocim plan` prints, line by line."""
+    rows = [_HEAD, *(_row(dataset) for dataset in plan.datasets)]
     if len(plan.datasets) > 1:
         rows.append(_total(plan))
     yield from _table(rows)
-    for one in plan.datasets:
-        yield from _remarks(one, plan.wish.packets)
-    source = "packets, counted" if plan.wish.packets else "headers, which may lie"
-    if any(one.read for one in plan.datasets):
+    for dataset in plan.datasets:
+        yield from _remarks(dataset, plan.options.packets)
+    source = "packets, counted" if plan.options.packets else "headers, which may lie"
+    if any(dataset.read for dataset in plan.datasets):
         yield f"frames are from the files' {source}"
     yield "samples, bytes and time are for a face in every frame: at most"
-    shards = sum(len(one.shards) for one in plan.datasets)
+    shards = sum(len(dataset.shards) for dataset in plan.datasets)
     room = ""
     if plan.free is not None:
         little = "; TOO LITTLE ROOM" if plan.to_write > plan.free else ""
@@ -37,22 +37,21 @@ def to_lines(plan: Plan) -> Iterator[str]:
     yield f"rates: {plan.rates_from}: {plan.rates.processor}; {plan.rates.measured}"
 
 
-def _row(one: DatasetPlan, plan: Plan) -> tuple[str, ...]:
-    spent = one.seconds
+def _row(dataset: DatasetPlan) -> tuple[str, ...]:
     return (
-        one.dataset,
-        f"{one.videos:,}",
-        f"{one.frames:,}",
-        f"{one.samples:,}",
-        f"{one.partitions} ({one.done})",
-        gigabytes(one.to_write),
-        *(duration(spent[name]) for name in ("decode", "crop", "depth", "parse")),
+        dataset.name,
+        f"{dataset.videos:,}",
+        f"{dataset.frames:,}",
+        f"{dataset.samples:,}",
+        f"{dataset.partitions} ({dataset.done})",
+        gigabytes(dataset.to_write),
+        *(duration(dataset.seconds[name]) for name in ("decode", "crop", "depth", "parse")),
     )
 
 
 def _total(plan: Plan) -> tuple[str, ...]:
     def added(name: str) -> int:
-        return sum(getattr(one, name) for one in plan.datasets)
+        return sum(getattr(dataset, name) for dataset in plan.datasets)
 
     return (
         "all",
@@ -72,24 +71,27 @@ def _table(rows: Sequence[tuple[str, ...]]) -> Iterator[str]:
         )
 
 
-def _remarks(one: DatasetPlan, packets: bool) -> Iterator[str]:
-    if not one.read and one.videos:
+def _remarks(dataset: DatasetPlan, packets: bool) -> Iterator[str]:
+    if not dataset.read and dataset.videos:
         yield (
-            f"{one.dataset}: in a store, so no header is read; frames are the files' sizes over"
+            f"{dataset.name}: in a store, so no header is read; frames are the files' sizes over"
             f" {STORED_BYTES:,} bytes of {STORED_PIXELS:,} pixels, which is assumed"
         )
-    elif one.read < one.videos:
-        yield f"{one.dataset}: {one.read:,} headers read, the other videos taken to be like them"
-    if one.unreadable:
-        more = f" and {one.unreadable - len(one.reasons)} more" if one.unreadable > 3 else ""
+    elif dataset.read < dataset.videos:
         yield (
-            f"{one.dataset}: {one.unreadable:,} files cannot be opened and count as none:"
-            f" {'; '.join(one.reasons)}{more}"
+            f"{dataset.name}: {dataset.read:,} headers read, the other videos taken to be like them"
         )
-    if one.counted and not packets:
+    if dataset.unreadable:
+        rest = dataset.unreadable - len(dataset.reasons)
+        more = f" and {rest} more" if rest else ""
         yield (
-            f"{one.dataset}: the headers of {one.counted:,} files say nothing of their frames, or"
-            " nothing to be believed; their packets were counted"
+            f"{dataset.name}: {dataset.unreadable:,} files cannot be opened and count as none:"
+            f" {'; '.join(dataset.reasons)}{more}"
+        )
+    if dataset.counted and not packets:
+        yield (
+            f"{dataset.name}: the headers of {dataset.counted:,} files say nothing of their frames,"
+            " or nothing to be believed; their packets were counted"
         )
 
 
@@ -100,10 +102,8 @@ def _time(plan: Plan) -> Iterator[str]:
             " on this machine"
         )
         return
-    wish, jobs = plan.wish, plan.jobs
-    what = (
-        f"{wish.machines} {'machine' if wish.machines == 1 else 'machines'} of {wish.cores} cores"
-    )
+    machines, cores, jobs = plan.options.machines, plan.options.cores, plan.jobs
+    what = f"{machines} {'machine' if machines == 1 else 'machines'} of {cores} cores"
     if not jobs and not plan.pack:
         yield "time: nothing is left to do"
         return
@@ -113,7 +113,7 @@ def _time(plan: Plan) -> Iterator[str]:
         f" {duration(plan.labels)} ({duration(sum(jobs))} of one core in {len(jobs)} partitions,"
         f" the longest {duration(longest)}), then pack {duration(plan.pack)}"
     )
-    if jobs and plan.labels < 1.05 * longest and len(jobs) <= wish.machines * wish.cores:
+    if jobs and plan.labels < 1.05 * longest and len(jobs) <= machines * cores:
         yield (
             f"more than {len(jobs)} cores gain nothing: one partition is one job; more of them"
             " (datasets.NAME.partitions) do"
@@ -133,13 +133,13 @@ def duration(seconds: float) -> str:
 
 
 def to_json(plan: Plan) -> dict[str, Any]:
-    """What `ocim plan --json` prints."""
+    """What `ocim plan --json` prints: plain values after docs/schemas/plan.schema.json."""
     return {
         "schema": SCHEMA,
         "out": plan.out,
-        "machines": plan.wish.machines,
-        "cores": plan.wish.cores,
-        "datasets": [_json(one) for one in plan.datasets],
+        "machines": plan.options.machines,
+        "cores": plan.options.cores,
+        "datasets": [_json(dataset) for dataset in plan.datasets],
         "bytes": {"bundle": plan.bundle_bytes, "stages": plan.stage_bytes,
                   "to_write": plan.to_write, "free": plan.free},
         "seconds": None if plan.unknown else {
@@ -154,16 +154,16 @@ def to_json(plan: Plan) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _json(one: DatasetPlan) -> dict[str, Any]:
+def _json(dataset: DatasetPlan) -> dict[str, Any]:
     return {
-        "dataset": one.dataset,
-        "videos": {"all": one.videos, "live": one.live_videos},
-        "headers": {"read": one.read, "unreadable": one.unreadable, "counted": one.counted,
-                    "reasons": list(one.reasons)},
-        "frames": one.frames,
-        "samples": {"all": one.samples, "live": one.live_samples},
-        "partitions": {"all": one.partitions, "done": one.done},
-        "shards": len(one.shards),
-        "bytes": {**one.bytes, "to_write": one.to_write},
-        "core_seconds": one.seconds,
+        "dataset": dataset.name,
+        "videos": {"all": dataset.videos, "live": dataset.live_videos},
+        "headers": {"read": dataset.read, "unreadable": dataset.unreadable,
+                    "counted": dataset.counted, "reasons": list(dataset.reasons)},
+        "frames": dataset.frames,
+        "samples": {"all": dataset.samples, "live": dataset.live_samples},
+        "partitions": {"all": dataset.partitions, "done": dataset.done},
+        "shards": len(dataset.shards),
+        "bytes": {**dataset.bytes, "to_write": dataset.to_write},
+        "core_seconds": dataset.seconds,
     }  # fmt: skip
