@@ -1,5 +1,6 @@
 """What several tests need: real pictures and real video files, made on the spot."""
 
+import fcntl
 import json
 import os
 import sys
@@ -80,6 +81,25 @@ def write_video(
         assert stream is not None
         container.mux(stream.encode())
     return path
+
+
+@pytest.fixture(scope="session")
+def replica(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A replica of one subject and seed 5, by the real command, once for all test processes. Only
+    to be read.
+    """
+    from command_line import ocim
+
+    place = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        place = place.parent  # that of all test processes
+    folder = place / "one replica"
+    with (place / "replica.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not folder.is_dir():  # whole, or not there
+            done = ocim("replica", "-o", folder, "--subjects", 1, "--seed", 5)
+            assert done.returncode == 0, done.stderr
+    return folder
 
 
 @pytest.fixture(scope="session")

@@ -5,6 +5,8 @@ import shutil
 import sys
 from pathlib import Path
 
+from pipeline.files.keys import sha256_file
+
 ROOT = Path(__file__).resolve().parents[1]
 
 
@@ -29,3 +31,15 @@ def tree(root: Path, clip: Path) -> None:
             folder = root / split / live / split
             folder.mkdir(parents=True)
             shutil.copy(clip, folder)
+
+
+def contents(out: Path) -> dict[str, str]:
+    """Sha256 of all that a run makes: every file but those that say how it went."""
+    files = (path for name in ("index", "crops", "depth", "parsing", "bundle")
+             for path in (out / name).rglob("*") if path.is_file())  # fmt: skip
+    return {str(path.relative_to(out)): sha256_file(path) for path in files}
+
+
+def inodes(out: Path) -> dict[str, int]:
+    """The number of each finished file: another one where it is made again."""
+    return {str(p.relative_to(out)): p.stat().st_ino for p in out.rglob("[!.]*.h5")}

@@ -6,7 +6,6 @@ in every process, and the name of a file says what opening it does.
 
 import os
 import shutil
-import signal
 import subprocess
 import sys
 import time
@@ -16,6 +15,7 @@ from typing import Any
 import h5py
 import numpy as np
 import yaml
+from programs import hear_signals
 
 from pipeline.config import load
 from pipeline.files import layers
@@ -152,16 +152,12 @@ class Project:
     def started(self) -> "subprocess.Popen[bytes]":
         """A crop that runs, in a group of its own, and hears signals as from a terminal."""
 
-        def reset() -> None:
-            for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-                signal.signal(number, signal.SIG_DFL)
-
         return subprocess.Popen(
             self.command(),
             env=self.environment(),
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
-            preexec_fn=reset,
+            preexec_fn=hear_signals,
             start_new_session=True,
         )
 

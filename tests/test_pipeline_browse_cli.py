@@ -8,6 +8,7 @@ import subprocess
 import pytest
 from command_line import OCIM, mistake
 from made_browse import got, make_columns
+from programs import hear_signals
 
 
 @pytest.fixture(scope="module")
@@ -16,19 +17,13 @@ def bundle(tmp_path_factory):
     return make_columns(tmp_path_factory.mktemp("cli") / "bundle", ["a.mp4", "b.mp4"])
 
 
-def heard() -> None:
-    """Hear the signals, whatever was handed down: a job in the background ignores them."""
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, signal.SIG_DFL)
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_it_says_what_to_open_serves_it_and_ends_cleanly(bundle, number, code):
     server = subprocess.Popen(
         [OCIM, "browse", bundle, "--port", "0"],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-        env={**os.environ, "PYTHONUNBUFFERED": "1"}, preexec_fn=heard,
+        env={**os.environ, "PYTHONUNBUFFERED": "1"}, preexec_fn=hear_signals,
     )  # fmt: skip
     try:
         line = server.stdout.readline()

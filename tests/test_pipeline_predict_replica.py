@@ -1,12 +1,13 @@
 """Videos of a bundle, scored as files: the same crops, the same scores."""
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
-from command_line import ocim
+from command_line import ocim, verbs
 from made_predict import Recorder, write_model
 
 from labels.landmarks import load as load_landmarks
@@ -14,33 +15,21 @@ from pipeline.bundle import Bundle
 from pipeline.datasets.base import read_index
 from pipeline.frames.video import decode
 from pipeline.predict.file import predict_file
-from pipeline.replica.layout import MSU_SUBJECTS, all_videos
-from pipeline.replica.make import all_targets
-from pipeline.replica.video import make_video
 from train.evaluation.scores import read_scores
 
 Writer = Callable[..., Path]
 
 
 @pytest.fixture(scope="module")
-def of_replica(tmp_path_factory: pytest.TempPathFactory, video_writer: Writer) -> Path:
+def of_replica(
+    tmp_path_factory: pytest.TempPathFactory, replica: Path, video_writer: Writer
+) -> Path:
     """A replica's MSU in a bundle of its own, made and evaluated by the commands of a user.
 
     One more video has frames without a face, at some of which another stands in.
     """
     place = tmp_path_factory.mktemp("replica")
-
-    def run(*words: object) -> None:
-        done = ocim(*words, cwd=place)
-        assert done.returncode == 0, done.stderr
-
-    videos = all_videos(1, 5)
-    for video, targets in zip(videos, all_targets(videos, 5), strict=True):
-        if video.dataset == "msu":
-            make_video(place / "replica", video, targets, 5)
-    for split, numbers in MSU_SUBJECTS.items():
-        name = place / "replica" / "msu" / f"{split}_sub_list.txt"
-        name.write_text(f"{sorted(numbers[:1])[0]:02d}\n")
+    shutil.copytree(replica / "msu", place / "replica" / "msu")
     real = place / "replica" / "msu" / "scene01" / "real"
     shown_frames = [image for _, image in decode(next(real.glob("*laptop*.mov")), False, bool)]
     turned = [np.ascontiguousarray(image[::-1, ::-1]) for image in shown_frames]
@@ -51,12 +40,15 @@ def of_replica(tmp_path_factory: pytest.TempPathFactory, video_writer: Writer) -
     config = {"out": "run", "datasets": {"msu": {"root": "replica/msu", "every": 5,
               "partitions": 1}}}  # fmt: skip
     (place / "c.yaml").write_text(json.dumps(config))
-    run("index", "--config", "c.yaml", "--dataset", "msu")
-    for stage in ("crop", "depth", "parse"):
-        run(stage, "--config", "c.yaml", "--dataset", "msu", "--partition", 0)
-    run("pack", "--config", "c.yaml")
     write_model(place / "model.pt")
-    run("evaluate", "model.pt", "--bundle", "run/bundle", "-o", "results.json")
+    msu = ("--config", "c.yaml", "--dataset", "msu")
+    verbs(
+        ("index", *msu),
+        *((stage, *msu, "--partition", 0) for stage in ("crop", "depth", "parse")),
+        ("pack", "--config", "c.yaml"),
+        ("evaluate", "model.pt", "--bundle", "run/bundle", "-o", "results.json"),
+        cwd=place,
+    )
     return place
 
 

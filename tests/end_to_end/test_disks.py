@@ -6,19 +6,18 @@ OUT lies on a memory disk of its own (tmpfs), which needs root.
 import os
 import shutil
 import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 import pytest
+from command_line import ocim, verbs
 
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(os.geteuid() != 0, reason="mounting a memory disk needs root"),
 ]
-OCIM = Path(sys.executable).with_name("ocim")
 OWN = ("--dataset", "own")
 PARTITION = (*OWN, "--partition", "0")
 VERBS: dict[str, tuple[str, ...]] = {
@@ -29,10 +28,6 @@ VERBS: dict[str, tuple[str, ...]] = {
     "pack": (),
 }
 MADE = {"index": "index", "crop": "crops", "depth": "depth", "parse": "parsing", "pack": "bundle"}
-
-
-def ocim(*words: str | Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([OCIM, *words], capture_output=True, text=True, timeout=300)
 
 
 @pytest.fixture(scope="module")
@@ -53,9 +48,7 @@ def run(
         f"datasets: {{own: {{adapter: table, root: {folder / 'own'}, sampling: all,"
         " partitions: 1}}\n"
     )
-    for verb, words in VERBS.items():
-        done = ocim(verb, "--config", config, *words)
-        assert done.returncode == 0, done.stderr
+    verbs(*((verb, "--config", config, *words) for verb, words in VERBS.items()))
     shutil.move(folder / "out", folder / "done")
     (folder / "out").mkdir()
     return folder
@@ -140,11 +133,8 @@ def test_a_scratch_folder_without_room_is_one_line_and_nothing_half_in_the_store
     config.write_text(text)
     there = contents(far)
     with disk(run, "400k") as scratch:
-        done = subprocess.run(
-            [OCIM, "parse", "--config", config, *PARTITION],
-            capture_output=True, text=True, timeout=300,
-            env={**os.environ, "OCIM_SCRATCH": str(scratch)},
-        )  # fmt: skip
+        own = {**os.environ, "OCIM_SCRATCH": str(scratch)}
+        done = ocim("parse", "--config", config, *PARTITION, env=own)
         assert done.returncode == 2, done.stdout
         lines = done.stderr.splitlines()
         assert len(lines) == 1 and "No space left on device" in lines[0], done.stderr

@@ -1,33 +1,30 @@
-"""`ocim run` as a user types it, on this machine and on a Dask cluster, with everything killed."""
+"""`ocim run` as a user types it, on this machine and on a Dask cluster, with everything killed.
 
-import contextlib
-import datetime
-import ipaddress
+One file, for all of it begins with one project, which is made once.
+"""
+
 import json
 import os
 import shutil
 import signal
-import socket
-import subprocess
-import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import h5py
 import numpy as np
 import pytest
+from command_line import verbs
+from dask_cluster import cluster, listens, write_certificates
 from jsonschema import Draft202012Validator
+from made_project import contents, inodes
+from programs import PATIENCE, listening, one_line, processes_of, run, start, wait_until, workers_of
 
 from pipeline.files import lock
-from pipeline.files.keys import sha256_file
 
 pytestmark = pytest.mark.slow
-BINARIES = Path(sys.executable).parent
 ROOT = Path(__file__).resolve().parents[2]
 PARTITIONS = {"mydata": 3, "other": 1}
 VIDEOS = {"mydata": 7, "other": 2}
-PATIENCE = 180  # seconds; never reached but by a program that hangs
 CONFIG = """
 out: {out}
 datasets:
@@ -35,121 +32,15 @@ datasets:
   other: {{adapter: table, root: other, sampling: uniform, frames: 3, partitions: 1}}
 """
 
-VERBS = """
-import json, sys
-from pipeline.cli import cli
-if __name__ == "__main__":
-    for words in json.loads(sys.argv[1]):
-        cli.main(words, standalone_mode=False)
-"""
-"""The verbs one after the other, in one process: what is imported is imported once."""
-
-
-def heard() -> None:
-    """In a program that a test starts: signals as a terminal's programs have them."""
-    for number in (signal.SIGINT, signal.SIGHUP):
-        signal.signal(number, signal.SIG_DFL)
-
-
-def start(place: Path, *words: object, **more: object) -> "subprocess.Popen[str]":
-    return subprocess.Popen(
-        [BINARIES / str(words[0]), *map(str, words[1:])],
-        cwd=place, text=True, start_new_session=True, preexec_fn=heard,
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, **more,
-    )  # fmt: skip
-
-
-def run(place: Path, *words: object, code: int = 0) -> "subprocess.CompletedProcess[str]":
-    with start(place, *words) as program:
-        out, err = program.communicate(timeout=PATIENCE)
-    assert program.returncode == code, out[-3000:] + err[-3000:]
-    return subprocess.CompletedProcess(words, code, out, err)
-
-
-def one_line(text: str) -> str:
-    """The single line that is there."""
-    (line,) = text.splitlines()
-    return line
-
 
 def config(place: Path, out: str) -> str:
     (place / f"{out}.yaml").write_text(CONFIG.format(out=out))
     return f"{out}.yaml"
 
 
-def contents(out: Path) -> dict[str, str]:
-    """Sha256 of all that a run makes: every file but those that say how it went."""
-    files = (path for name in ("index", "crops", "depth", "parsing", "bundle")
-             for path in (out / name).rglob("*") if path.is_file())  # fmt: skip
-    return {str(path.relative_to(out)): sha256_file(path) for path in files}
-
-
-def inodes(out: Path) -> dict[str, int]:
-    """The number of each finished file: another one where it is made again."""
-    return {str(p.relative_to(out)): p.stat().st_ino for p in out.rglob("[!.]*.h5")}
-
-
 def events(path: Path, kind: str) -> list[dict]:
     lines = path.read_text().splitlines() if path.is_file() else []
     return [one for line in lines if (one := json.loads(line))["event"] == kind]
-
-
-def wait_until(condition: Callable[[], object], program: "subprocess.Popen[str] | None" = None):
-    """Wait until something is so, or a program ends, whose output then is told."""
-    deadline = time.monotonic() + PATIENCE
-    while not (found := condition()):
-        assert time.monotonic() < deadline, "it does not come about"
-        if program is not None and program.poll() is not None:
-            raise AssertionError(program.communicate())
-        time.sleep(0.02)
-    return found
-
-
-def processes_of(session: int) -> list[int]:
-    """The processes of a program that was started by `start`, apart from those that have ended."""
-    found = []
-    for path in Path("/proc").glob("[0-9]*/stat"):
-        with contextlib.suppress(OSError):
-            state, _, _, of_session = path.read_text().rpartition(")")[2].split()[:4]
-            if int(of_session) == session and state != "Z":
-                found.append(int(path.parent.name))
-    return found
-
-
-def workers_of(program: "subprocess.Popen[str]") -> list[int]:
-    """The local workers of a run: its children that multiprocessing has spawned."""
-    found = []
-    for process in processes_of(program.pid):
-        with contextlib.suppress(OSError):
-            words = Path(f"/proc/{process}/cmdline").read_text()
-            parent = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[1]
-            if "spawn_main" in words and int(parent) == program.pid:
-                found.append(process)
-    return found
-
-
-def sockets_of(process: int) -> Iterator[Path]:
-    with contextlib.suppress(OSError):
-        for link in Path(f"/proc/{process}/fd").iterdir():
-            with contextlib.suppress(OSError):
-                if os.readlink(link).startswith("socket:"):  # noqa: PTH115
-                    yield link
-
-
-def listening(program: "subprocess.Popen[str]") -> set[str]:
-    """The addresses, in hex, on which the processes of a program listen."""
-    mine = {
-        os.readlink(link)  # noqa: PTH115
-        for process in processes_of(program.pid)
-        for link in sockets_of(process)
-    }
-    found = set()
-    for table in ("tcp", "tcp6"):
-        for line in Path(f"/proc/{program.pid}/net/{table}").read_text().splitlines()[1:]:
-            words = line.split()
-            if words[3] == "0A" and f"socket:[{words[9]}]" in mine:
-                found.add(words[1].partition(":")[0])
-    return found
 
 
 @pytest.fixture(scope="module")
@@ -164,16 +55,18 @@ def place(tmp_path_factory, portrait: np.ndarray, video_writer: Callable[..., Pa
             video_writer(place / name / split / kind / f"subject{number}" / "clip.mp4", frames)
     (place / "mydata" / "train" / "real" / "subject99").mkdir(parents=True)
     (place / "mydata" / "train" / "real" / "subject99" / "broken.avi").write_bytes(b"RIFF")
-    verbs = config(place, "verbs")
-    words: list[list[str]] = []
-    for dataset, partitions in PARTITIONS.items():
-        words.append(["index", "--config", verbs, "--dataset", dataset])
-        words += [
-            [stage, *words[-1][1:], "--partition", str(number)]
+    of_config = ("--config", config(place, "verbs"))
+    verbs(
+        *(("index", *of_config, "--dataset", dataset) for dataset in PARTITIONS),
+        *(
+            (stage, *of_config, "--dataset", dataset, "--partition", number)
+            for dataset, partitions in PARTITIONS.items()
             for number in range(partitions)
             for stage in ("crop", "depth", "parse")
-        ]
-    run(place, "python", "-c", VERBS, json.dumps([*words, ["pack", "--config", verbs]]))
+        ),
+        ("pack", *of_config),
+        cwd=place,
+    )
     return place
 
 
@@ -189,59 +82,6 @@ def finished(place: Path, out: str) -> Path:
     """What the verbs have made, as the outputs of another configuration, but for the bundle."""
     shutil.copytree(place / "verbs", place / out, ignore=shutil.ignore_patterns("bundle"))
     return place / out
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-@contextlib.contextmanager
-def cluster(
-    place: Path,
-    *options: object,
-    scheme: str = "tcp",
-    tags: tuple[str, ...] = ("", ""),
-    modules: Path | None = None,
-):
-    """A scheduler and workers, one for each tag, in another folder than the run. Gives the address,
-    the scheduler's process and the workers'. modules: a folder of which they import first.
-    """
-    address = f"{scheme}://127.0.0.1:{free_port()}"
-    elsewhere = place / "elsewhere"
-    elsewhere.mkdir(exist_ok=True)
-    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "cwd": elsewhere}
-
-    def begin(*words: object) -> "subprocess.Popen[bytes]":
-        command = [BINARIES / "dask", *map(str, words), *map(str, options), "--no-dashboard"]
-        environment = {**os.environ, **({"PYTHONPATH": str(modules)} if modules else {})}
-        return subprocess.Popen(
-            command, start_new_session=True, preexec_fn=heard, env=environment, **quiet
-        )
-
-    host, port = address.rpartition(":")[::2]
-    scheduler = begin("scheduler", "--host", host, "--port", port)
-    try:
-        workers = [
-            begin("worker", address, "--nthreads", 1, "--nworkers", 1, "--local-directory",
-                  place / "scratch", *(["--resources", tag] if tag else []))
-            for tag in tags
-        ]  # fmt: skip
-        try:
-            yield address, scheduler, workers
-        finally:
-            for worker in workers:
-                end(worker)
-    finally:
-        end(scheduler)
-
-
-def end(program: "subprocess.Popen[bytes]") -> None:
-    for process in processes_of(program.pid):
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(process, signal.SIGKILL)
-    program.wait()
 
 
 def test_two_local_workers_give_the_bytes_of_the_verbs_and_listen_on_loopback_alone(
@@ -334,11 +174,6 @@ def test_a_scheduler_without_workers_and_an_address_without_scheduler_are_one_li
         assert "waiting for workers, 1 s at most" in done.stdout
     done = run(place, "ocim", "run", "--config", name, "--scheduler", address, code=2)
     assert "no scheduler that can be used" in one_line(done.stderr)
-
-
-def listens(address: str) -> bool:
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", int(address.rpartition(":")[2]))) == 0
 
 
 def test_a_worker_killed_while_it_starts_is_started_again_and_one_at_work_is_told(place, expected):
@@ -458,46 +293,6 @@ def test_a_partition_that_fails_is_listed_and_the_others_are_finished(place, exp
     damaged.unlink()
     run(place, *command)
     assert contents(out) == expected
-
-
-def write_certificates(folder: Path) -> list[object]:
-    """An authority, and a certificate that it signed for this machine; the options for Dask."""
-    from cryptography import x509
-    from cryptography.hazmat.primitives import hashes, serialization
-    from cryptography.hazmat.primitives.asymmetric import ec
-    from cryptography.x509.oid import NameOID
-
-    folder.mkdir()
-    now = datetime.datetime.now(datetime.UTC)
-
-    def certificate(name: str, issuer=None, signer=None):
-        key = ec.generate_private_key(ec.SECP256R1())
-        subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
-        here = [x509.IPAddress(ipaddress.ip_address("127.0.0.1")), x509.DNSName("localhost")]
-        made = (
-            x509.CertificateBuilder()
-            .subject_name(subject)
-            .issuer_name(issuer or subject)
-            .public_key(key.public_key())
-            .serial_number(x509.random_serial_number())
-            .not_valid_before(now - datetime.timedelta(hours=1))
-            .not_valid_after(now + datetime.timedelta(days=1))
-            .add_extension(x509.BasicConstraints(ca=signer is None, path_length=None), True)
-            .add_extension(x509.SubjectAlternativeName(here), False)
-            .sign(signer or key, hashes.SHA256())
-        )
-        return made, key
-
-    authority, authority_key = certificate("authority")
-    signed, key = certificate("ocim", authority.subject, authority_key)
-    pem = serialization.Encoding.PEM
-    (folder / "ca.pem").write_bytes(authority.public_bytes(pem))
-    (folder / "cert.pem").write_bytes(signed.public_bytes(pem))
-    (folder / "key.pem").write_bytes(
-        key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    )
-    return ["--tls-ca-file", folder / "ca.pem", "--tls-cert", folder / "cert.pem",
-            "--tls-key", folder / "key.pem"]  # fmt: skip
 
 
 def test_tls_is_used_and_who_has_no_right_certificate_is_refused_in_one_line(place, expected):

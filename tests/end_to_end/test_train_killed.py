@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import pytest
 from made_bundle import make_bundle
+from programs import hear_signals
 
 pytestmark = pytest.mark.slow
 ROOT = Path(__file__).resolve().parents[2]
@@ -24,13 +25,8 @@ KILLS = 4
 def start(bundle: Path, run: Path) -> subprocess.Popen[str]:
     command = [sys.executable, "-m", "train", "--bundle", str(bundle), *SETTINGS, "-o", str(run)]
     pipe = subprocess.PIPE
-
-    def heard() -> None:  # whatever a CI or a background job has handed down
-        for number in (signal.SIGINT, signal.SIGHUP):
-            signal.signal(number, signal.SIG_DFL)
-
     return subprocess.Popen(
-        command, cwd=ROOT, stdout=pipe, stderr=pipe, text=True, preexec_fn=heard
+        command, cwd=ROOT, stdout=pipe, stderr=pipe, text=True, preexec_fn=hear_signals
     )
 
 
