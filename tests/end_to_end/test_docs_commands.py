@@ -7,7 +7,6 @@ the pages' own, with fewer frames and steps.
 import re
 import shutil
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,19 +14,17 @@ from typing import Any
 import numpy as np
 import pytest
 import yaml
-from PIL import Image
-
-sys.path.insert(0, str(Path(__file__).parents[1]))
+from command_line import verbs
 from made_project import environment, fill
 from page_commands import ROOT, Command, commands, pages
-from test_whole_run import run
+from PIL import Image
 
 pytestmark = pytest.mark.slow
 
 ELSEWHERE = {
     r"make (demo|env|test|test-fast|lint)$": "set this up and call it: tests/test_habits.py",
     r"make (bench|faults)$|python benchmarks/": "hours: tests/test_benchmarks_readme.py",
-    r"ocim replica -o ": "made before all others: tests/end_to_end/conftest.py",
+    r"ocim replica -o ": "made before all others: tests/conftest.py",
     r"snakemake .*--config 'crop=": "a second whole run: tests/end_to_end/test_graph.py",
     r"ocim bundle export --format ssdg": "many frames: tests/test_pipeline_export_ssdg.py",
     r"ocim plan .*--measure": "minutes: tests/test_pipeline_plan_measure.py",
@@ -97,9 +94,9 @@ def project(
     (place / "runs" / "demo" / "replica").symlink_to(replica)
     demo = place / "config" / "demo.yaml"
     demo.write_text(smaller(yaml.safe_load(demo.read_text())))
-    run(place, "ocim", "run", "--config", "config/demo.yaml", "--workers", "1")
-    for verb in ("train", "evaluate", "report"):
-        run(place, "ocim", verb, "--config", "runs/demo/config.yaml")
+    verbs(("run", "--config", "config/demo.yaml", "--workers", 1), cwd=place)
+    after = ("train", "evaluate", "report")
+    verbs(*((verb, "--config", "runs/demo/config.yaml") for verb in after), cwd=place)
 
     page = (ROOT / "README.md").read_text("utf-8")
     mine = re.search(r"^    # mine\.yaml\n((?:    .*\n)+)", page, re.M).group(1)
@@ -110,6 +107,12 @@ def project(
     folders = {"CASIA-FASD": "casia", "MSU-MFSD": "msu", "replay-attack": "replay"}
     for name, dataset in folders.items():
         (place / "data" / name).symlink_to(replica / dataset)
+    for stage in ("index", "crops", "depth", "parsing"):  # finished: they are the same videos
+        for dataset in mine["datasets"]:
+            (place / "runs" / "mine" / stage).mkdir(parents=True, exist_ok=True)
+            for made in (place / "runs" / "demo" / stage).glob(f"{dataset}*"):
+                copy = shutil.copytree if made.is_dir() else shutil.copy
+                copy(made, place / "runs" / "mine" / stage / made.name)
     (place / "runs" / "paper").symlink_to("demo")
     (place / "OTHER").symlink_to("runs/demo/bundle")
     (place / "replica").symlink_to(replica)
