@@ -8,7 +8,8 @@ DEMO = runs/demo
 
 export PYTHON
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
-unexport PYTHONPATH PYTHONHOME
+# Without bytecode each of some thousand processes that tests start compiles the project anew.
+unexport PYTHONPATH PYTHONHOME PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help env env-extra demo test test-fast lint learn bench faults clean lock
