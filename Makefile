@@ -1,9 +1,10 @@
 # Each target sets up .venv by itself, from requirements.lock (env-extra: .venv-extra, from
 # requirements-extra.lock); `make` alone lists them.
-# PYTHON=/path/to/python3.11 chooses the Python, CORES=n how many cores are used (all by default).
+# PYTHON=/path/to/python3.11 chooses the Python, CORES=n how many cores are used (all by default;
+# OMP_NUM_THREADS, which nproc would take for their number, says how many threads a process has).
 
 PYTHON ?=
-CORES ?= $(shell nproc 2>/dev/null || getconf _NPROCESSORS_ONLN)
+CORES ?= $(shell env -u OMP_NUM_THREADS nproc 2>/dev/null || getconf _NPROCESSORS_ONLN)
 DEMO = runs/demo
 
 export PYTHON

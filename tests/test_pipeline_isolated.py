@@ -1,7 +1,5 @@
 """The child process that decodes: when it starts, what it may cost, and when it ends."""
 
-import gc
-import os
 import subprocess
 import sys
 import threading
@@ -142,14 +140,20 @@ def test_a_fork_takes_a_child_of_its_own_and_leaves_the_other_alone(blind, tmp_p
 
 
 def test_memory_that_is_taken_is_seen_and_named():
-    limits = Limits(memory_gb=0.05)
-    gc.collect()  # what other tests have left must not be freed meanwhile
-    watch = Watch(os.getpid(), data_in_use(os.getpid()) or 0, limits)
-    assert watch.passed() == ""
-    watch = Watch(os.getpid(), data_in_use(os.getpid()) or 0, limits)
-    taken = bytearray(100_000_000)
-    assert watch.passed() == "took more than 0.05 GB of memory"
-    del taken
+    # In a process of its own, in which nothing else takes memory or gives it back.
+    program = (
+        "print(flush=True); input(); taken = bytearray(100_000_000); print(flush=True); input()"
+    )
+    pipe, limits = subprocess.PIPE, Limits(memory_gb=0.05)
+    with subprocess.Popen([sys.executable, "-c", program], stdin=pipe, stdout=pipe) as process:
+        process.stdout.readline()
+        before, watch = (Watch(process.pid, data_in_use(process.pid), limits) for _ in range(2))
+        assert before.passed() == ""
+        process.stdin.write(b"\n")
+        process.stdin.flush()
+        process.stdout.readline()
+        assert watch.passed() == "took more than 0.05 GB of memory"
+        process.kill()
 
 
 def test_only_the_limit_of_frames_decides_bytes_and_only_where_it_is_not_the_usual_one():
